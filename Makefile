@@ -1,0 +1,67 @@
+# make run    set up, build the screen and start the demonstration on 127.0.0.1:8080
+# make test   the same set-up, then all tests
+# make check  format, lint, types, layers, generated files
+# make bench  speed and memory, as printed figures
+# make lock   pin the newest allowed versions again (needs the network)
+# make system-test-packages   system programs that some tests drive (Debian, root)
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STATIC := src/skysentry/web/static
+UI_SOURCES := $(shell find ui -type f -not -path '*/node_modules/*' 2>/dev/null)
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: run test check format bench lock system-test-packages clean
+
+run: $(VENV)/.installed $(STATIC)/index.html
+	@$(BIN)/skysentry demo
+
+test: $(VENV)/.test-installed $(STATIC)/index.html
+	$(BIN)/python -m skysentry.tracking.kernels
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.test-installed $(STATIC)/index.html
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python docs/generate.py --check
+	PATH="$(abspath $(BIN)):$$PATH" npm --prefix ui run --silent check
+
+format: $(VENV)/.test-installed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/python docs/generate.py
+
+bench: $(VENV)/.installed
+	$(BIN)/python -m bench
+
+lock:
+	$(PYTHON) -m venv $(VENV)/lock && $(VENV)/lock/bin/pip install -q uv
+	for set in run test; do $(VENV)/lock/bin/uv pip compile -q --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate \
+	  requirements/$$set.in -o requirements/$$set.txt; done
+
+system-test-packages:
+	apt-get update -qq
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium tshark
+
+clean:
+	rm -rf $(VENV) $(STATIC) ui/node_modules
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: requirements/run.txt pyproject.toml | $(BIN)/python
+	$(BIN)/pip install -q --require-hashes --no-deps -r requirements/run.txt
+	$(BIN)/pip install -q --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.test-installed: requirements/test.txt $(VENV)/.installed
+	$(BIN)/pip install -q --require-hashes --no-deps -r requirements/test.txt
+	@touch $@
+
+$(STATIC)/index.html: $(UI_SOURCES) | $(VENV)/.installed
+	$(BIN)/python ui/build.py
+	@touch $@

@@ -1,0 +1,1 @@
+"""From `Track`, zones and `Order` to `Alert`."""

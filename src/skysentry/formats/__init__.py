@@ -1,0 +1,77 @@
+"""Containers of events and raw data, one module a format, reader and writer together.
+
+What a file is, its content decides; its name only hints. Each module offers
+
+    NAME: str                                              the word after --as
+    def matches(head: bytes, name: str) -> bool            does the first 4 KiB look like it?
+    def read(path, options) -> Iterator[AnyEvent]          in file order, lazily
+
+and raises `FormatError` (what, where as file:line or file:byte, hint) where the content is damaged. A reader that can
+go on after damage yields a `Health` with counts at its end instead of stopping.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+from msgspec import Struct
+
+from skysentry.errors import AmbiguousFormatError, InputError
+from skysentry.events import AnyEvent
+
+HEAD_BYTES = 4096
+# In the order they are asked: those with magic numbers first.
+MODULES = ("mcap", "pcap", "wav", "beast", "aircraft_json", "sbs", "avr", "jsonl")
+
+
+class ReadOptions(Struct, frozen=True, kw_only=True):
+    """What a person may say of a file: its format, the sensor it came from, its rate and the time of its start."""
+
+    format: str | None = None
+    sensor: str | None = None
+    rate_hz: float | None = None
+    start_ns: int = 0
+
+
+def read(path: Path, options: ReadOptions | None = None) -> Iterator[AnyEvent]:
+    """Yield the events of a file. Raises `InputError` where it cannot be read, see `sniff` for the rest."""
+    options = options or ReadOptions()
+    reader: Iterator[AnyEvent] = sniff(path, options).read(path, options)
+    return reader
+
+
+def sniff(path: Path, options: ReadOptions) -> ModuleType:
+    """Return the format module for a file, by `options.format` or by its content.
+
+    Raises `AmbiguousFormatError` where none or several fit, `InputError` where the file cannot be opened.
+    """
+    known = {module.NAME: module for module in map(_module, MODULES)}
+    if options.format is not None:
+        if options.format not in known:
+            raise InputError(
+                f"unknown format {options.format!r}", where="--as", hint=f"one of {', '.join(sorted(known))}"
+            )
+        return known[options.format]
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+    except OSError as error:
+        raise InputError(error.strerror or str(error), where=str(path), hint="check the path") from None
+    if not head:
+        raise AmbiguousFormatError("the file is empty", where=str(path), hint="nothing to read")
+    fits = [module for module in known.values() if module.matches(head, path.name)]
+    if len(fits) == 1:
+        return fits[0]
+    found = "no known format fits" if not fits else f"fits {', '.join(module.NAME for module in fits)}"
+    raise AmbiguousFormatError(
+        f"what this file holds is not clear: {found}",
+        where=str(path),
+        hint=f"say it with --as {{{','.join(sorted(known))}}}",
+    )
+
+
+def _module(name: str) -> ModuleType:
+    return importlib.import_module(f"skysentry.formats.{name}")

@@ -1,0 +1,1 @@
+"""Clocks, sockets and files around the stages: the loop, links, recorder, replay, store."""

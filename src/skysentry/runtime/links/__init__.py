@@ -1,0 +1,1 @@
+"""Live sources: bytes from sockets to events."""

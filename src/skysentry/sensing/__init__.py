@@ -1,0 +1,1 @@
+"""From `Packet` and `Block` to `Scan`: stateful stages, one subject a module."""

@@ -1,0 +1,1 @@
+"""Seeded, physical scenarios: `Truth`, and what sensors would make of it."""

@@ -1,0 +1,1 @@
+"""From `Scan` to `Track`."""

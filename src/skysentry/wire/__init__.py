@@ -1,0 +1,1 @@
+"""Pure codecs, bytes to fields and back. No state, no clock; each module docstring is its specification."""
