@@ -87,19 +87,36 @@ def batches(events: Iterable[AnyEvent]) -> Iterator[tuple[int, list[AnyEvent]]]:
     now_ns: int | None = None
     batch: list[AnyEvent] = []
     for event in events:
-        due_ns = -(-event.received_ns // GRID_NS) * GRID_NS
+        due_ns = grid_ns(event.received_ns)
         if now_ns is None:
             now_ns = due_ns
         if due_ns > now_ns:
             yield now_ns, batch
-            batch = []
-            silent_until_ns = min(due_ns, now_ns + SKIP_NS)
-            for grid_ns in range(now_ns + GRID_NS, silent_until_ns, GRID_NS):
-                yield grid_ns, []
-            now_ns = due_ns
+            yield from ((empty_ns, []) for empty_ns in silence(now_ns, due_ns))
+            now_ns, batch = due_ns, []
         batch.append(event)
     if now_ns is not None:
         yield now_ns, batch
+
+
+def batches_between(events: Iterable[AnyEvent], after_ns: int, until_ns: int) -> Iterator[tuple[int, list[AnyEvent]]]:
+    """Cut events as `batches` does, over every grid instant in (after_ns, until_ns]."""
+    now_ns = after_ns
+    for due_ns, batch in batches(events):
+        yield from ((empty_ns, []) for empty_ns in silence(now_ns, due_ns))
+        yield due_ns, batch
+        now_ns = max(now_ns, due_ns)
+    yield from ((empty_ns, []) for empty_ns in silence(now_ns, until_ns + 1))
+
+
+def grid_ns(time_ns: int) -> int:
+    """Return the first grid instant at or after a time."""
+    return -(-time_ns // GRID_NS) * GRID_NS
+
+
+def silence(after_ns: int, before_ns: int) -> range:
+    """Return the grid instants between two, as far as they are stepped: a silence beyond `SKIP_NS` is skipped."""
+    return range(after_ns + GRID_NS, min(before_ns, after_ns + SKIP_NS), GRID_NS)
 
 
 def run(events: Iterable[AnyEvent], site: Site, until: Until = "alerts") -> Iterator[AnyEvent]:

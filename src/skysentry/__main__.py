@@ -1,0 +1,5 @@
+"""`python -m skysentry`."""
+
+from skysentry.cli import main
+
+main()

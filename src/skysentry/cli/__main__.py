@@ -1,0 +1,5 @@
+"""`python -m skysentry.cli`."""
+
+from skysentry.cli import main
+
+main()

@@ -1,0 +1,93 @@
+"""`skysentry run`: the main job on real sensors."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from skysentry import config
+from skysentry.cli.options import screen_options
+from skysentry.cli.output import printer
+from skysentry.errors import InputError
+from skysentry.events import Alert, AnyEvent, Health
+from skysentry.site import Site
+
+
+@click.command()
+@click.argument("site_file", metavar="SITE.TOML", type=click.Path(path_type=Path))
+@click.option(
+    "--data", type=click.Path(path_type=Path, file_okay=False), default=Path("skysentry-data"), show_default=True
+)
+@click.option("--fresh", is_flag=True, help="do not take up where the last run stopped")
+@click.option("--no-screen", is_flag=True, help="no web server")
+@click.option("--json", "as_json", is_flag=True, help="alerts and health as JSON lines on stdout")
+@screen_options
+def command(site_file: Path, data: Path, fresh: bool, no_screen: bool, as_json: bool, host: str, port: int) -> None:
+    """Watch a site: sensors in, one track per object, alerts out, everything recorded."""
+    site = config.load(site_file)
+    if not any(sensor.link for sensor in site.sensors):
+        hint = 'give a sensor a link, e.g. link = "udp://127.0.0.1:7800" (docs/links.md)'
+        raise InputError("no sensor has a link: there is nothing to listen to", where=str(site_file), hint=hint)
+    with _alone(data):
+        asyncio.run(_watch(site, data, fresh, as_json, None if no_screen else (host, port)))
+    click.echo(f"recording: {data / 'recording'}", err=True)
+
+
+async def _watch(site: Site, data: Path, fresh: bool, as_json: bool, screen: tuple[str, int] | None) -> None:
+    from skysentry.cli.serve import System, announce
+    from skysentry.runtime.clock import WallClock
+    from skysentry.runtime.engine import Engine
+    from skysentry.runtime.links import open_link
+    from skysentry.runtime.pipeline import GRID_NS
+    from skysentry.runtime.recorder import latest_alerts, orders
+    from skysentry.runtime.store import Store
+    from skysentry.tracking.kernels import warm
+
+    warm()
+    folder = data / "recording"
+    store = Store(f"sqlite:///{data / 'decisions.sqlite'}")
+    store.rebuild(orders(folder))
+    clock = WallClock()
+    engine = Engine(site, folder)
+    system = System(engine, "live", clock, _shown(as_json), store)
+    if not fresh:
+        known = latest_alerts(folder)
+        now_ns = clock() // GRID_NS * GRID_NS
+        system.take_up(now_ns, known, engine.resume(now_ns))
+    links = [open_link(sensor, clock) for sensor in site.sensors if sensor.link]
+    if screen is not None:
+        announce(*screen, f"{site.name}: watching with {len(links)} live sensors, see")
+    await system.run([], [link.run(system.inbox.put) for link in links], screen=screen)
+
+
+class _shown:  # noqa: N801
+    """Prints alerts and health."""
+
+    def __init__(self, as_json: bool) -> None:
+        self._print = printer(as_json)
+
+    def __call__(self, event: AnyEvent) -> None:
+        if isinstance(event, Alert | Health):
+            self._print(event)
+
+
+@contextmanager
+def _alone(data: Path) -> Iterator[None]:
+    """Hold the folder for this process: two writers would ruin a recording."""
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        lock = (data / "lock").open("w")
+    except OSError as error:
+        raise InputError(error.strerror or str(error), where=str(data), hint="choose another --data") from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            hint = "end the other one, or choose another --data"
+            raise InputError("another skysentry writes here", where=str(data), hint=hint) from None
+        yield

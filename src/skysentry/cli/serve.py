@@ -1,0 +1,117 @@
+"""A running system: the loop, its sources, the screen and the deliveries, as tasks that end together."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any
+
+import click
+
+from skysentry.events import Alert, AnyEvent, Health, Order
+from skysentry.runtime.deliver import Webhook
+from skysentry.runtime.engine import Engine
+from skysentry.runtime.feed import Feed, Mode
+from skysentry.runtime.live import Clock, Loop
+from skysentry.runtime.sources import Inbox, Source
+from skysentry.runtime.store import Store
+from skysentry.site import Output
+
+TOKEN_ENV = "SKYSENTRY_TOKEN"
+
+
+class System:
+    """What runs: give it sources, then `run` it."""
+
+    def __init__(
+        self, engine: Engine, mode: Mode, clock: Clock, show: Callable[[AnyEvent], None], store: Store | None = None
+    ) -> None:
+        self.engine, self.clock, self.show = engine, clock, show
+        self.inbox = Inbox()
+        self.feed = Feed(engine.site, mode, clock)
+        self.feed.submit = self.inbox.put
+        self.store = store
+        self.webhooks = [self._webhook(output) for output in engine.site.outputs if output.kind == "webhook"]
+
+    def take_up(self, now_ns: int, known: Sequence[Alert], made: Sequence[AnyEvent]) -> None:
+        """Show and deliver what an earlier process left: its alerts, and what it made and had not recorded."""
+        self.feed.publish(now_ns, known)
+        for webhook in self.webhooks:
+            delivered = self.store.delivered(webhook.target) if self.store is not None else {}
+            for alert in known:
+                if alert.revision > delivered.get(alert.alert_id, -1):
+                    webhook.offer(alert)
+        self.publish(now_ns, made)
+
+    def publish(self, now_ns: int, events: Sequence[AnyEvent]) -> None:
+        """Give what a step took and made to the screen, the printer, the store and the webhooks."""
+        self.feed.publish(now_ns, events)
+        for event in events:
+            if isinstance(event, Alert):
+                self.show(event)
+                for webhook in self.webhooks:
+                    webhook.offer(event)
+            elif isinstance(event, Health):
+                self.show(event)
+            elif isinstance(event, Order) and self.store is not None:
+                self.store.add(event)
+
+    async def run(
+        self,
+        sources: Sequence[Source],
+        tasks: Sequence[Coroutine[Any, Any, None]] = (),
+        screen: tuple[str, int] | None = None,
+        ended: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Run until `ended()`, a signal, or the failure of a task; then close everything in order."""
+        loop = Loop(self.engine, [*sources, self.inbox], self.clock, self.publish)
+        main = asyncio.create_task(loop.run(ended))
+        others = [asyncio.ensure_future(task) for task in (*tasks, *(webhook.run() for webhook in self.webhooks))]
+        if screen is not None:
+            others.append(asyncio.create_task(self._screen(*screen)))
+        _on_signals(main.cancel)
+        try:
+            await _first_end(main, others)
+        finally:
+            for task in (main, *others):
+                task.cancel()
+            await asyncio.gather(main, *others, return_exceptions=True)
+            self.engine.close()
+
+    def _webhook(self, output: Output) -> Webhook:
+        def delivered(alert: Alert) -> None:
+            if self.store is not None:
+                self.store.mark_delivered(hook.target, alert.alert_id, alert.revision)
+
+        hook = Webhook(output, self.inbox.put, delivered)
+        return hook
+
+    async def _screen(self, host: str, port: int) -> None:
+        from skysentry.web.server import app, serve
+
+        await serve(app(self.feed, os.environ.get(TOKEN_ENV) or None), host, port)
+
+
+def announce(host: str, port: int, text: str) -> None:
+    """Say where the screen is."""
+    click.echo(f"{text}\n  http://{host}:{port}\n  Ctrl-C ends it.", err=True)
+
+
+async def _first_end(main: asyncio.Task[None], others: Sequence[Awaitable[None]]) -> None:
+    """Wait for the loop's end; a task that fails ends all with its error."""
+    waiting = {main, *(asyncio.ensure_future(task) for task in others)}
+    while not main.done():
+        done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for task in done - {main}:
+            task.result()
+    with contextlib.suppress(asyncio.CancelledError):
+        main.result()
+
+
+def _on_signals(stop: Callable[[], object]) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
