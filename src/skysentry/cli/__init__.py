@@ -6,6 +6,7 @@ stdout is data, stderr is messages. Errors say what, where and a hint; exit code
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import os
 import sys
@@ -13,7 +14,7 @@ import sys
 import click
 
 from skysentry import __version__
-from skysentry.errors import SkysentryError
+from skysentry.errors import InputError, SkysentryError
 
 # Name → (module, one line). The lines stand here so that --help imports nothing.
 COMMANDS = {
@@ -40,6 +41,15 @@ class _Commands(click.Group):
             return None
         command: click.Command = importlib.import_module(f"skysentry.cli.{name}").command
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            close = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            hint = f"did you mean `{close[0]}`?" if close else f"one of {', '.join(COMMANDS)}"
+            raise InputError(f"no command {args[0]!r}", hint=hint)
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
