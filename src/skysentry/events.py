@@ -42,6 +42,8 @@ Probability = Annotated[float, Meta(ge=0.0, le=1.0)]
 TimeNs = Annotated[int, Meta(ge=0, le=9_223_372_036_854_775_807)]
 Text = Annotated[str, Meta(max_length=500)]
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
+# Ids of events are made of a sensor's id, a time and an index, and must fit a `Name`.
+SensorId = Annotated[str, Meta(min_length=1, max_length=100)]
 
 
 def _snake(name: str) -> str:
@@ -268,7 +270,7 @@ class Event(Struct, frozen=True, kw_only=True, tag_field="type", tag=_snake):
 class Packet(Event, frozen=True, kw_only=True):
     """Bytes from a link: a captured frame, a Beast message, a datagram."""
 
-    sensor: Name
+    sensor: SensorId
     link: LinkKind
     data: bytes
     rssi_dbm: float | None = None
@@ -282,7 +284,7 @@ class Block(Event, frozen=True, kw_only=True):
     `data` holds C-ordered samples of `dtype` (a numpy name) and `shape` = (frames, channels).
     """
 
-    sensor: Name
+    sensor: SensorId
     rate_hz: Annotated[float, Meta(gt=0.0)]
     dtype: Name
     shape: tuple[int, int]
@@ -296,7 +298,7 @@ class Scan(Event, frozen=True, kw_only=True):
     `heading_deg` are those of a sensor that moves.
     """
 
-    sensor: Name
+    sensor: SensorId
     time_sigma_ns: Annotated[int, Meta(ge=0)] = 0
     detections: Annotated[tuple[Detection, ...], Meta(max_length=10_000)] = ()
     noise_db: float | None = None

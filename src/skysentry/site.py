@@ -19,6 +19,7 @@ from skysentry.events import (
     Place,
     Probability,
     Range,
+    SensorId,
     TimeNs,
 )
 
@@ -69,7 +70,7 @@ class Sensor(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     `link` is where its data comes from (docs/links.md), e.g. udp://127.0.0.1:7800.
     """
 
-    id: Name
+    id: SensorId
     kind: SensorKind
     position: Place | None = None
     position_sigma_m: NotNegative = 5.0

@@ -35,6 +35,10 @@ class ReadOptions(Struct, frozen=True, kw_only=True):
     rate_hz: float | None = None
     start_ns: int = 0
 
+    def sensor_of(self, path: Path) -> str:
+        """Return the sensor that a file came from: the one named, else the file's name, short enough for ids."""
+        return self.sensor or path.stem[:100] or "file"
+
 
 def read(path: Path, options: ReadOptions | None = None) -> Iterator[AnyEvent]:
     """Yield the events of a file. Raises `InputError` where it cannot be read, see `sniff` for the rest."""

@@ -1,0 +1,158 @@
+"""A harmonic comb and its fundamental through time, without training.
+
+Score of one quarter-second spectrum (dB above the floor, W) for a fundamental f with n orders below 2 kHz (n ≤ 10):
+
+    s(f) = n^-½ · Σ_{h=1..n} ( W(h·f) − ½ W((h−½)·f) − ½ W((h+½)·f) )
+
+Teeth count for, gaps against: noise has mean 0 and a spread that does not depend on f, f/2 loses what lies between its
+teeth, 2f has the skipped lines in its gaps. W is held in −6…12 dB, so that one loud line is not a comb. The whole is
+one matrix [shape=(240, 304)], built once.
+
+Through time, for each dwell with forgetting a per quarter second:
+
+    V(f) ← (1 − a) · s(f) + a · max V(f'),  f' within ±2 % of f
+
+the best path of a fundamental that may move 8 % a second: Doppler and throttle do, speech moves faster and music
+jumps. f lies on a logarithmic grid of 1 %, 60 to 647 Hz, so the step is the same everywhere.
+
+Mains hum is a comb too, at multiples of 50 or 60 Hz, but its lines are far narrower than any rotor's: `hums` looks at
+the second with 1 Hz bins where the fundamental fits mains.
+"""
+
+from __future__ import annotations
+
+import statistics
+
+import numpy as np
+from msgspec import Struct
+
+from skysentry.sensing.acoustic.spectrum import BIN_HZ, COMB_BINS, RATE_HZ, Array
+
+# 60 Hz is the lowest whose teeth and gaps 7.8 Hz bins keep apart; 647 Hz is above the blade pass of any drone worth
+# hearing at a distance.
+LOWEST_HZ = 60.0
+STEP = 1.01
+STEPS = 240
+F0_HZ = LOWEST_HZ * STEP ** np.arange(STEPS)
+HIGHEST_ORDER = 10
+TOP_HZ = 2000.0
+TEETH_DB = (-6.0, 12.0)
+SLEW_STEPS = 2
+# Forgetting per quarter second; the dwell is 0.25 s / (1 − a): 0.25, 1, 2.5 and 8 s.
+FORGETTING = np.array([0.0, 0.75, 0.9, 0.96875], dtype=np.float32)
+DWELLS_S = tuple(0.25 / (1.0 - a) for a in FORGETTING.tolist())
+# The dwell that the likelihood uses; 1 and 8 s part drones from the rest a little worse (docs/decisions/0004).
+MAIN_DWELL = 2
+MAINS_HZ = (50.0, 60.0)
+# Mains wanders by 0.2 %; so narrow a line holds this share of the power within ±8 Hz, a rotor's less than half.
+MAINS_WANDER = 0.002
+MAINS_SHARE = 0.7
+
+
+def _orders() -> Array:
+    orders: Array = np.minimum(np.floor(TOP_HZ / F0_HZ), HIGHEST_ORDER).astype(np.float32)
+    return orders
+
+
+def _matrix() -> Array:
+    """Return the comb as a matrix [shape=(304, 240)], linear interpolation between bins."""
+    matrix = np.zeros((COMB_BINS, STEPS))
+    for column, (f0_hz, orders) in enumerate(zip(F0_HZ, ORDERS, strict=True)):
+        for order in np.arange(0.5, orders + 1.0, 0.5):
+            if order == 0.5 or order == orders + 0.5:
+                weight = -0.5
+            else:
+                weight = 1.0 if order == int(order) else -1.0
+            place = order * f0_hz / BIN_HZ
+            bin_, part = int(place), place - int(place)
+            matrix[bin_, column] += weight * (1.0 - part)
+            matrix[min(bin_ + 1, COMB_BINS - 1), column] += weight * part
+    return (matrix / np.sqrt(ORDERS)).astype(np.float32)
+
+
+ORDERS = _orders()
+_MATRIX = _matrix()
+_SECOND_WINDOW: Array = np.hanning(RATE_HZ).astype(np.float32)
+
+
+class Comb(Struct, frozen=True):
+    """The best comb of a second in a band: its score in the main dwell, mean tooth height, fundamental and drift."""
+
+    score: float
+    height_db: float
+    f0_hz: float
+    dwell_s: float
+
+
+def scores(white_db: Array) -> Array:
+    """Return s [shape=(n, 240)] of spectra above their floor [shape=(n, 304)]."""
+    made: Array = np.clip(white_db, *TEETH_DB) @ _MATRIX
+    return made
+
+
+def follow(paths: Array | None, quarter_scores: Array) -> Array:
+    """Return V [shape=(4, 240)], a row a dwell, after the quarters; `None` begins anew."""
+    keep = FORGETTING[:, None]
+    for row in quarter_scores:
+        if paths is None:
+            paths = np.repeat(row[None, :], len(FORGETTING), axis=0)
+            continue
+        best = paths.copy()
+        for step in range(1, SLEW_STEPS + 1):
+            np.maximum(best[:, step:], paths[:, :-step], out=best[:, step:])
+            np.maximum(best[:, :-step], paths[:, step:], out=best[:, :-step])
+        paths = keep * best + (1.0 - keep) * row
+    assert paths is not None
+    return paths
+
+
+def band(low_hz: float, high_hz: float) -> slice:
+    """Return the part of the grid between two fundamentals."""
+    return slice(int(np.searchsorted(F0_HZ, low_hz)), int(np.searchsorted(F0_HZ, high_hz)))
+
+
+def best(paths: Array, second_scores: Array, where: slice) -> Comb:
+    """Return the strongest comb in a band; its fundamental is refined by a parabola through this second's scores."""
+    at = where.start + int(paths[MAIN_DWELL, where].argmax())
+    mean = second_scores.mean(axis=0)
+    low, high = max(at - SLEW_STEPS, 1), min(at + SLEW_STEPS + 1, STEPS - 1)
+    peak = low + int(mean[low:high].argmax())
+    left, middle, right = (float(v) for v in mean[peak - 1 : peak + 2])
+    bend = left - 2.0 * middle + right
+    shift = 0.5 * (left - right) / bend if bend < 0.0 else 0.0
+    # The dwell whose path stands out most: the spread of a mean falls with the root of its length.
+    rank = paths[:, at] * np.sqrt(DWELLS_S)
+    return Comb(
+        score=float(paths[MAIN_DWELL, at]),
+        height_db=float(paths[MAIN_DWELL, at] / np.sqrt(ORDERS[at])),
+        f0_hz=float(F0_HZ[peak] * STEP ** min(max(shift, -1.0), 1.0)),
+        dwell_s=DWELLS_S[int(rank.argmax())],
+    )
+
+
+def hums(second: Array, f0_hz: float) -> bool:
+    """Whether a comb is mains hum: f0 at a multiple of 50 or 60 Hz, and most lines as narrow as mains.
+
+    `second` [shape=(16000,)] is the sound behind it.
+    """
+    bases = [base for base in MAINS_HZ if _near_multiple(f0_hz, base)]
+    if not bases:
+        return False
+    spectrum = np.fft.rfft(second * _SECOND_WINDOW)
+    power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
+    return any(statistics.median(_shares(power, f0_hz, base)) > MAINS_SHARE for base in bases)
+
+
+def _near_multiple(f0_hz: float, base_hz: float) -> bool:
+    return abs(f0_hz / base_hz - round(f0_hz / base_hz)) * base_hz < 0.015 * f0_hz
+
+
+def _shares(power: Array, f0_hz: float, base_hz: float) -> list[float]:
+    """Return for the first six orders the share of the power near the line that mains would hold."""
+    found = []
+    for order in range(1, 7):
+        line_hz = round(order * round(f0_hz / base_hz) * base_hz)
+        half = 2 + round(MAINS_WANDER * line_hz)
+        near = float(power[line_hz - half : line_hz + half + 1].sum())
+        found.append(near / (float(power[line_hz - 8 : line_hz + 9].sum()) + 1e-9))
+    return found

@@ -1,0 +1,231 @@
+"""`AcousticDetector`: blocks of sound in, one `Scan` per second of sound and microphone out.
+
+A scan holds one detection where some flying machine is likelier than nothing (`llr.DETECT_LLR`), else it is empty, and
+its emptiness is a statement: silence. `noise_db` is the floor between 100 and 2,000 Hz, dB relative to full scale.
+`reach_m` shrinks from what the site believes (`coverage.max_m`, true at the place's quietest) by spherical spreading,
+10^(−dB/20); without the sensor in the site it is unknown. A microphone whose samples never change hears nothing: its
+scans have a reach of 0, so their silence says nothing, and a `Health` says so.
+
+Bad blocks are counted and told in a `Health`, at most one per microphone in 10 s of arrival time.
+Left out: direction (arrays), the learned branch, the site's learned background.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import msgspec
+from msgspec import Struct
+
+from skysentry.errors import StateError
+from skysentry.events import (
+    AnyEvent,
+    Block,
+    Detection,
+    Health,
+    HealthState,
+    ObjectClass,
+    Presence,
+    Scan,
+    scan_id,
+)
+from skysentry.sensing.acoustic import llr
+from skysentry.sensing.acoustic.comb import Comb
+from skysentry.sensing.acoustic.ear import LOUD_SCORE, Ear, EarState, Second
+from skysentry.site import Sensor, SensorKind, Site
+
+SNAPSHOT_VERSION = 1
+HEALTH_EVERY_NS = 10_000_000_000
+# An ear holds up to 1 MB (a second at 200 kHz); a server hears a few thousand microphones.
+MOST_EARS = 10_000
+# So many seconds without any change of a sample are no pause but a dead microphone.
+DEAF_S = 5
+TOO_MANY = "acoustic"
+BANDS = (llr.HIGH_BAND, llr.LOW_BAND, llr.PISTON_BAND)
+MENDS = {
+    "unknown sample type": "send int16, int32, float32 or float64",
+    "impossible time": "check the clock of the node",
+    "impossible rate": "check rate_hz: 4 to 200 kHz",
+    "impossible shape": "check (frames, channels): 1 to 64 channels, at most 10 s in a block",
+    "length does not fit the shape": "check what cuts the sound into blocks",
+    "samples that are not numbers": "check the driver of the sound card",
+    "clipped seconds": "lower the gain",
+    "gap": "check the link and the load of the node",
+    "repeated or late sound": "check the clock and the order of blocks",
+    "clock went back": "check the clock of the node",
+    "rate changed": "keep one rate per microphone",
+}
+
+
+class Care(Struct):
+    """What went wrong with one source, and when that was last told."""
+
+    counts: dict[str, int] = {}
+    told: bool = True
+    told_ns: int | None = None
+    deaf_s: int = 0
+    latest: str = ""
+
+
+class State(Struct):
+    """The snapshot."""
+
+    version: int
+    ears: dict[str, EarState]
+    cares: dict[str, Care]
+
+
+class AcousticDetector:
+    """The stage from sound to presence. What the site knows as something else than a microphone is not heard."""
+
+    def __init__(self, site: Site) -> None:
+        self.sensors = {sensor.id: sensor for sensor in site.sensors}
+        self.ears: dict[str, Ear] = {}
+        self.cares: dict[str, Care] = {}
+
+    def step(self, now_ns: int, events: Sequence[AnyEvent]) -> list[AnyEvent]:
+        """Return a scan for each second completed, and the health of microphones that have a fault."""
+        blocks = [event for event in events if isinstance(event, Block) and self._is_sound(event)]
+        blocks.sort(key=lambda block: (block.received_ns, block.time_ns, block.id))
+        made: list[AnyEvent] = []
+        for block in blocks:
+            self._hear(block, made)
+        return made
+
+    def _is_sound(self, block: Block) -> bool:
+        sensor = self.sensors.get(block.sensor)
+        return sensor is None or sensor.kind in (SensorKind.MICROPHONE, SensorKind.ARRAY)
+
+    def _hear(self, block: Block, made: list[AnyEvent]) -> None:
+        name = block.sensor
+        if name not in self.ears:
+            if len(self.ears) >= MOST_EARS:
+                self._count(TOO_MANY, ["blocks of too many microphones"], block, made)
+                return
+            self.ears[name], self.cares[name] = Ear(BANDS), Care()
+        seconds, wrong = self.ears[name].hear(block)
+        sensor = self.sensors.get(name)
+        for second in seconds:
+            made.append(look(name, second, sensor))
+            self._listen(name, second, block, made)
+        self._count(name, wrong, block, made)
+
+    def _listen(self, name: str, second: Second, block: Block, made: list[AnyEvent]) -> None:
+        """Tell when a microphone falls deaf and when it hears again."""
+        care = self.cares[name]
+        was_deaf = care.deaf_s >= DEAF_S
+        care.deaf_s = min(care.deaf_s + 1, DEAF_S) if second.deaf else 0
+        is_deaf = care.deaf_s >= DEAF_S
+        if is_deaf and not was_deaf:
+            care.counts["fell deaf"] = care.counts.get("fell deaf", 0) + 1
+            reason = f"hears nothing at all: no sample has changed for {DEAF_S} s"
+            mend = "check the microphone, its cable and its gain"
+            made.append(_health(name, second.time_ns, block.received_ns, HealthState.LOST, reason, mend, care))
+        elif was_deaf and not is_deaf:
+            reason = "hears again"
+            made.append(_health(name, second.time_ns, block.received_ns, HealthState.OK, reason, "", care))
+
+    def _count(self, name: str, wrong: list[str], block: Block, made: list[AnyEvent]) -> None:
+        """Count faults, and tell them if the last time is long enough ago."""
+        care = self.cares.setdefault(name, Care())
+        for fault in wrong:
+            care.counts[fault] = care.counts.get(fault, 0) + 1
+            care.told, care.latest = False, fault
+        since_ns = None if care.told_ns is None else block.received_ns - care.told_ns
+        if not care.told and (since_ns is None or since_ns >= HEALTH_EVERY_NS):
+            care.told, care.told_ns = True, block.received_ns
+            mend = MENDS.get(care.latest, "declare them in the site, or stop what sends them")
+            state = HealthState.DEGRADED
+            made.append(_health(name, block.time_ns, block.received_ns, state, care.latest, mend, care))
+
+    def snapshot(self) -> bytes:
+        """Return the state of all ears."""
+        ears = {name: ear.state() for name, ear in self.ears.items()}
+        return msgspec.msgpack.encode(State(SNAPSHOT_VERSION, ears, self.cares))
+
+    def restore(self, state: bytes) -> None:
+        """Take a snapshot; raises `StateError` where it is of another version or cannot be read."""
+        try:
+            read = msgspec.msgpack.decode(state, type=State)
+            if read.version != SNAPSHOT_VERSION:
+                raise StateError("the snapshot is of another version", hint="start with --fresh to leave it aside")
+            ears = {name: Ear(BANDS, ear) for name, ear in read.ears.items()}
+        except (msgspec.DecodeError, ValueError) as error:
+            raise StateError(f"the snapshot of the acoustic detector cannot be read: {error}") from None
+        self.ears, self.cares = ears, read.cares
+
+
+def look(name: str, second: Second, sensor: Sensor | None) -> Scan:
+    """Return the scan of one second."""
+    found = _detection(scan_id(name, second.time_ns), second) if speaks(second) else None
+    return Scan(
+        id=scan_id(name, second.time_ns),
+        time_ns=second.time_ns,
+        received_ns=second.received_ns,
+        sensor=name,
+        time_sigma_ns=0 if sensor is None else round(sensor.clock_sigma_s * 1e9),
+        detections=() if found is None else (found,),
+        noise_db=round(second.noise_db, 3),
+        reach_m=_reach_m(second, sensor),
+    )
+
+
+def loudest(second: Second) -> Comb:
+    """Return the strongest comb of a second in any band."""
+    return max(second.high, second.low, second.piston, key=lambda found: found.score)
+
+
+def measured_llr(second: Second, model: llr.Model = llr.MODEL) -> tuple[tuple[ObjectClass, float], ...]:
+    """Return the log-likelihood ratios of one second."""
+    z = llr.sample(second.high.score, second.low.score, second.flutter_db)
+    piston_z = llr.sample(second.piston.score, second.low.score, second.flutter_db)
+    return llr.class_llr(z, piston_z, model)
+
+
+def speaks(second: Second, model: llr.Model = llr.MODEL) -> bool:
+    """Whether a second has a detection: a comb above noise, no mains hum, likelier a machine than nothing."""
+    if second.deaf or second.hum or loudest(second).score <= LOUD_SCORE:
+        return False
+    return llr.machine_llr(measured_llr(second, model)) >= llr.DETECT_LLR
+
+
+def _detection(scan: str, second: Second) -> Detection:
+    best = loudest(second)
+    return Detection(
+        id=f"{scan}#0",
+        measurement=Presence(level_db=best.height_db),
+        class_llr=measured_llr(second),
+        snr_db=best.height_db,
+        evidence=second.evidence,
+        features=(
+            ("f0_hz", best.f0_hz),
+            ("f0_drift_per_s", second.drift_per_s),
+            ("comb_score", best.score),
+            ("dwell_s", best.dwell_s),
+            ("flutter_db", second.flutter_db),
+        ),
+    )
+
+
+def _reach_m(second: Second, sensor: Sensor | None) -> float | None:
+    if second.deaf:
+        return 0.0
+    if sensor is None:
+        return None
+    return round(sensor.coverage.max_m * math.exp(-second.louder_db * math.log(10.0) / 20.0), 1)
+
+
+def _health(
+    name: str, time_ns: int, received_ns: int, state: HealthState, reason: str, mend: str, care: Care
+) -> Health:
+    return Health(
+        id=f"health:{name}:acoustic:{state}@{received_ns}",
+        time_ns=time_ns,
+        received_ns=received_ns,
+        source=name,
+        state=state,
+        reason=reason,
+        mend=mend,
+        counts=tuple(sorted(care.counts.items())),
+    )
