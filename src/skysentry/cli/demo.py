@@ -117,7 +117,8 @@ def _print_all(engine: object, events: Iterable[AnyEvent], as_json: bool) -> Non
     assert isinstance(engine, Engine)
     show = _show(as_json, tracks=True)
     for now_ns, batch in batches(events):
-        for event in engine.step(now_ns, batch):
+        told = [event for event in batch if isinstance(event, Health)]
+        for event in [*told, *engine.step(now_ns, batch)]:
             show(event)
 
 

@@ -16,7 +16,7 @@ import msgspec
 
 from skysentry.alerting.alerter import Alerter
 from skysentry.errors import StateError
-from skysentry.events import AnyEvent, Block, Stage
+from skysentry.events import AnyEvent, Block, Health, Scan, Stage
 from skysentry.sensing.acoustic.detector import AcousticDetector
 from skysentry.sensing.adsb import AdsbReceiver
 from skysentry.sensing.remote_id import RemoteIdReceiver
@@ -120,9 +120,13 @@ def silence(after_ns: int, before_ns: int) -> range:
 
 
 def run(events: Iterable[AnyEvent], site: Site, until: Until = "alerts") -> Iterator[AnyEvent]:
-    """Yield everything that the stages make of events in order of arrival: six lines of Python track a file."""
+    """Yield what sensors and stages say of themselves and of the sky, for events in order of arrival.
+
+    That is the scans and the health that came in, and everything that the stages make of them.
+    """
     signal, rest = front(site), core(site, until)
     for now_ns, batch in batches(events):
         scans = signal.step(now_ns, batch)
+        yield from (event for event in batch if isinstance(event, Scan | Health))
         yield from scans
         yield from rest.step(now_ns, [event for event in batch if not isinstance(event, Block)] + scans)
