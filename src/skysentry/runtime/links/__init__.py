@@ -1,1 +1,70 @@
-"""Live sources: bytes from sockets to events."""
+"""Live sources: one link a sensor, opened by the URL in site.toml (docs/links.md).
+
+    udp://127.0.0.1:7800            datagrams of JSON lines, bound here
+    tcp://node:7801                 JSON lines, connected to
+    tcp-listen://127.0.0.1:7802     JSON lines, from whoever connects here
+    file:///run/node.jsonl          JSON lines, as a file or fifo grows
+    beast://receiver:30005          Mode S frames     avr://receiver:30002     the same as text
+    sbs://receiver:30003            BaseStation lines
+    http://receiver/data/aircraft.json   polled
+
+`run` ends only by cancellation: what goes wrong with a source is told as `Health` and tried again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from skysentry.errors import ConfigError
+from skysentry.events import AnyEvent
+from skysentry.runtime.links.address import Address, parse
+from skysentry.runtime.links.content import AvrContent, BeastContent, Content, JsonContent, SbsContent
+from skysentry.runtime.links.inlet import Inlet
+from skysentry.runtime.links.poll import HttpLink
+from skysentry.runtime.links.stream import FileLink, TcpLink, TcpListenLink, UdpLink
+from skysentry.site import Sensor, SensorKind
+
+Emit = Callable[[AnyEvent], None]
+ADSB_ONLY = ("beast", "avr", "sbs", "http", "https")
+
+
+class Link(Protocol):
+    """A live source of one sensor's events."""
+
+    async def run(self, emit: Emit) -> None:
+        """Give events to `emit` as they arrive, until cancelled."""
+        ...
+
+
+def open_link(sensor: Sensor, clock: Callable[[], int]) -> Link:
+    """Return the link of a sensor; nothing is opened before `run`.
+
+    `clock` returns nanoseconds since 1970. Raises `ConfigError` where `sensor.link` is absent or cannot be used.
+    """
+    if sensor.link is None:
+        raise ConfigError("the sensor has no link", where=sensor.id, hint='link = "udp://127.0.0.1:7800"')
+    address = parse(sensor.link, sensor.id)
+    if address.scheme in ADSB_ONLY and sensor.kind is not SensorKind.ADSB:
+        raise ConfigError(
+            f"{address.scheme}: is for ADS-B, not for {sensor.kind}", where=sensor.id, hint='kind = "adsb"'
+        )
+    inlet = Inlet(sensor, clock)
+    link: Link
+    match address.scheme:
+        case "udp":
+            link = UdpLink(address, inlet, _content(address, inlet))
+        case "tcp-listen":
+            link = TcpListenLink(address, inlet, lambda: _content(address, inlet))
+        case "file":
+            link = FileLink(address, inlet, lambda: _content(address, inlet))
+        case "http" | "https":
+            link = HttpLink(address, inlet)
+        case _:
+            link = TcpLink(address, inlet, lambda: _content(address, inlet))
+    return link
+
+
+def _content(address: Address, inlet: Inlet) -> Content:
+    kinds: dict[str, Callable[[Inlet], Content]] = {"beast": BeastContent, "sbs": SbsContent, "avr": AvrContent}
+    return kinds.get(address.scheme, JsonContent)(inlet)
