@@ -1,0 +1,2 @@
+// Warnings of the compiler (accessibility among them) are errors in `npm run check`.
+export default { compilerOptions: { runes: true } };
