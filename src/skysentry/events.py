@@ -94,6 +94,14 @@ class TrackStatus(StrEnum):
     ENDED = "ended"
 
 
+class TrackEnd(StrEnum):
+    """Why a track ended: what was known of the object then."""
+
+    LOST = "lost"  # not seen any more, nobody knows where it is
+    REFUTED = "refuted"  # sensors that should see it do not: it was none, or it is down
+    MERGED = "merged"  # the same object as another track
+
+
 class Severity(StrEnum):
     """How much a place is in danger, in rising order."""
 
@@ -312,7 +320,8 @@ class Track(Event, frozen=True, kw_only=True):
 
     `velocity_mps` is (east, north, up) and `cov` the upper triangle of the 6×6 covariance of (e, n, u, ve, vn, vu) in
     east-north-up *at the track*. `detections` are the ids that went in since the track's previous event, `sensors`
-    those that saw it lately. `members` is (low, mean, high) of how many objects it stands for.
+    those that saw it lately. `members` is (low, mean, high) of how many objects it stands for. `end` comes with the
+    status `ended` alone.
     """
 
     track_id: Name
@@ -331,6 +340,7 @@ class Track(Event, frozen=True, kw_only=True):
     members: tuple[float, float, float] = (1.0, 1.0, 1.0)
     sensors: tuple[str, ...] = ()
     detections: tuple[str, ...] = ()
+    end: TrackEnd | None = None
     why: str = ""
 
 

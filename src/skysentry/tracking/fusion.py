@@ -1,0 +1,392 @@
+"""The tracks of one working frame: takes scans one by one, reports at grid instants. `Tracker` cuts time for it."""
+
+from __future__ import annotations
+
+import numpy as np
+from msgspec import Struct
+
+from skysentry.events import AnyEvent, Detection, Identity, Order, Place, Scan, TrackStatus
+from skysentry.geo import Frame
+from skysentry.site import SensorKind, Site
+from skysentry.tracking import batch, kernels
+from skysentry.tracking import measure as m
+from skysentry.tracking.batch import Listener, Packed
+from skysentry.tracking.births import FEEDING, Births, FieldDump, Hit, Seed
+from skysentry.tracking.classify import Classifier
+from skysentry.tracking.complaints import Complaint, Complaints
+from skysentry.tracking.found import ALT_PRIOR_M, FIRST_WEIGHT
+from skysentry.tracking.life import fate, status
+from skysentry.tracking.motion import Array
+from skysentry.tracking.publish import Publisher
+from skysentry.tracking.roster import Roster
+from skysentry.tracking.table import MOST_CLAIMED, MOST_TRACKS, Life, Table
+
+SECOND_NS = 1_000_000_000
+# A message later than this says nothing that is still of use; sound from 5 km adds 15 s to its travel.
+OLDEST_S = 30.0
+# A clock that is ahead of ours by more than this is wrong.
+AHEAD_S = 5.0
+# New tracks that one sensor may found in a second: a salvo in one radar, not a flood of false identities.
+FOUNDED_PER_S = 200
+CLAIMED_PER_S = 50
+# A birth with less chance than this of being true is left to the next look; a measurement mostly explained founds none.
+LEAST_BIRTH = 1e-4
+LEAST_FREE = 0.3
+# From this probability on a measurement counts as a look at the track; below, it only weighs on its state.
+HIT = 0.5
+MOST_PENDING = 64
+MOST_SEEN = 64
+# A claim younger than this is borne out by another sensor's look at the same track.
+AGREE_NS = 5 * SECOND_NS
+# A large country has 20,000 sensors.
+MOST_LOOKED = 50_000
+LEAST_SHARE = 1e-3
+# Squared distance on the ground within which a seed of the grid is a track that lives already.
+HELD = 9.0
+# How long two tracks must be one before the younger ends, and how many pairs are looked at in a second.
+TWIN_S = 3
+MOST_TWINS = 1_000
+# What passed the grid's threshold with support of several sensors is as likely as not.
+SPAWN_EXISTENCE = 0.6
+NO_BEARINGS: Array = np.zeros((0, 3))
+
+
+class Dump(Struct):
+    """Everything that `Fusion` must remember."""
+
+    epoch_ns: int
+    n: int
+    lives: list[Life]
+    arrays: list[bytes]
+    complaints: dict[str, Complaint]
+    founded: dict[str, tuple[int, int]]
+    touched: list[int]
+    looked: dict[str, int]
+    births: FieldDump | None
+
+
+class Fusion:
+    """All tracks, and what is done to them."""
+
+    def __init__(self, site: Site, origin: Place) -> None:
+        self.origin = origin
+        frame = Frame.at(origin)
+        self.frame: Array = np.concatenate([frame.rotation.ravel(), np.array(frame.origin_ecef_m)])
+        self.prior_alt_m = (origin.alt_m or 0.0) + ALT_PRIOR_M
+        self.epoch_ns = 0
+        self.table = Table()
+        self.roster = Roster(site, frame)
+        self.classifier = Classifier(site)
+        self.publisher = Publisher(site, self.frame, self.classifier)
+        self.complaints = Complaints()
+        self.founded: dict[str, tuple[int, int]] = {}
+        self.touched: set[int] = set()
+        self.looked: dict[str, int] = {}
+        self.births: Births | None = None
+        if any(sensor.kind in FEEDING and sensor.position is not None for sensor in site.sensors):
+            self.births = Births(self.roster.known, site.sensors, origin.alt_m or 0.0)
+        self.edge_i, self.edge_j, self.share = _edges(256)
+
+    def take(self, now_ns: int, scan: Scan) -> None:
+        """Correct and found tracks with one scan."""
+        age_s = (scan.received_ns - scan.time_ns) / SECOND_NS
+        if not -AHEAD_S <= age_s <= OLDEST_S:
+            self.complaints.add(scan.sensor, "a look whose time is far from its arrival", "check the sensor's clock")
+            return
+        if self.epoch_ns == 0:
+            self.epoch_ns = scan.time_ns // SECOND_NS * SECOND_NS
+        own = self.roster.listener(scan)
+        packed = batch.pack(scan, own, self.roster.places)
+        if packed.rejected:
+            self.complaints.add(scan.sensor, packed.reason, "check what this sensor sends", packed.rejected)
+        look = own.look
+        look[m.L_TIME] = (scan.time_ns - self.epoch_ns) / SECOND_NS
+        look[m.L_SIGMA_T] = max(own.clock_sigma_s, scan.time_sigma_ns / SECOND_NS)
+        since_s = self._since_s(scan, own)
+        if own.sound:
+            look[m.L_MISS_FLOOR] = batch.SOUND_NATS_PER_S * min(max(since_s, 0.0), batch.LISTENING_S)
+        if packed.presences:
+            self._heard(scan, own, packed, look, since_s)
+        elif own.kind is SensorKind.MICROPHONE:
+            self._silent(own, look, since_s)
+        if packed.kept or (own.kind is not SensorKind.MICROPHONE and not own.reports and not packed.presences):
+            self._correct(scan, own, packed, look, since_s)
+
+    def _correct(self, scan: Scan, own: Listener, packed: Packed, look: Array, since_s: float) -> None:
+        """Correct, then found tracks with measurements that hold at least a direction."""
+        table, found = self.table, len(packed.kept)
+        if found:
+            kernels.prepare(packed.codes, packed.rows, look, self.frame, self.prior_alt_m)
+        room = 8 * (table.n + found) + 64
+        if room > self.edge_i.shape[0]:
+            self.edge_i, self.edge_j, self.share = _edges(2 * room)
+        free = np.ones(found)
+        if table.n:
+            edges = kernels.correct_scan(
+                table.x, table.P, table.w, table.t, table.r, table.own, table.n, look, packed.codes, packed.rows,
+                packed.claims, self.edge_i, self.edge_j, self.share, free,
+            )  # fmt: skip
+            for e in range(edges):
+                share = float(self.share[e])
+                if share > HIT:
+                    j = int(self.edge_j[e])
+                    self._hit(int(self.edge_i[e]), packed.kept[j], share, scan, own)
+        if self.births is not None and own.id in self.births.listeners:
+            self._direct(own, packed, look, free, since_s)
+        for j in range(found):
+            if free[j] > LEAST_FREE:
+                self._found(j, float(free[j]), scan, own, packed, look)
+
+    def _since_s(self, scan: Scan, own: Listener) -> float:
+        """Return how long ago this sensor last looked; its period for the first time."""
+        last_ns = self.looked.get(own.id)
+        if last_ns is None:
+            if len(self.looked) >= MOST_LOOKED:
+                del self.looked[next(iter(self.looked))]
+            last_ns = scan.time_ns - round(own.period_s * SECOND_NS)
+        self.looked[own.id] = max(scan.time_ns, last_ns)
+        return max(scan.time_ns - last_ns, 0) / SECOND_NS
+
+    def _direct(self, own: Listener, packed: Packed, look: Array, free: Array, since_s: float) -> None:
+        """Weigh the grid of undetected objects with directions, each against clutter and the tracks that explain it."""
+        assert self.births is not None
+        directions, hits = [], []
+        for j, detection in enumerate(packed.kept):
+            row = packed.rows[j]
+            if packed.codes[j] // 8 in (m.BEARING, m.AZ_EL):
+                sigma = float(np.sqrt(row[m.R_TRIANGLE]))
+                directions.append((row[m.Z], sigma, row[m.DENSITY] / max(free[j], LEAST_SHARE)))
+                if free[j] > LEAST_FREE:
+                    hits.append(Hit(float(look[m.L_TIME]), own.id, float(row[m.Z]), sigma, detection.id))
+        if directions or not packed.kept:
+            bearings = np.array(directions).reshape(-1, 3)
+            self.births.heed(own, look, since_s, bearings, 1.0, hits)
+
+    def _heard(self, scan: Scan, own: Listener, packed: Packed, look: Array, since_s: float) -> None:
+        """Take "something is there": of whom, if it says so; else of any track in reach, or of something new."""
+        named = [found for found in packed.presences if found.identity is not None]
+        for found in named:
+            self._refresh(found, scan, own)
+        if named or own.reports or not own.placed:
+            return
+        detection, table = min(packed.presences, key=lambda found: found.id), self.table
+        share = np.zeros(table.n)
+        quiet = kernels.correct_presence(table.x, table.P, table.w, table.t, table.r, table.n, look, True, share)
+        for i in np.flatnonzero(share > HIT):
+            self._hit(int(i), detection, float(share[i]), scan, own)
+        if self.births is not None:
+            hits = [Hit(float(look[m.L_TIME]), own.id, 0.0, -1.0, detection.id)] if quiet > LEAST_FREE else []
+            self.births.heed(own, look, since_s, NO_BEARINGS, min(quiet, 1.0 - 1e-6), hits)
+
+    def _silent(self, own: Listener, look: Array, since_s: float) -> None:
+        table = self.table
+        kernels.correct_presence(
+            table.x, table.P, table.w, table.t, table.r, table.n, look, False, np.zeros(table.n)
+        )  # fmt: skip
+        if self.births is not None:
+            self.births.heed(own, look, since_s, NO_BEARINGS, 1.0, [])
+
+    def _refresh(self, detection: Detection, scan: Scan, own: Listener) -> None:
+        """A claim without a place keeps the track of that identity alive; it moves and founds none."""
+        scheme, value = batch.claim_of(detection.identity)
+        for i in np.flatnonzero(self.table.own[: self.table.n, scheme] == value):
+            life = self.table.lives[int(i)]
+            life.seen[own.id] = scan.time_ns
+            life.last_ns = max(life.last_ns, scan.time_ns)
+            life.identity = detection.identity
+
+    def _hit(self, i: int, detection: Detection, share: float, scan: Scan, own: Listener) -> None:
+        """Note a look at a track: who, when, what it says of class and identity."""
+        life = self.table.lives[i]
+        self.touched.add(i)
+        if detection.class_llr:
+            since_s = (scan.time_ns - life.seen.get(own.id, 0)) / SECOND_NS
+            self.classifier.hear(self.table.evidence[i], detection.class_llr, share, since_s)
+        life.hits += 1
+        if own.reports:
+            life.claim_ns = max(life.claim_ns, scan.time_ns)
+        elif life.claim_ns > scan.time_ns - AGREE_NS:
+            since_ns = scan.time_ns - life.seen.get(own.id, scan.time_ns)
+            life.agreed_s += min(max(since_ns, 0), AGREE_NS) / SECOND_NS
+        life.last_ns = max(life.last_ns, scan.time_ns)
+        if own.id in life.seen or len(life.seen) < MOST_SEEN:
+            life.seen[own.id] = scan.time_ns
+        life.period_s = own.period_s
+        life.claimed = life.claimed and own.reports
+        if len(life.pending) < MOST_PENDING:
+            life.pending.append(detection.id)
+        if detection.identity is not None:
+            self._claim(i, life, detection.identity)
+
+    def _claim(self, i: int, life: Life, identity: Identity) -> None:
+        scheme, value = batch.claim_of(identity)
+        if self.table.own[i, scheme] in (0, value):
+            self.table.own[i, scheme] = value
+            life.identity = identity
+
+    def _found(self, j: int, free: float, scan: Scan, own: Listener, packed: Packed, look: Array) -> None:
+        kind = packed.codes[j] // 8
+        row = packed.rows[j]
+        existence = free * float(row[m.NEW_SHARE])
+        if kind in (m.BEARING, m.AZ_EL, m.TDOA) or existence < LEAST_BIRTH or not self._may_found(scan, own):
+            return
+        detection = packed.kept[j]
+        life = Life(founded=f"{scan.id}#{j}", first_ns=scan.time_ns, last_ns=scan.time_ns, hits=1)
+        life.period_s, life.claimed = own.period_s, own.reports
+        life.seen[own.id] = scan.time_ns
+        life.pending.append(detection.id)
+        i = self.table.add(life)
+        table = self.table
+        kernels.found(packed.codes[j], row, look, self.prior_alt_m, table.x[i], table.P[i], table.w[i])
+        table.t[i], table.r[i] = look[m.L_TIME], existence
+        if detection.class_llr:
+            self.classifier.hear(table.evidence[i], detection.class_llr, 1.0, 1e9)
+        if detection.identity is not None:
+            self._claim(i, life, detection.identity)
+
+    def _spawn(self, now_ns: int, seed: Seed) -> None:
+        """Start a track from the grid of undetected objects."""
+        last = seed.hits[-1]
+        first_ns = self.epoch_ns + round(seed.hits[0].time_s * SECOND_NS)
+        founded = f"{last.detection}@{now_ns}/{seed.cell}"
+        life = Life(founded=founded, first_ns=first_ns, last_ns=self.epoch_ns + round(last.time_s * SECOND_NS))
+        life.hits = 1
+        life.seen = {hit.sensor: self.epoch_ns + round(hit.time_s * SECOND_NS) for hit in seed.hits[-MOST_SEEN:]}
+        life.pending = [hit.detection for hit in seed.hits[-MOST_PENDING:]]
+        life.sound = True
+        if self.table.n >= MOST_TRACKS or self._held(now_ns, seed):
+            return
+        i = self.table.add(life)
+        table = self.table
+        table.x[i], table.P[i], table.w[i] = seed.mean, seed.cov, FIRST_WEIGHT
+        table.t[i], table.r[i] = (now_ns - self.epoch_ns) / SECOND_NS, SPAWN_EXISTENCE
+
+    def _held(self, now_ns: int, seed: Seed) -> bool:
+        """Return whether a track that lives could be what a seed of the grid stands for."""
+        table, n = self.table, self.table.n
+        if not n:
+            return False
+        lead = ((now_ns - self.epoch_ns) / SECOND_NS - table.t[:n])[:, None]
+        mean = np.einsum("nm,nma->na", table.w[:n], table.x[:n])
+        off = mean[:, :2] + lead * mean[:, 3:5] - seed.mean[:2]
+        cov = np.einsum("nm,nmab->nab", table.w[:n], table.P[:n, :, :2, :2]) + seed.cov[:2, :2]
+        near = np.einsum("na,na->n", off, np.linalg.solve(cov, off[:, :, None])[:, :, 0])
+        return bool((near < HELD).any())
+
+    def _may_found(self, scan: Scan, own: Listener) -> bool:
+        """Return whether this sensor's budget, and the room for all, allow one more track."""
+        second, count = self.founded.get(own.id, (0, 0))
+        now_second = scan.received_ns // SECOND_NS
+        if second != now_second:
+            count = 0
+        room = MOST_CLAIMED if own.reports else MOST_TRACKS
+        if count >= (CLAIMED_PER_S if own.reports else FOUNDED_PER_S) or self.table.n >= room:
+            self.complaints.add(own.id, "more new objects than can be followed", "a flood of false reports?")
+            return False
+        self.founded[own.id] = (now_second, count + 1)
+        return True
+
+    def declare(self, order: Order) -> None:
+        """Take a person's word on whose a track is."""
+        for life in self.table.lives:
+            if life.track_id == order.target and order.affiliation is not None:
+                life.affiliation = order.affiliation
+
+    def report(self, now_ns: int) -> list[AnyEvent]:
+        """Return the events of a grid instant, and let tracks live or end."""
+        whole = now_ns % SECOND_NS == 0
+        if whole:
+            self._unpoison()
+        due = sorted(self.touched) if not whole else list(range(self.table.n))
+        self.touched.clear()
+        made: list[AnyEvent] = []
+        if due:
+            made += self._publish(now_ns, due, whole)
+        if whole:
+            made += self.complaints.tell(now_ns)
+            if self.births is not None:
+                self.births.advance((now_ns - self.epoch_ns) / SECOND_NS)
+                for seed in self.births.seeds():
+                    self._spawn(now_ns, seed)
+        return made
+
+    def _publish(self, now_ns: int, due: list[int], whole: bool) -> list[AnyEvent]:
+        table, over = self.table, []
+        shown: list[tuple[int, str]] = []
+        doubled = self._doubled() if whole else set()
+        for i in due:
+            life, r = table.lives[i], float(table.r[i])
+            end = "merged" if i in doubled else fate(life, r, now_ns, table.P[i]) if whole else "stays"
+            if end != "stays":
+                over.append(i)
+                if life.track_id:
+                    life.status = TrackStatus.ENDED
+                    shown.append((i, end))
+                continue
+            life.status = status(life, r, now_ns)
+            if self.publisher.due(life, now_ns):
+                shown.append((i, ""))
+        made = self.publisher.publish(now_ns, (now_ns - self.epoch_ns) / SECOND_NS, table, shown)
+        for i in sorted(over, reverse=True):
+            table.remove(i)
+        return made
+
+    def _unpoison(self) -> None:
+        """Forget a track whose numbers have failed rather than publish or spread them."""
+        table, n = self.table, self.table.n
+        good = np.isfinite(table.x[:n].sum(axis=(1, 2)) + table.P[:n].sum(axis=(1, 2, 3)) + table.r[:n])
+        for i in np.flatnonzero(~good)[::-1]:
+            self.complaints.add("tracker", "a state that is not finite", "report this, with the recording")
+            table.remove(int(i))
+
+    def _doubled(self) -> set[int]:
+        """Return the rows that have been the younger of two tracks of one object for a while."""
+        table, over = self.table, set()
+        pairs = np.empty((MOST_TWINS, 2), np.int64)
+        count = kernels.twins(table.x, table.P, table.w, table.t, table.own, table.n, pairs)
+        younger = {max(map(int, pair), key=lambda i: _age_key(table.lives[i])) for pair in pairs[:count]}
+        for i in younger:
+            table.lives[i].twin_s += 1
+            if table.lives[i].twin_s >= TWIN_S:
+                over.add(i)
+        for i, life in enumerate(table.lives):
+            if life.twin_s and i not in younger:
+                life.twin_s = 0
+        return over
+
+    def dump(self) -> Dump:
+        """Return the state."""
+        n, lives, arrays = self.table.dump()
+        return Dump(
+            self.epoch_ns,
+            n,
+            lives,
+            arrays,
+            self.complaints.sources,
+            self.founded,
+            sorted(self.touched),
+            self.looked,
+            None if self.births is None else self.births.dump(),
+        )
+
+    def load(self, dump: Dump) -> None:
+        """Take a state."""
+        self.epoch_ns = dump.epoch_ns
+        self.table = Table.load(dump.n, dump.lives, dump.arrays)
+        self.complaints = Complaints(dump.complaints)
+        self.founded = dump.founded
+        self.touched = set(dump.touched)
+        self.looked = dump.looked
+        if (self.births is None) != (dump.births is None):
+            raise ValueError("a snapshot of another site")
+        if self.births is not None and dump.births is not None:
+            self.births.load(dump.births)
+
+
+def _age_key(life: Life) -> tuple[bool, int, str]:
+    """Order of worth: those people know first, then the older."""
+    return life.status is TrackStatus.TENTATIVE, life.first_ns, life.founded
+
+
+def _edges(room: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room)

@@ -1,0 +1,129 @@
+"""Tracks as events: what the screen, the alerts and other systems see."""
+
+from __future__ import annotations
+
+import math
+from hashlib import blake2b
+
+import numpy as np
+
+from skysentry.events import Affiliation, AnyEvent, ObjectClass, Track
+from skysentry.site import Site
+from skysentry.tracking import kernels
+from skysentry.tracking.batch import REPORTING
+from skysentry.tracking.classify import Classifier, Shares
+from skysentry.tracking.explain import explain, senses
+from skysentry.tracking.motion import Array
+from skysentry.tracking.table import Life, Table
+
+SECOND_NS = 1_000_000_000
+CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
+# A tentative track is shown from its second look on: one look is mostly clutter.
+SHOWN_HITS = 2
+# ... and from this existence on.
+SHOWN_EXISTENCE = 0.1
+# A sensor that has not seen a track for this long no longer supports it.
+LATELY_NS = 15 * SECOND_NS
+# A claim of an authorised flight counts after others have seen the same motion for this long.
+AGREED_S = 20.0
+SURE = 0.9
+NATURE = (ObjectClass.BIRD, ObjectClass.BALLOON)
+MANNED = (ObjectClass.AEROPLANE, ObjectClass.HELICOPTER, ObjectClass.JET)
+MOST_TOLD = 10_000
+
+
+def track_name(founded: str) -> str:
+    """Return the id of the track that a detection founded: eight characters of base 32, without i, l, o and u."""
+    bits = int.from_bytes(blake2b(founded.encode(), digest_size=5).digest(), "big")
+    return "".join([CROCKFORD[(bits >> shift) & 31] for shift in range(35, -1, -5)])
+
+
+class Publisher:
+    """Makes `Track` events."""
+
+    def __init__(self, site: Site, frame: Array, classifier: Classifier) -> None:
+        self.site = site
+        self.frame = frame
+        self.classifier = classifier
+        self.kinds = {sensor.id: sensor.kind for sensor in site.sensors}
+        self.told: dict[tuple[str, ...], str] = {}
+        self.watched = any(sensor.kind not in REPORTING for sensor in site.sensors)
+        self.authorised = {flight.identity: flight for flight in site.authorised}
+
+    def due(self, life: Life, now_ns: int) -> bool:
+        """Return whether a living track has something to show: news, or a second without any."""
+        if not life.track_id and life.hits < SHOWN_HITS:
+            return False
+        return bool(life.pending) or now_ns - life.published_ns >= SECOND_NS
+
+    def publish(self, now_ns: int, now_s: float, table: Table, shown: list[tuple[int, str]]) -> list[AnyEvent]:
+        """Return one event for each (row, end); `end` is how a track ended, empty for a living one."""
+        if not shown:
+            return []
+        rows = np.array([i for i, _ in shown], np.int64)
+        out = np.empty((len(shown), kernels.SHOWN))
+        kernels.show(table.x, table.P, table.w, table.t, rows, now_s, self.frame, out)
+        classes = self.classifier.posteriors(table.evidence, rows, out)
+        return [
+            self._track(now_ns, table, i, end, row, shares)
+            for (i, end), row, shares in zip(shown, out.tolist(), classes, strict=True)
+            if math.isfinite(sum(row))
+        ]
+
+    def _track(self, now_ns: int, table: Table, i: int, end: str, row: list[float], classes: Shares) -> Track:
+        life = table.lives[i]
+        if not life.track_id:
+            life.track_id = track_name(life.founded)
+        sensors = tuple(sorted(key for key, seen_ns in life.seen.items() if now_ns - seen_ns < LATELY_NS))
+        detections = tuple(life.pending)
+        life.pending.clear()
+        life.published_ns = now_ns
+        return Track(
+            id=f"{life.track_id}@{now_ns}",
+            time_ns=now_ns,
+            received_ns=now_ns,
+            track_id=life.track_id,
+            status=life.status,
+            lat_deg=row[0],
+            lon_deg=row[1],
+            alt_m=row[2],
+            velocity_mps=(row[3], row[4], row[5]),
+            cov=tuple(row[6:]),
+            existence=float(table.r[i]),
+            first_ns=life.first_ns,
+            last_seen_ns=life.last_ns,
+            classes=classes,
+            identity=life.identity,
+            affiliation=self._whose(life, now_ns, classes),
+            sensors=sensors,
+            detections=detections,
+            why=explain(life, end, sensors, self._told(sensors), row, classes, now_ns),
+        )
+
+    def _told(self, sensors: tuple[str, ...]) -> str:
+        told = self.told.get(sensors)
+        if told is None:
+            if len(self.told) >= MOST_TOLD:
+                self.told.clear()
+            told = self.told[sensors] = senses(sensors, self.kinds)
+        return told
+
+    def _whose(self, life: Life, now_ns: int, classes: Shares) -> Affiliation:
+        """Return whose a track is: as a person said, else friend or neutral where evidence allows."""
+        if life.affiliation is not None:
+            return life.affiliation
+        claim = life.identity
+        flight = None if claim is None else self.authorised.get(claim.value)
+        if flight is not None and flight.from_ns <= now_ns <= flight.until_ns and self._agrees(life):
+            return Affiliation.FRIEND
+        share = sum(p for c, p in classes if c in NATURE)
+        if share > SURE:
+            return Affiliation.NEUTRAL
+        manned = sum(p for c, p in classes if c in MANNED)
+        if claim is not None and claim.scheme == "icao24" and manned > SURE and not self.site.civil_airspace_closed:
+            return Affiliation.NEUTRAL
+        return Affiliation.UNKNOWN
+
+    def _agrees(self, life: Life) -> bool:
+        """Return whether others than the claim's receivers bear it out, or no other sensor is there to ask."""
+        return not self.watched or life.agreed_s >= AGREED_S

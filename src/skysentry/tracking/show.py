@@ -1,0 +1,125 @@
+"""From the working frame to what is published: WGS-84 place, velocity and covariance in east-north-up at the track."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from skysentry.geo import geodetic
+from skysentry.tracking.compiled import kernel
+from skysentry.tracking.motion import MODELS, NOISE_M2_S3, Array, Indices, moments, predict, predict_one
+
+# Columns: latitude, longitude, altitude, velocity (e, n, u), upper triangle of the covariance (21).
+SHOWN = 27
+
+to_geodetic = kernel(geodetic)
+
+
+@kernel
+def show(x: Array, P: Array, w: Array, t: Array, which: Indices, now_s: float, frame: Array, out: Array) -> None:
+    """Write one row [shape=(SHOWN,)] for each track in `which`, at the time `now_s`; the state stays as it is."""
+    mean = np.empty(6)
+    cov = np.empty((6, 6))
+    axes = np.empty((3, 3))
+    for k in range(which.shape[0]):
+        i = which[k]
+        xs, Ps, ws = x[i].copy(), P[i].copy(), w[i].copy()
+        dt = now_s - t[i]
+        if dt > 0.0:
+            predict(xs, Ps, ws, dt)
+        elif dt < 0.0:
+            _look_back(xs, Ps, dt)
+        moments(xs, Ps, ws, mean, cov)
+        row = out[k]
+        ecef = np.empty(3)
+        for a in range(3):
+            ecef[a] = frame[9 + a]
+            for b in range(3):
+                ecef[a] += frame[3 * b + a] * mean[b]
+        row[0], row[1], row[2] = to_geodetic(ecef[0], ecef[1], ecef[2])
+        _axes(row[0], row[1], frame, axes)
+        for a in range(3):
+            row[3 + a] = 0.0
+            for b in range(3):
+                row[3 + a] += axes[a, b] * mean[3 + b]
+        _turn(axes, cov)
+        n = 6
+        for a in range(6):
+            for b in range(a, 6):
+                row[n] = cov[a, b]
+                n += 1
+
+
+@kernel
+def _look_back(xs: Array, Ps: Array, dt: float) -> None:
+    """Take the models back by dt < 0; the noise counts as forwards."""
+    for m in range(MODELS):
+        predict_one(xs[m], Ps[m], 0.0, dt)
+        for a in range(3):
+            Ps[m, a, a] += NOISE_M2_S3[m] * abs(dt) ** 3 / 3.0
+            Ps[m, 3 + a, 3 + a] += NOISE_M2_S3[m] * abs(dt)
+
+
+@kernel
+def _axes(lat_deg: float, lon_deg: float, frame: Array, axes: Array) -> None:
+    """Write the rotation from the working frame to east-north-up at a place."""
+    lat, lon = math.radians(lat_deg), math.radians(lon_deg)
+    sin_lat, cos_lat, sin_lon, cos_lon = math.sin(lat), math.cos(lat), math.sin(lon), math.cos(lon)
+    for b in range(3):
+        fx, fy, fz = frame[3 * b], frame[3 * b + 1], frame[3 * b + 2]
+        axes[0, b] = -sin_lon * fx + cos_lon * fy
+        axes[1, b] = -sin_lat * cos_lon * fx - sin_lat * sin_lon * fy + cos_lat * fz
+        axes[2, b] = cos_lat * cos_lon * fx + cos_lat * sin_lon * fy + sin_lat * fz
+
+
+@kernel
+def _turn(axes: Array, cov: Array) -> None:
+    """Turn a covariance (6, 6) in place, both halves by the same axes."""
+    for p in range(0, 6, 3):
+        for q in range(0, 6, 3):
+            block = axes @ np.ascontiguousarray(cov[p : p + 3, q : q + 3]) @ axes.T
+            for a in range(3):
+                for b in range(3):
+                    cov[p + a, q + b] = block[a, b]
+
+
+# A velocity outside of a class's band counts at most this much: bands are habits, not laws.
+MOST_MOTION = 8.0
+
+
+@kernel
+def weigh_classes(
+    evidence: Array,
+    which: Indices,
+    shown: Array,
+    log_prior: Array,
+    wind: Array,
+    bands: Array,
+    airborne: Array,
+    out: Indices,
+) -> None:
+    """Write P(class) of tracks `which` in thousandths into `out` (k, classes).
+
+    `bands` (classes, 3): lowest and highest speed, softness. The density of a band counts: a narrow one that fits says
+    more than a wide one. Where `airborne` is 1 the speed through the air is meant.
+    """
+    classes = log_prior.shape[0]
+    log_p = np.empty(classes)
+    for k in range(which.shape[0]):
+        ve, vn = shown[k, 3], shown[k, 4]
+        variance = max(shown[k, 21], shown[k, 24], 0.0)
+        top = -np.inf
+        for c in range(classes):
+            speed = math.sqrt((ve - airborne[c] * wind[0]) ** 2 + (vn - airborne[c] * wind[1]) ** 2)
+            beyond = max(bands[c, 0] - speed, speed - bands[c, 1], 0.0)
+            motion = max(-0.5 * beyond * beyond / (bands[c, 2] ** 2 + variance), -MOST_MOTION)
+            width = bands[c, 1] - bands[c, 0] + 2.0 * math.sqrt(bands[c, 2] ** 2 + variance)
+            log_p[c] = evidence[which[k], c] + log_prior[c] + motion - math.log(width)
+            top = max(top, log_p[c])
+        total = 0.0
+        for c in range(classes):
+            log_p[c] = math.exp(log_p[c] - top)
+            total += log_p[c]
+        for c in range(classes):
+            out[k, c] = math.floor(1000.0 * log_p[c] / total + 0.5)

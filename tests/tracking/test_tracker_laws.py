@@ -1,0 +1,123 @@
+"""Laws of the tracker as a stage: split, order, snapshot, names."""
+
+from __future__ import annotations
+
+import itertools
+from types import SimpleNamespace
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from skysentry.errors import StateError
+from skysentry.events import AnyEvent, Bearing, Scan
+from skysentry.site import Coverage, Sensor, SensorKind, Site
+from skysentry.tracking.publish import track_name
+from skysentry.tracking.tracker import Tracker
+
+SECONDS = 16
+
+
+@pytest.fixture(scope="module")
+def mixed(sky: SimpleNamespace) -> tuple[Site, list[Scan]]:
+    """A radar, two arrays, two microphones and Remote ID, with late looks."""
+    rng = np.random.default_rng(1)
+    sensor = sky.radar()
+    arrays = [
+        Sensor(id=f"a{k}", kind=SensorKind.ARRAY, position=sky.place(e, 500.0, 2.0), coverage=Coverage(max_m=4000.0))
+        for k, e in enumerate((-1000.0, 1500.0))
+    ]
+    mics = [
+        Sensor(id=f"m{k}", kind=SensorKind.MICROPHONE, position=sky.place(e, 2500.0, 2.0))
+        for k, e in enumerate((-1000.0, 1500.0))
+    ]
+    rid = Sensor(id="rid", kind=SensorKind.REMOTE_ID)
+    scans = []
+    for k in range(SECONDS):
+        paths = [np.array([-800.0 + 45.0 * k, 1500.0, 200.0]), np.array([1500.0, 3000.0 - 12.0 * k, 100.0])]
+        found = [sky.plot(sensor, at, rng) for at in paths] + sky.clutter(rng, 4.0)
+        late = 3.0 if k % 5 == 2 else 0.05
+        scans.append(sky.scan("radar", k + 0.3, found, late_s=late))
+        scans.append(sky.scan("rid", k + 0.77, [sky.claim(paths[1], rng, "S")]))
+        for q, array in enumerate(arrays):
+            heard = [sky.direction(array, paths[0], rng), Bearing(bearing_deg=rng.uniform(0, 360), sigma_deg=3.0)]
+            scans.append(sky.scan(array.id, k + 0.1 * q + 0.15, heard))
+        for q, mic in enumerate(mics):
+            scans.append(sky.scan(mic.id, k + 0.2 * q, [sky.Presence()] if rng.random() < 0.7 else []))
+    return sky.site(sensor, *arrays, *mics, rid), scans
+
+
+def test_larger_steps_give_the_same(sky: SimpleNamespace, mixed: tuple[Site, list[Scan]]) -> None:
+    site, scans = mixed
+    small = sky.run(Tracker(site), scans, float(SECONDS))
+    tracker = Tracker(site)
+    large: list[AnyEvent] = []
+    edges = [0, 1, 7, 8, 29, 30, 75, 10 * SECONDS]
+    for a, b in itertools.pairwise(edges):
+        low, high = sky.START_NS + a * 100_000_000, sky.START_NS + b * 100_000_000
+        part = [s for s in scans if (low if a else -1) < s.received_ns <= high]
+        large += tracker.step(high, part)
+    assert sky.tracks(small)
+    assert large == small
+
+
+@settings(max_examples=6, deadline=None)
+@given(data=st.data())
+def test_order_in_a_batch_changes_nothing(
+    sky: SimpleNamespace, mixed: tuple[Site, list[Scan]], data: st.DataObject
+) -> None:
+    site, scans = mixed
+    few = scans[:42]
+    shuffled = data.draw(st.permutations(few))
+    assert sky.run(Tracker(site), shuffled, 7.0) == sky.run(Tracker(site), few, 7.0)
+
+
+def test_order_of_detections_changes_nothing(sky: SimpleNamespace, mixed: tuple[Site, list[Scan]]) -> None:
+    """Detections keep their ids; their order in the tuple is turned around."""
+    site, scans = mixed
+    turned = [msgspec.structs.replace(scan, detections=scan.detections[::-1]) for scan in scans]
+    one, two = (sky.tracks(sky.run(Tracker(site), given, float(SECONDS))) for given in (scans, turned))
+    assert [t.id for t in one] == [t.id for t in two]
+    for a, b in zip(one, two, strict=True):
+        assert (a.lat_deg, a.lon_deg, a.cov, a.existence) == (b.lat_deg, b.lon_deg, b.cov, b.existence)
+
+
+def test_a_restored_tracker_goes_on_bit_by_bit(sky: SimpleNamespace, mixed: tuple[Site, list[Scan]]) -> None:
+    site, scans = mixed
+    half = SECONDS / 2
+    first = [s for s in scans if s.received_ns <= sky.START_NS + half * 1e9]
+    rest = [s for s in scans if s.received_ns > sky.START_NS + half * 1e9]
+    one = Tracker(site)
+    sky.run(one, first, half)
+    two = Tracker(site)
+    two.restore(one.snapshot())
+    assert two.snapshot() == one.snapshot()
+    assert sky.run(two, rest, float(SECONDS), half) == sky.run(one, rest, float(SECONDS), half)
+    assert two.snapshot() == one.snapshot()
+
+
+@pytest.mark.parametrize("state", [b"", b"rubbish", b"\xc1", msgspec.msgpack.encode((99, 0, None))])
+def test_an_unknown_snapshot_is_refused(sky: SimpleNamespace, state: bytes) -> None:
+    with pytest.raises(StateError):
+        Tracker(sky.site(sky.radar())).restore(state)
+
+
+def test_a_snapshot_of_50_tracks_is_small(sky: SimpleNamespace) -> None:
+    rng = np.random.default_rng(2)
+    scans = [
+        sky.scan("rid", float(k), [sky.claim(np.array([500.0 * i, 900.0, 100.0]), rng, f"S{i}") for i in range(50)])
+        for k in range(8)
+    ]
+    tracker = Tracker(sky.site(Sensor(id="rid", kind=SensorKind.REMOTE_ID)))
+    out = sky.run(tracker, scans, 8.0)
+    assert len({t.track_id for t in sky.tracks(out, "confirmed")}) == 50
+    assert len(tracker.snapshot()) <= 250_000
+
+
+def test_names_are_short_readable_and_fixed() -> None:
+    assert track_name("radar@1#0") == track_name("radar@1#0")
+    assert track_name("radar@1#0") != track_name("radar@1#1")
+    assert len(track_name("x")) == 8
+    assert not set(track_name("y")) & set("ilou")
