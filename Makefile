@@ -10,15 +10,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 STATIC := src/skysentry/web/static
 UI_SOURCES := $(shell find ui -type f -not -path '*/node_modules/*' 2>/dev/null)
+KERNELS := $(wildcard src/skysentry/tracking/*.py src/skysentry/alerting/*.py)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .PHONY: run test check format bench lock system-test-packages clean
 
-run: $(VENV)/.installed $(STATIC)/index.html
+run: $(VENV)/.compiled $(STATIC)/index.html
 	@$(BIN)/skysentry demo
 
-test: $(VENV)/.test-installed $(STATIC)/index.html
-	$(BIN)/python -m skysentry.tracking.kernels
+test: $(VENV)/.test-installed $(VENV)/.compiled $(STATIC)/index.html
 	$(BIN)/python -m pytest
 
 check: $(VENV)/.test-installed $(STATIC)/index.html
@@ -34,7 +34,7 @@ format: $(VENV)/.test-installed
 	$(BIN)/ruff check --fix .
 	$(BIN)/python docs/generate.py
 
-bench: $(VENV)/.installed
+bench: $(VENV)/.compiled
 	$(BIN)/python -m bench
 
 lock:
@@ -60,6 +60,12 @@ $(VENV)/.installed: requirements/run.txt pyproject.toml | $(BIN)/python
 
 $(VENV)/.test-installed: requirements/test.txt $(VENV)/.installed
 	$(BIN)/pip install -q --require-hashes --no-deps -r requirements/test.txt
+	@touch $@
+
+# The compiled functions, once: a first run that waits half a minute for them looks broken.
+$(VENV)/.compiled: $(KERNELS) | $(VENV)/.installed
+	$(BIN)/python -m skysentry.tracking.kernels
+	$(BIN)/python -m skysentry.alerting.arrival
 	@touch $@
 
 $(STATIC)/index.html: $(UI_SOURCES) | $(VENV)/.installed

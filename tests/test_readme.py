@@ -17,7 +17,7 @@ def test_the_six_lines_track_a_file(tmp_path: Path) -> None:
     sim = [sys.executable, "-m", "skysentry", "sim", "airport", "--seconds", "20", "--out", str(tmp_path)]
     subprocess.run(sim, check=True, capture_output=True, timeout=60)
     (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    assert len(code.splitlines()) == 6
+    assert len([line for line in code.splitlines() if line]) == 6
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, timeout=60, check=True)
     assert len(done.stdout.splitlines()) > 20
 

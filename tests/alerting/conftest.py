@@ -16,6 +16,7 @@ from skysentry.events import (
     ObjectClass,
     Order,
     Track,
+    TrackEnd,
     TrackStatus,
 )
 from skysentry.geo import Frame
@@ -66,7 +67,8 @@ class Scene:
         alt_m: float = 300.0,
         existence: float = 0.95,
         seen: float | None = None,
-        why: str = "",
+        end: TrackEnd | None = None,
+        first: float = 0.0,
     ) -> Track:
         lat, lon, _ = self.frame.to_geodetic(east_m, north_m, 0.0)
         variances = {0: sigma_m, 6: sigma_m, 11: 20.0, 15: sigma_mps, 18: sigma_mps, 20: 1.0}
@@ -83,11 +85,11 @@ class Scene:
             velocity_mps=(ve_mps, vn_mps, 0.0),
             cov=tuple(variances.get(i, 0.0) ** 2 for i in range(21)),
             existence=existence,
-            first_ns=START,
+            first_ns=self.ns(first),
             last_seen_ns=time_ns if seen is None else self.ns(seen),
             classes=tuple(classes),
             affiliation=affiliation,
-            why=why,
+            end=end,
         )
 
     def order(self, second: float, action: Action, target: str, **rest: object) -> Order:

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from skysentry.alerting import arrival
 from skysentry.alerting.alerter import Alerter
 from skysentry.events import Phase, Severity, Track
 from skysentry.site import Site
@@ -105,6 +106,7 @@ def passing(scene: Any) -> None:
 
 if __name__ == "__main__":
     scene = _scene()
+    arrival.warm()
     cost(scene, 30, 300, 10, 150e3)
     cost(scene, 30, 1, 10, 150e3)
     cost(scene, 3, 300, 1, 0.0)

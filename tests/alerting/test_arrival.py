@@ -2,25 +2,43 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skysentry.alerting.area import Area, fault
-from skysentry.alerting.arrival import POINTS, Flock, Reach, sound
+from skysentry.alerting.arrival import ABOVE, FAR, NEAR, Ground, Reach, reach_of, sound
+from skysentry.alerting.futures import POINTS, REACH, to_edge
 from skysentry.events import ObjectClass, Track
 from skysentry.geo import Frame
 from skysentry.site import Zone
 
+
+def _plain() -> Any:
+    spec = importlib.util.spec_from_file_location("plain_arrival", Path(__file__).with_name("plain.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+plain = _plain()
 HOVER = ((ObjectClass.MULTIROTOR, 1.0),)
 
 
 def reach(zone: Zone, track: Track) -> Reach:
-    return Flock([track]).reach(Area(zone), [0])[0]
+    patient = msgspec.structs.replace(zone, watch_s=1e6)
+    codes, numbers = Ground([Area(patient)]).look([track])
+    assert codes.tolist() == [[NEAR]]
+    return reach_of(numbers[0, 0])
 
 
 def test_points_have_zero_mean_and_unit_covariance() -> None:
@@ -88,8 +106,8 @@ def test_a_hole_is_outside(scene: Any) -> None:
 
 def test_overlapping_polygons_are_a_union(scene: Any) -> None:
     zone = Zone(id="z", name="z", polygons=((scene.ring(1000.0),), (scene.ring(1000.0, 500.0),)))
-    from_middle = np.array([[0.0, 0.0], [1150.0, 0.0], [1350.0, 0.0]])
-    assert Area(zone).inside(from_middle).tolist() == [True, True, False]
+    edges = Area(zone).edges
+    assert [to_edge(east_m, 0.0, edges)[0] for east_m in (0.0, 1150.0, 1350.0)] == [True, True, False]
 
 
 def test_monte_carlo_agrees_on_straight_fliers(scene: Any) -> None:
@@ -129,16 +147,73 @@ def _flown(
 
 def test_the_prefilter_never_loses_one_in_reach(scene: Any) -> None:
     rng = np.random.default_rng(3)
-    area = Area(scene.zone)
     tracks = [
         scene.track(0, *rng.uniform(-60_000, 60_000, 2), *rng.normal(0, 60, 2), sigma_m=200.0, name=f"t{i}")
         for i in range(300)
     ]
-    flock = Flock(tracks)
-    close = flock.near(area.origin[None], np.array([area.radius_m]), np.array([600.0]))[:, 0]
+    codes, _ = Ground([Area(scene.zone)]).look(tracks)
+    flock, area = plain.PlainFlock(tracks), plain.PlainArea(scene.zone)
     reaches = flock.reach(area, range(300))
-    assert not [i for i, found in enumerate(reaches) if found.low_s <= 600.0 and not close[i]]
-    assert 0.2 < close.mean() < 0.9
+    assert not [i for i, found in enumerate(reaches) if found.low_s <= 600.0 and codes[i, 0] != NEAR]
+    assert 0.2 < (codes == NEAR).mean() < 0.9
+
+
+def test_above_the_ceiling_and_far_away_are_told_apart(scene: Any) -> None:
+    tracks = [
+        scene.track(0, 0.0, 0.0, 50.0, 0.0, alt_m=7_000.0),
+        scene.track(0, 0.0, 0.0, 50.0, 0.0, alt_m=6_010.0),
+        scene.track(0, 200_000.0, 0.0, 50.0, 0.0, alt_m=7_000.0),
+    ]
+    assert Ground([Area(scene.zone)]).look(tracks)[0].tolist() == [[ABOVE], [NEAR], [FAR]]
+
+
+def test_a_flood_is_looked_at_in_parts(scene: Any) -> None:
+    zones = [Area(scene.zone), Area(scene.square("far", 500.0, 5_000.0))]
+    tracks = [scene.track(0, -20_000.0 + 50.0 * i, 0.0, 50.0, 0.0) for i in range(600)]
+    codes, numbers = Ground(zones).look(tracks)
+    assert numbers.shape == (600, 2, REACH)
+    for i in (0, 255, 256, 599):
+        alone = Ground(zones).look([tracks[i]])
+        assert codes[i].tolist() == alone[0][0].tolist()
+        assert numbers[i].tolist() == alone[1][0].tolist()
+
+
+SHAPES = ("square", "hole", "two", "star")
+
+
+def _shape(scene: Any, name: str) -> Zone:
+    star = tuple(
+        scene.lon_lat((1500 + 900 * (-1) ** k) * math.sin(k / 5), (1500 + 900 * (-1) ** k) * math.cos(k / 5))
+        for k in range(31)
+    )
+    polygons: Any = {
+        "square": ((scene.ring(1000.0),),),
+        "hole": ((scene.ring(3000.0), scene.ring(1000.0)),),
+        "two": ((scene.ring(1000.0),), (scene.ring(800.0, 500.0, 300.0),), (scene.ring(400.0, -4000.0),)),
+        "star": ((star,),),
+    }[name]
+    return Zone(id="z", name="z", polygons=polygons)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.sampled_from(SHAPES),
+    st.tuples(st.floats(-12_000, 12_000), st.floats(-12_000, 12_000)),
+    st.tuples(st.floats(-120, 120), st.floats(-120, 120)),
+    st.floats(1.0, 3_000.0),
+    st.floats(0.1, 40.0),
+    st.sampled_from([HOVER, ((ObjectClass.FIXED_WING_PISTON, 0.95),), ()]),
+)
+def test_the_compiled_code_says_what_plain_numpy_says(
+    scene: Any, shape: str, at: tuple[float, float], v: tuple[float, float], sm: float, sv: float, classes: Any
+) -> None:
+    zone, track = _shape(scene, shape), scene.track(0, *at, *v, sigma_m=sm, sigma_mps=sv, classes=classes)
+    told = plain.PlainFlock([track]).reach(plain.PlainArea(zone), [0])[0]
+    found = reach(zone, track)
+    assert found.heads == told.heads
+    for field in set(Reach.__struct_fields__) - {"heads", "from_deg"}:
+        assert getattr(found, field) == pytest.approx(getattr(told, field), rel=1e-6, abs=1e-6), field
+    assert math.cos(math.radians(found.from_deg - told.from_deg)) == pytest.approx(1.0)
 
 
 def test_the_far_frame_is_turned_to_the_zone(scene: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -152,3 +153,26 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         Recorder(tmp_path / "file", SITE)
     assert caught.value.hint
+
+
+def test_a_full_disk_stops_the_recording_and_not_the_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cut = batches()
+    engine = Engine(SITE, tmp_path)
+    made: list[AnyEvent] = []
+    for number, (now_ns, batch) in enumerate(cut):
+        with monkeypatch.context() as full:
+            if 100 <= number < 300:
+                full.setattr(mcap.SegmentWriter, "flush", _full)
+            made += engine.step(now_ns, batch)
+    engine.close()
+    assert told(made) == uninterrupted(cut)
+    health = [event for event in made if isinstance(event, Health) and event.source == "engine"]
+    assert [event.state for event in health] == ["degraded", "degraded", "ok"]
+    assert "No space left" in health[0].reason
+    recorded = told([event for part in mcap.segments(tmp_path) for event in mcap.outputs(part)])
+    assert set(recorded) < set(uninterrupted(cut))
+    assert recorded[-1] == uninterrupted(cut)[-1]
+
+
+def _full(*_: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")

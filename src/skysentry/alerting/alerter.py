@@ -2,7 +2,9 @@
 
 Instants. A step is cut into instants of the 100 ms grid by the arrival time of its events, and while anything is live
 an instant is taken at every full second; so what comes out does not depend on how the calls are cut. At an instant
-orders come first, then tracks, then every zone with something near it is judged, then what changed is published.
+orders come first, then the tracks that are due (`lookout`). The zones are judged, and what changed is published, at
+every full second, and at once where a person ordered something, a track gives more than the alert of its zone says, or
+the one that it names first was lost or dropped.
 
 Ups and downs. A rise takes effect at once. A fall waits until the lower level has held for 10 s, twice as long after
 each rise (80 s at most), so that one who circles does not sound the siren at every turn. With nothing left the alert
@@ -10,12 +12,12 @@ is `cleared`, and after 60 s without a return it is `all_clear`.
 
 Lost. A track that threatened and ended, or fell silent for 30 s, without being seen leaving is lost, not gone: its
 alert stays, at its level until the track would have arrived at its slowest (95 %), then at watch, and until one and a
-half of that time (2 to 15 min) it is not cleared. Then it is, with the words "by time, not by sight". While a track
-only coasts its approach may get graver but never lighter: a prediction has not been seen leaving. A track that the
-tracker says it merged into another (`why` begins with "merged") is carried on by that one.
+half of that time (2 to 15 min) it is not cleared. Then it is, with the words "by time, not by sight". One that sensors
+refuted is held for a shorter time (1 to 5 min), one found again under another id is released (`again`), one that was
+merged is carried on. While a track only coasts its approach may get graver but never lighter: a prediction has not been
+seen leaving.
 
-Published is what changed materially: phase, severity, rule, the soonest track or the set of tracks, or a low bound that
-moved by more than 5 s and 10 %; at most once a second (for the bound alone every 5 s), rises and orders at once.
+What is told, and when, is in `notice`.
 """
 
 from __future__ import annotations
@@ -29,12 +31,12 @@ from skysentry.alerting.area import Area, fault
 from skysentry.alerting.lookout import Survey
 from skysentry.alerting.phases import Trigger, move
 from skysentry.alerting.rules import NOTHING, SECOND_NS, WARNING, Approach, level
-from skysentry.alerting.state import MAX_NAMED, MAX_REMEMBERED, Live, State, remember
+from skysentry.alerting.state import MAX_NAMED, MAX_REMEMBERED, Dismissal, Live, State, remember
 from skysentry.errors import ConfigError, StateError
 from skysentry.events import AnyEvent, Order, Phase, Track
 from skysentry.site import Site, Zone
 
-VERSION = 1
+VERSION = 2
 # The grid of received time that the runtime steps on (design: one grid for live, replay and simulation).
 GRID_NS = 100_000_000
 # Long enough for a drone that left the edge of sensing to be heard by the next microphone, short enough to be believed.
@@ -42,6 +44,8 @@ CLEAR_NS = 60 * SECOND_NS
 MAX_REFUSALS = 20
 
 Judged = tuple[int, str, Approach]
+# Falling level, lost or not, soonest, soonest if it turned, name.
+Gravity = tuple[int, bool, float, float, str]
 
 
 class Alerter:
@@ -56,6 +60,8 @@ class Alerter:
         self.sensor_kinds = frozenset(sensor.kind for sensor in site.sensors)
         self.state = State()
         self.survey = Survey({})
+        # What the zones were found to be at the instant at hand, by alert; only for the words of what is told.
+        self.judged: dict[str, tuple[Zone, Sequence[Judged]]] = {}
         self._look_around()
 
     def step(self, now_ns: int, events: Sequence[AnyEvent]) -> list[AnyEvent]:
@@ -92,7 +98,8 @@ class Alerter:
         first_ns = min(now_ns, self.state.last_ns + 1)
         batches: dict[int, list[Track | Order]] = {}
         for event in events:
-            if isinstance(event, Track | Order):
+            # Most events are none of ours; the type itself is the quickest question.
+            if type(event) is Track or type(event) is Order:
                 due_ns = -(-max(event.received_ns, first_ns) // GRID_NS) * GRID_NS
                 batches.setdefault(min(due_ns, now_ns), []).append(event)
         return batches
@@ -115,24 +122,33 @@ class Alerter:
         next_ns = (state.last_ns // SECOND_NS + 1) * SECOND_NS
         if state.of_zone or any(state.approaches.values()):
             return next_ns
-        times = [notice.person_ns(alert) for alert in state.alerts.values()]
-        return max(next_ns, min(filter(None, times), default=0)) if any(times) else None
+        times = [time_ns for alert in state.alerts.values() if (time_ns := notice.person_ns(alert)) is not None]
+        if state.unwell:
+            times.append(state.told_ns + notice.WELL_NS)
+        return max(next_ns, min(times)) if times else None
 
     # --- one instant --------------------------------------------------------------------------------------------
 
     def _advance(self, now_ns: int, events: Sequence[Track | Order]) -> list[AnyEvent]:
         made: list[AnyEvent] = []
+        closed = self.site.civil_airspace_closed
         people = sorted((e for e in events if isinstance(e, Order)), key=lambda order: (order.time_ns, order.id))
         if people:
             made += self._obey(now_ns, people)
-        tracks = lookout.fresh(self.state, now_ns, (e for e in events if isinstance(e, Track)))
-        if tracks:
-            lookout.assess(self.state, self.survey, self.site.civil_airspace_closed, now_ns, tracks)
-        for zone_id in sorted(self.state.approaches.keys() | self.state.of_zone.keys()):
-            self._judge(now_ns, zone_id)
-        made += notice.publish(self.state, now_ns)
+        tracks = lookout.fresh(self.state, closed, now_ns, [e for e in events if type(e) is Track])
+        pressing = bool(tracks) and lookout.assess(self.state, self.survey, closed, now_ns, tracks)
+        if pressing or people or now_ns % SECOND_NS == 0 or self._expires(now_ns):
+            lookout.settle(self.state, self.survey, closed, now_ns)
+            self.judged.clear()
+            for zone_id in sorted(self.state.approaches.keys() | self.state.of_zone.keys()):
+                self._judge(now_ns, zone_id)
+            made += notice.publish(self.state, now_ns, self._sentence)
         made += notice.health(self.state, now_ns)
         return made
+
+    def _expires(self, now_ns: int) -> bool:
+        times = (notice.person_ns(alert) for alert in self.state.alerts.values())
+        return any(time_ns is not None and time_ns <= now_ns for time_ns in times)
 
     def _obey(self, now_ns: int, people: Sequence[Order]) -> list[AnyEvent]:
         made: list[AnyEvent] = []
@@ -179,28 +195,28 @@ class Alerter:
 
     def _judged(self, now_ns: int, zone: Zone) -> list[Judged]:
         """The approaches that count, the gravest first, among equals the soonest."""
-        approaches = self.state.approaches.get(zone.id, {})
-        for approach in list(approaches.values()):
-            if approach.lost_ns is None and now_ns - approach.heard_ns > lookout.SILENT_NS:
-                lookout.lose(self.state, now_ns, zone, approach)
-            if approach.lost_ns is not None and now_ns >= approach.lost_until_ns:
-                lookout.drop(
-                    self.state, zone.id, approach.track_id, "lost and its time is over (by time, not by sight)"
-                )
+        approaches = self.state.approaches.get(zone.id)
         if not approaches:
             self.state.approaches.pop(zone.id, None)
-        judged = [(*level(approach, zone, now_ns), approach) for approach in approaches.values()]
-        counted = [entry for entry in judged if entry[0] > NOTHING and not self._dismissed(now_ns, zone.id, entry)]
-        return sorted(counted, key=lambda entry: _gravity(entry, now_ns))
+            return []
+        dismissals = self.state.dismissed.get(zone.id)
+        judged: list[tuple[Gravity, Judged]] = []
+        for approach in approaches.values():
+            found, rule = level(approach, zone, now_ns)
+            if found > NOTHING and not (dismissals and self._dismissed(now_ns, dismissals, approach.track_id, found)):
+                lost = approach.lost_ns is not None
+                gravity = (-found, lost, approach.low_now_s(now_ns), approach.turn_low_s, approach.track_id)
+                judged.append((gravity, (found, rule, approach)))
+        judged.sort(key=_gravity)
+        return [entry for _, entry in judged]
 
-    def _dismissed(self, now_ns: int, zone_id: str, entry: Judged) -> bool:
-        dismissals = self.state.dismissed.get(zone_id, {})
-        dismissal = dismissals.get(entry[2].track_id)
+    def _dismissed(self, now_ns: int, dismissals: dict[str, Dismissal], track_id: str, found: int) -> bool:
+        dismissal = dismissals.get(track_id)
         if dismissal is None:
             return False
-        if now_ns < dismissal.until_ns and entry[0] <= dismissal.level:
+        if now_ns < dismissal.until_ns and found <= dismissal.level:
             return True
-        del dismissals[entry[2].track_id]
+        del dismissals[track_id]
         return False
 
     def _found(self, now_ns: int, zone: Zone, judged: Sequence[Judged]) -> None:
@@ -229,15 +245,23 @@ class Alerter:
     def _describe(self, now_ns: int, zone: Zone, alert: Live, judged: Sequence[Judged]) -> None:
         _, rule, first = judged[0]
         alert.rule = rule
-        alert.tracks = tuple(approach.track_id for _, _, approach in judged[:MAX_NAMED])
+        alert.tracks = tuple([approach.track_id for _, _, approach in judged[:MAX_NAMED]])
+        alert.count = len(judged)
         alert.arrival = notice.arrival_of(first, now_ns)
-        for track_id in alert.tracks:
+        for track_id in alert.tracks if alert.reasons else ():
             alert.reasons.pop(track_id, None)
-        if rule == "lost":
-            alert.why = words.lost(zone.name, [a for _, _, a in judged], now_ns)
-            return
+        self.judged[alert.alert_id] = (zone, judged)
+
+    def _sentence(self, alert: Live, now_ns: int) -> str:
+        """What an alert says now; made only for a revision that is told."""
+        if not alert.tracks or alert.alert_id not in self.judged:
+            return alert.why
+        zone, judged = self.judged[alert.alert_id]
+        first = judged[0][2]
+        if alert.rule == "lost":
+            return words.lost(zone.name, [a for _, _, a in judged], now_ns)
         alike = [a for _, _, a in judged if a.lost_ns is None and a.limit == first.limit]
-        alert.why = words.threat(zone.name, rule, alike, self.sensor_kinds, now_ns)
+        return words.threat(zone.name, alert.rule, alike, self.sensor_kinds, now_ns)
 
     def _ease(self, now_ns: int, zone: Zone, alert: Live) -> None:
         """Nothing threatens: let the alert fall, clear, and end."""
@@ -251,15 +275,14 @@ class Alerter:
             return
         alert.phase = move(alert.phase, Trigger.GONE) or alert.phase
         alert.level, alert.corrected, alert.lower_since_ns, alert.cleared_ns = 0, None, None, now_ns
-        alert.tracks, alert.arrival, alert.text, alert.rule = (), None, None, "cleared"
+        alert.tracks, alert.count, alert.arrival = (), 0, None
+        alert.text, alert.rule = None, "cleared"
         alert.why = words.cleared(zone.name, list(alert.reasons.values()), now_ns + CLEAR_NS)
         alert.force, alert.sound = True, False
 
 
-def _gravity(entry: Judged, now_ns: int) -> tuple[int, bool, float, float, str]:
-    found, _, approach = entry
-    lost = approach.lost_ns is not None
-    return -found, lost, approach.low_now_s(now_ns), approach.turn_low_s, approach.track_id
+def _gravity(entry: tuple[Gravity, Judged]) -> Gravity:
+    return entry[0]
 
 
 def zones_in_force(alerter: Alerter) -> Mapping[str, Zone]:

@@ -17,14 +17,15 @@ nothing, abeam it counts one tenth, straight away nothing. Arrival is the mixtur
 
 A drone abeam of a place or on a ring round it therefore has the low bound of one that turns in now. Once it flies away
 within 60° of straight out, w falls below 5 % and no low bound is left; how near it still is, `turn_low_s` says.
+The arithmetic is in `futures`, compiled.
 Left out: climb and dive (they change the ground speed by little), wind, and terrain.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
+import sys
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from msgspec import Struct
@@ -32,21 +33,8 @@ from numpy.typing import NDArray
 
 from skysentry.alerting.area import Area
 from skysentry.events import ObjectClass, Track
-from skysentry.geo import Array, ecef
+from skysentry.geo import Array
 
-# Of the drones that could turn for a place one in five does: a belief, chosen so that one abeam (half of it) stays
-# above the 5 % of the low bound and one that leaves within 60° of straight out falls below.
-TURNS = 0.2
-# The share of straight futures that must enter before we say it heads for the zone; below, the course passes by.
-HEADS = 0.3
-LOW, HIGH = 0.05, 0.95
-# A later crossing than an hour's straight flight says nothing of a thing that steers.
-HORIZON_S = 3600.0
-# Where the lattice starts: of 400 starts the one whose margins are evenest. Along the axes and 400 other directions the
-# 5–95 % interval of the points then holds 85.5 to 94.4 % of the true normal distribution, 90 % on average.
-OFFSET = 0.5625
-# Level turn at 45° of bank: what agile fixed wings fly; radius v²/g.
-TURN_MPS2 = 9.81
 # What a thing of this kind can fly at least, whatever it does now: a hovering one may leave at its usual cruise, one
 # with wings cannot fly slower than its stall. A mean over the classes is used, the rest of the probability as `other`.
 DASH_MPS = {
@@ -69,33 +57,14 @@ WINGED = frozenset(
         ObjectClass.AEROPLANE,
     }
 )
-# Nothing that we warn of flies faster near the ground; a wilder velocity is an error of the track.
-MAX_SPEED_MPS = 400.0
-# A horizontal sigma is held at most this wide, so that a track that knows nothing is not "in reach" of a continent.
-MAX_SIGMA_M, MAX_SIGMA_MPS = 30_000.0, 150.0
+# One-sided 95 % of a normal distribution.
+SIGMAS_95 = 1.645
+# How a track stands to a zone: beyond reach within the times that it asks for, surely above its ceiling, or near.
+FAR, ABOVE, NEAR = 0, 1, 2
+# Tracks taken in one call: bounds the arrays of a flood (256 tracks, 200 zones: 4 MB).
+CHUNK = 256
 
-# Rows and columns (e, n, ve, vn) of the 6×6 covariance in the upper triangle that a Track carries.
-_PICK = np.array([[0, 1, 3, 4], [1, 6, 8, 9], [3, 8, 15, 16], [4, 9, 16, 18]])
-
-
-def _points(pairs: int) -> Array:
-    """Fixed standard normal points [shape=(2·pairs, 4)] with zero mean and unit covariance.
-
-    A Kronecker lattice (steps are powers of the root of x⁵ = x + 1), made normal by Box and Muller, mirrored, whitened.
-    """
-    root = 1.0
-    for _ in range(60):
-        root = (1.0 + root) ** 0.2
-    lattice = (OFFSET + np.arange(1, pairs + 1)[:, None] * root ** -np.arange(1.0, 5.0)) % 1.0
-    radius = np.sqrt(-2.0 * np.log(1.0 - lattice[:, :2]))
-    angle = 2.0 * np.pi * lattice[:, 2:]
-    half = np.concatenate([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
-    points = np.concatenate([half, -half])
-    whitened: Array = points @ np.linalg.inv(np.linalg.cholesky(points.T @ points / len(points))).T
-    return whitened
-
-
-POINTS = _points(64)
+Row = tuple[float, ...]
 
 
 class Reach(Struct, frozen=True):
@@ -124,187 +93,76 @@ def sound(track: Track) -> bool:
     return math.isfinite(total) and on_earth and len(track.cov) == 21 and len(track.velocity_mps) == 3
 
 
-class Flock:
-    """The tracks of one instant as arrays, projected onto zones on demand."""
+class Ground:
+    """The zones in force as arrays. What is compiled is loaded when one is made, not when this is imported."""
 
-    def __init__(self, tracks: Sequence[Track]) -> None:
-        self.tracks = tracks
-        self.places: Array = np.array([ecef(t.lat_deg, t.lon_deg, t.alt_m) for t in tracks])
-        self.lat = np.array([t.lat_deg for t in tracks])
-        self.lon = np.array([t.lon_deg for t in tracks])
-        self.velocity: Array = np.array([t.velocity_mps[:2] for t in tracks])
-        self.cov: Array = np.array([t.cov for t in tracks])
-        self.dash = np.array([_dash_mps(t) for t in tracks])
-        self.winged = np.array([_is_winged(t) for t in tracks])
-        speed = np.hypot(self.velocity[:, 0], self.velocity[:, 1])
-        sigma_v = np.minimum(np.sqrt(np.maximum(self.cov[:, 15] + self.cov[:, 18], 0.0)), MAX_SIGMA_MPS)
-        sigma_p = np.minimum(np.sqrt(np.maximum(self.cov[:, 0] + self.cov[:, 6], 0.0)), MAX_SIGMA_M)
-        self.fastest = np.minimum(np.maximum(speed + 3.0 * sigma_v, self.dash), MAX_SPEED_MPS)
-        self.slack_m = 3.0 * sigma_p
+    def __init__(self, areas: Iterable[Area]) -> None:
+        from skysentry.alerting import futures
 
-    def near(self, origins: Array, radii_m: Array, horizons_s: Array) -> NDArray[np.bool_]:
-        """Whether each track [rows] may be at each zone [columns] within its horizon; errs on the side of yes."""
-        gap = self.places[:, None, :] - origins[None, :, :]
-        limit = radii_m[None, :] + self.slack_m[:, None] + self.fastest[:, None] * horizons_s[None, :]
-        # A chord through the Earth is shorter than the way over it; only height adds to it, by 10 km at most.
-        close: NDArray[np.bool_] = np.einsum("ijk,ijk->ij", gap, gap) <= limit * limit + 1e8
-        return close
+        self._futures = futures
+        rows: list[Row] = []
+        edges = [np.zeros((0, futures.EDGE))]
+        first = 0
+        for area in areas:
+            rows.append((*area.row, float(first), float(first + len(area.edges))))
+            edges.append(area.edges)
+            first += len(area.edges)
+        self.zones: Array = np.array(rows).reshape(-1, futures.ZONE)
+        self.edges: Array = np.concatenate(edges)
 
-    def reach(self, area: Area, chosen: Sequence[int]) -> list[Reach]:
-        """How the chosen tracks stand to a zone."""
-        index = np.array(chosen)
-        at, velocity, spread = self._projected(area, index)
-        samples = POINTS @ spread.transpose(0, 2, 1)
-        places = at[:, None, :] + samples[:, :, :2]
-        velocities = velocity[:, None, :] + samples[:, :, 2:]
-        flat_p, flat_v = places.reshape(-1, 2), _capped(velocities.reshape(-1, 2))
-        shape = (len(chosen), len(POINTS))
-        inside = area.inside(flat_p)
-        straight = np.where(inside, 0.0, area.entry_s(flat_p, flat_v))
-        straight[straight > HORIZON_S] = math.inf
-        to_zone = area.nearest(flat_p)
-        each = np.repeat(index, len(POINTS))
-        turned, cosine = _turned_s(to_zone, flat_v, self.dash[each], self.winged[each])
-        turned[inside] = 0.0
-        weight = TURNS * (1.0 + cosine) / 2.0
-        whole = at + 0.0
-        gap = area.nearest(whole)
-        gap[area.inside(whole)] = 0.0
-        bearing = np.degrees(np.arctan2(whole[:, 0], whole[:, 1])) % 360.0
-        columns = (
-            *_bounds(straight.reshape(shape), turned.reshape(shape), weight.reshape(shape)),
-            inside.reshape(shape).mean(axis=1),
-            np.hypot(gap[:, 0], gap[:, 1]),
-            bearing,
-        )
-        return [Reach(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
-
-    def _projected(self, area: Area, index: NDArray[np.intp]) -> tuple[Array, Array, Array]:
-        """Positions, velocities and roots of covariances [shape=(n, 4, 4)] on the zone's plane."""
-        at = (self.places[index] - area.origin) @ area.rotation[:2].T
-        # North turns by the difference in longitude times the sine of the latitude; within 1e-4 rad at 100 km.
-        dlon = (self.lon[index] - area.lon_deg + 180.0) % 360.0 - 180.0
-        turn = np.radians(dlon) * np.sin(np.radians((self.lat[index] + area.lat_deg) / 2.0))
-        cos, sin = np.cos(turn), np.sin(turn)
-        spin = np.zeros((len(index), 4, 4))
-        for k in (0, 2):
-            spin[:, k, k] = spin[:, k + 1, k + 1] = cos
-            spin[:, k, k + 1], spin[:, k + 1, k] = -sin, sin
-        velocity = np.einsum("nij,nj->ni", spin[:, :2, :2], self.velocity[index])
-        return at, velocity, spin @ _roots(self.cov[index][:, _PICK])
+    def look(self, tracks: Sequence[Track]) -> tuple[NDArray[np.int64], Array]:
+        """How tracks stand to zones: codes [shape=(tracks, zones)], and numbers of `Reach` where that is `NEAR`."""
+        parts: list[tuple[NDArray[np.int64], Array]] = []
+        for start in range(0, len(tracks), CHUNK):
+            rows = np.array([_row(track) for track in tracks[start : start + CHUNK]])
+            stands = np.empty((len(rows), len(self.zones)), np.int64)
+            out = np.empty((*stands.shape, self._futures.REACH))
+            self._futures.assess(rows, self.zones, self.edges, self._futures.POINTS, stands, out)
+            parts.append((stands, out))
+        if len(parts) == 1:
+            return parts[0]
+        return np.concatenate([stands for stands, _ in parts]), np.concatenate([out for _, out in parts])
 
 
-def _roots(covariances: Array) -> Array:
-    """A square root of each covariance [shape=(n, 4, 4)]; what is not positive definite is mended one by one."""
-    limit = np.array([MAX_SIGMA_M, MAX_SIGMA_M, MAX_SIGMA_MPS, MAX_SIGMA_MPS])
-    sigma = np.sqrt(np.maximum(np.einsum("nii->ni", covariances), 1e-6))
-    shrink = np.minimum(1.0, limit / sigma)
-    held = covariances * shrink[:, :, None] * shrink[:, None, :]
-    try:
-        return np.asarray(np.linalg.cholesky(held + 1e-6 * np.eye(4)), dtype=np.float64)
-    except np.linalg.LinAlgError:
-        return np.array([_root(matrix) for matrix in held])
+def reach_of(numbers: Array) -> Reach:
+    """The fields of `Reach` from one row of what `Ground.look` returned."""
+    low, mean, high, turn_low, turn_high, enter, heads, inside, distance, direction = numbers.tolist()
+    return Reach(low, mean, high, turn_low, turn_high, enter, heads > 0.5, inside, distance, direction)
 
 
-def _root(matrix: Array) -> Array:
-    try:
-        return np.asarray(np.linalg.cholesky(matrix + 1e-6 * np.eye(4)), dtype=np.float64)
-    except np.linalg.LinAlgError:
-        values, vectors = np.linalg.eigh((matrix + matrix.T) / 2.0)
-        mended: Array = vectors * np.sqrt(np.maximum(values, 1e-6))
-        return mended
+def warm() -> None:
+    """Call the compiled code once with the types that are used: compiles it, or loads it from the cache.
 
-
-def _capped(velocities: Array) -> Array:
-    speed = np.hypot(velocities[:, 0], velocities[:, 1])
-    held: Array = velocities * np.minimum(1.0, MAX_SPEED_MPS / np.maximum(speed, 1e-9))[:, None]
-    return held
-
-
-def _turned_s(to_zone: Array, velocities: Array, dash_mps: Array, winged: NDArray[np.bool_]) -> tuple[Array, Array]:
-    """Seconds to the point `to_zone` away by the tightest arc and a line, and the cosine of the angle off it."""
-    distance = np.hypot(to_zone[:, 0], to_zone[:, 1])
-    speed = np.hypot(velocities[:, 0], velocities[:, 1])
-    dot = to_zone[:, 0] * velocities[:, 0] + to_zone[:, 1] * velocities[:, 1]
-    cosine = np.clip(dot / np.maximum(distance * speed, 1e-9), -1.0, 1.0)
-    # Slower than half its cruise it has no course to speak of: it may leave for the zone as well as anywhere.
-    cosine = np.where(speed < 0.5 * dash_mps, np.maximum(cosine, 0.0), cosine)
-    pace = np.maximum(speed, dash_mps)
-    radius = np.where(winged, pace * pace / TURN_MPS2, 0.0)
-    return _arc_and_line_m(distance, cosine, radius) / pace, cosine
-
-
-def _arc_and_line_m(distance: Array, cosine: Array, radius: Array) -> Array:
-    """Length of the shortest way to a point at `distance`, acos(`cosine`) off the course, with this turning radius.
-
-    A point inside the turning circle is given its bare distance: too soon rather than too late.
+    `python -m skysentry.alerting.arrival` does this before tests and runs.
     """
-    ahead, beside = distance * cosine, distance * np.sqrt(1.0 - cosine * cosine) - radius
-    span2 = ahead * ahead + beside * beside
-    line = np.sqrt(np.maximum(span2 - radius * radius, 0.0))
-    arc = np.arctan2(beside, ahead) + np.arctan2(radius, line)
-    # Rounding just below zero is no full circle.
-    length: Array = line + radius * np.where(arc < -1e-9, arc + 2.0 * np.pi, np.maximum(arc, 0.0))
-    return np.where(span2 < radius * radius, distance, length)
+    from skysentry.alerting import futures
+
+    tracks, zones, edges = np.zeros((1, futures.TRACK)), np.zeros((1, futures.ZONE)), np.ones((1, futures.EDGE))
+    zones[0, futures.Z_LAST] = 1.0
+    futures.assess(tracks, zones, edges, futures.POINTS, np.zeros((1, 1), np.int64), np.zeros((1, 1, futures.REACH)))
 
 
-def _bounds(straight: Array, turned: Array, weight: Array) -> tuple[NDArray[Any], ...]:
-    """The fields of `Reach` from `low_s` to `heads`, of futures [shape=(tracks, points)]."""
-    n = straight.shape[1]
-    times = np.concatenate([straight, turned], axis=1)
-    weights = np.concatenate([1.0 - weight, weight], axis=1) / n
-    enters = np.isfinite(straight)
-    heads = enters.mean(axis=1) > HEADS
-    said = np.sort(np.where(heads[:, None], straight, turned), axis=1)
-    known = np.where(heads, enters.sum(axis=1), n)
-    mean_s = np.where(np.isfinite(said), said, 0.0).sum(axis=1) / known
-    sorted_turns = np.sort(turned, axis=1)
-    every = np.full(len(turned), n)
-    return (
-        _quantile(times, weights, LOW),
-        mean_s,
-        np.maximum(mean_s, _even_quantile(said, known, HIGH)),
-        _even_quantile(sorted_turns, every, LOW),
-        _even_quantile(sorted_turns, every, HIGH),
-        np.where(np.isfinite(times), weights, 0.0).sum(axis=1),
-        heads,
-    )
+def _row(track: Track) -> Row:
+    c = track.cov
+    dash_mps, winged = _flight(track)
+    lowest_m = track.alt_m - SIGMAS_95 * math.sqrt(max(c[11], 0.0))
+    east, north, _ = track.velocity_mps
+    place = (track.lat_deg, track.lon_deg, track.alt_m, east, north)
+    return (*place, c[0], c[1], c[3], c[4], c[6], c[8], c[9], c[15], c[16], c[18], lowest_m, dash_mps, winged)
 
 
-def _quantile(times: Array, weights: Array, share: float) -> Array:
-    """The time by which this share of the weight has arrived, infinite where it never does."""
-    order = np.argsort(times, axis=1, kind="stable")
-    times, weights = np.take_along_axis(times, order, axis=1), np.take_along_axis(weights, order, axis=1)
-    known = np.isfinite(times).sum(axis=1)
-    reached = np.cumsum(weights, axis=1)
-    middles = reached - weights / 2.0
-    rows = np.arange(len(times))
-    last = np.maximum(known - 1, 0)
-    after = np.minimum((middles < share).sum(axis=1), last)
-    before = np.maximum(after - 1, 0)
-    step = np.maximum(middles[rows, after] - middles[rows, before], 1e-12)
-    part = np.clip((share - middles[rows, before]) / step, 0.0, 1.0)
-    with np.errstate(invalid="ignore"):
-        time = times[rows, before] + part * (times[rows, after] - times[rows, before])
-    found: Array = np.where((known > 0) & (reached[rows, last] >= share), time, math.inf)
-    return found
-
-
-def _even_quantile(times: Array, known: NDArray[np.intp], share: float) -> Array:
-    """The same for equal weights and times in rising order, of which the first `known` in each row count."""
-    rows = np.arange(len(times))
-    place = np.clip(share * known - 0.5, 0.0, known - 1.0)
-    before = place.astype(np.intp)
-    after = np.minimum(before + 1, known - 1)
-    found: Array = times[rows, before] + (place - before) * (times[rows, after] - times[rows, before])
-    return found
-
-
-def _dash_mps(track: Track) -> float:
-    known = math.fsum(p for _, p in track.classes)
+def _flight(track: Track) -> tuple[float, float]:
+    """The speed that its kinds can fly at least, on average, and 1 where it more likely than not has wings."""
+    known = wings = dash = 0.0
+    for kind, p in track.classes:
+        known += p
+        dash += p * DASH_MPS[kind]
+        if kind in WINGED:
+            wings += p
     rest = max(0.0, 1.0 - known) * DASH_MPS[ObjectClass.OTHER]
-    return (math.fsum(p * DASH_MPS[kind] for kind, p in track.classes) + rest) / max(1.0, known)
+    return (dash + rest) / max(1.0, known), 1.0 if wings > 0.5 else 0.0
 
 
-def _is_winged(track: Track) -> bool:
-    return math.fsum(p for kind, p in track.classes if kind in WINGED) > 0.5
+if __name__ == "__main__":
+    warm()
+    sys.stdout.write("the alerter's compiled code is ready\n")

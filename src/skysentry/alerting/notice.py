@@ -1,14 +1,16 @@
 """From live alerts to events: what is told, when, and the falling of levels.
 
-Published is what changed materially: phase, severity, rule, the soonest track or the set of tracks, or a low bound that
-moved by more than 5 s and 10 %; at most once a second (for the bound alone every 5 s), rises and orders at once. The
-sound is for the first revision from `warning` on, each rise to that or more, a shelf that ended by itself, and the
-all-clear of an alert that had sounded.
+At once: the first revision, a change of phase, severity or rule, and what a person ordered. Otherwise at most every
+5 s, and only where the soonest track changed, or the number of those that threaten by a tenth or more, or the low bound
+is off what the last revision foretold by more than 5 s and 15 %: it counts down by itself, and whoever shows it does
+the same. The sound is for the first revision from `warning` on, each rise to that or more, a shelf that ended by
+itself, and the all-clear of an alert that had sounded.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from skysentry.alerting import words
 from skysentry.alerting.phases import Trigger, move
@@ -18,24 +20,32 @@ from skysentry.events import Alert, AnyEvent, Arrival, Health, HealthState, Orde
 
 DEMOTE_NS = 10 * SECOND_NS
 DEMOTE_DOUBLINGS = 3
-MATERIAL_S, MATERIAL_SHARE = 5.0, 0.1
-# The estimate of a distant arrival jitters by more than that from look to look; read by people, it need not.
-ARRIVAL_NS = 5 * SECOND_NS
+MATERIAL_S, MATERIAL_SHARE = 5.0, 0.15
+# Of a raid the number and the soonest change every second; nobody can read, and no webhook need take, more than this.
+CALM_NS = 5 * SECOND_NS
+# One more or less counts up to ten; of forty nobody counts one.
+NUMBER_SHARE = 0.0999
 HEALTH_NS = 10 * SECOND_NS
+# As long without a fault means that it has passed.
+WELL_NS = 30 * SECOND_NS
 
 
-def publish(state: State, now_ns: int) -> list[AnyEvent]:
-    """Return the alerts that changed, by id, each with its next revision; forget those that ended."""
+def publish(state: State, now_ns: int, sentence: Callable[[Live, int], str]) -> list[AnyEvent]:
+    """Return the alerts that changed, by id, each with its next revision; forget those that ended.
+
+    `sentence` says what an alert is about; it is asked only for what is told.
+    """
     made: list[AnyEvent] = []
     for alert in sorted(state.alerts.values(), key=lambda a: a.alert_id):
         _expire(alert, now_ns)
         if alert.phase is Phase.ALL_CLEAR:
-            alert.level, alert.corrected, alert.tracks, alert.arrival = 0, None, (), None
+            alert.level, alert.corrected, alert.tracks, alert.count, alert.arrival = 0, None, (), 0, None
             alert.sound, alert.text = alert.sounded, None
-        event = _event(alert, now_ns)
-        if alert.force or _material(alert.shown, event):
+        if alert.force or alert.shown is None or _material(alert, alert.shown, now_ns):
+            alert.why = sentence(alert, now_ns)
+            event = _event(alert, now_ns)
             made.append(event)
-            alert.shown, alert.force, alert.sound = event, False, False
+            alert.shown, alert.shown_count, alert.force, alert.sound = event, alert.count, False, False
             alert.sounded = alert.sounded or event.sound
             alert.revision += 1
         if alert.phase is Phase.ALL_CLEAR:
@@ -44,23 +54,32 @@ def publish(state: State, now_ns: int) -> list[AnyEvent]:
 
 
 def health(state: State, now_ns: int) -> list[AnyEvent]:
-    """Say at most every ten seconds what could not be used."""
-    told = {what: n for what, n in state.counts.items() if what != "orders_refused"}
-    if told == state.told or now_ns - state.told_ns < HEALTH_NS:
-        return []
-    state.told, state.told_ns = told, now_ns
-    return [
-        Health(
-            id=f"health:alerter@{now_ns}",
-            time_ns=now_ns,
-            received_ns=now_ns,
-            source="alerter",
-            state=HealthState.DEGRADED,
-            reason="tracks could not be used: not finite, or more near one zone than are held",
-            mend="look at the tracker's sensors",
-            counts=tuple(sorted(told.items())),
-        )
-    ]
+    """Say at most every ten seconds what could not be used, and once that it has passed."""
+    counts = state.counts
+    if any(n != state.told.get(what, 0) for what, n in counts.items() if what != "orders_refused"):
+        if now_ns - state.told_ns < HEALTH_NS:
+            return []
+        state.told = {what: n for what, n in sorted(counts.items()) if what != "orders_refused"}
+        state.told_ns, state.unwell = now_ns, True
+        reason = "tracks could not be used: not finite, or more near one zone than are held"
+        return [_health(state, now_ns, HealthState.DEGRADED, reason, "look at the tracker's sensors")]
+    if state.unwell and now_ns >= state.told_ns + WELL_NS:
+        state.unwell = False
+        return [_health(state, now_ns, HealthState.OK, "all tracks can be used again", "")]
+    return []
+
+
+def _health(state: State, now_ns: int, health_state: HealthState, reason: str, mend: str) -> Health:
+    return Health(
+        id=f"health:alerter@{now_ns}",
+        time_ns=now_ns,
+        received_ns=now_ns,
+        source="alerter",
+        state=health_state,
+        reason=reason,
+        mend=mend,
+        counts=tuple(state.told.items()),
+    )
 
 
 def person_ns(alert: Live) -> int | None:
@@ -125,21 +144,21 @@ def _event(alert: Live, now_ns: int) -> Alert:
     )
 
 
-def _material(shown: Alert | None, event: Alert) -> bool:
-    """Whether an event says something new enough to tell people, a second after the last."""
-    if shown is None:
+def _material(alert: Live, shown: Alert, now_ns: int) -> bool:
+    """Whether an alert has something new enough to tell people."""
+    if (alert.phase, LEVELS[alert.said_level], alert.rule) != (shown.phase, shown.severity, shown.rule):
         return True
-    waited_ns = event.time_ns - shown.time_ns
-    if waited_ns < SECOND_NS:
+    waited_ns = now_ns - shown.time_ns
+    if waited_ns < CALM_NS:
         return False
-    if (event.phase, event.severity, event.rule) != (shown.phase, shown.severity, shown.rule):
+    if alert.tracks[:1] != shown.tracks[:1]:
         return True
-    if event.tracks[:1] != shown.tracks[:1] or set(event.tracks) != set(shown.tracks):
+    if abs(alert.count - alert.shown_count) > NUMBER_SHARE * alert.shown_count:
         return True
-    if event.arrival is None or shown.arrival is None:
-        return event.arrival is not shown.arrival
-    moved_s = abs(event.arrival.low_s - shown.arrival.low_s)
-    return waited_ns >= ARRIVAL_NS and moved_s > max(MATERIAL_S, MATERIAL_SHARE * shown.arrival.low_s)
+    if alert.arrival is None or shown.arrival is None:
+        return alert.arrival is not shown.arrival
+    foretold_s = max(0.0, shown.arrival.low_s - waited_ns / 1e9)
+    return abs(alert.arrival.low_s - foretold_s) > max(MATERIAL_S, MATERIAL_SHARE * foretold_s)
 
 
 def refusal(order: Order, reason: str, now_ns: int) -> Health:

@@ -25,6 +25,7 @@ watch list would be birds only. Names of missions never come in; "hostile" lifts
 from __future__ import annotations
 
 import math
+from operator import itemgetter
 
 from msgspec import Struct
 
@@ -49,17 +50,20 @@ CIRCLING_SLACK = 1.25
 # A straight pass stays within reach of a small place for twice the reach at most; one that stays longer has turned.
 CIRCLING_STAY = 2.0 * CIRCLING_REACH * CIRCLING_SLACK
 SECOND_NS = 1_000_000_000
-# One-sided 95 % of a normal distribution.
-SIGMAS_95 = 1.645
+
+
+_share = itemgetter(1)
 
 
 class Approach(Struct):
-    """What is held of one track for one zone. Times in seconds count from `state_ns`; `from_deg` is as in `Reach`."""
+    """What is held of one track for one zone. Times in seconds count from `state_ns`; `from_deg` is as in `Reach`.
+
+    `identity` is (scheme, value, callsign) of what it claims to be.
+    """
 
     track_id: str
     state_ns: int
     seen_ns: int
-    heard_ns: int
     confirmed: bool
     limit: int
     floor: int
@@ -72,12 +76,15 @@ class Approach(Struct):
     heads: bool
     distance_m: float
     from_deg: float
+    lat_deg: float
+    lon_deg: float
+    velocity_mps: tuple[float, float]
+    sigma_m: float
+    sigma_mps: float
     speed_mps: float
-    course_deg: float
     kind: ObjectClass | None
     members: tuple[float, float, float]
-    identity: str
-    claims_adsb: bool
+    identity: tuple[str, str, str] | None
     circling_since_ns: int | None = None
     lost_ns: int | None = None
     lost_until_ns: int = 0
@@ -89,18 +96,17 @@ class Approach(Struct):
 
     def low_now_s(self, now_ns: int) -> float:
         """The low bound of arrival from now on."""
-        return max(0.0, self.low_s - self.age_s(now_ns))
+        age_ns = now_ns - self.state_ns
+        low_s = self.low_s - age_ns / 1e9 if age_ns > 0 else self.low_s
+        return low_s if low_s > 0.0 else 0.0
 
 
-def limit_and_reason(track: Track, zone: Zone, airspace_closed: bool) -> tuple[int, str]:
-    """The highest level that this track may give this zone, and why it is no higher (empty for no limit)."""
+def limit_and_reason(track: Track, airspace_closed: bool) -> tuple[int, str]:
+    """The highest level that this track may give any zone, and why it is no higher (empty for no limit)."""
     if track.affiliation is Affiliation.FRIEND:
         return NOTHING, "known as a friend"
     if track.affiliation is Affiliation.NEUTRAL:
         return (INFO, "known as neutral") if airspace_closed else (NOTHING, "known as neutral")
-    sigma_up_m = math.sqrt(max(track.cov[11], 0.0))
-    if track.alt_m - SIGMAS_95 * sigma_up_m > zone.ceiling_m:
-        return NOTHING, "above the ceiling"
     limit, reason = URGENT, ""
     if track.affiliation is not Affiliation.HOSTILE:
         threat = threat_probability(track)
@@ -117,19 +123,22 @@ def limit_and_reason(track: Track, zone: Zone, airspace_closed: bool) -> tuple[i
 
 def threat_probability(track: Track) -> float:
     """One minus the probability of the harmless classes; a track without classes may be anything."""
-    return 1.0 - min(1.0, math.fsum(p for kind, p in track.classes if kind in HARMLESS))
+    return 1.0 - min(1.0, sum([p for kind, p in track.classes if kind in HARMLESS]))
 
 
-def approach_of(track: Track, reach: Reach, limit: int, heard_ns: int) -> Approach:
-    """What to hold of a track that was assessed for a zone."""
+def best_kind(track: Track) -> ObjectClass | None:
+    """The class that a track most probably is."""
+    return max(track.classes, key=_share)[0] if track.classes else None
+
+
+def approach_of(track: Track, reach: Reach, limit: int) -> Approach:
+    """What to hold of a track that was looked at for a zone."""
     east, north, _ = track.velocity_mps
-    identity = track.identity
-    best = max(track.classes, key=lambda pair: pair[1], default=None)
+    claim = track.identity
     return Approach(
         track_id=track.track_id,
         state_ns=track.time_ns,
         seen_ns=track.last_seen_ns,
-        heard_ns=heard_ns,
         confirmed=track.status is not TrackStatus.TENTATIVE,
         limit=limit,
         floor=WATCH if track.affiliation is Affiliation.HOSTILE else NOTHING,
@@ -142,12 +151,15 @@ def approach_of(track: Track, reach: Reach, limit: int, heard_ns: int) -> Approa
         heads=reach.heads,
         distance_m=reach.distance_m,
         from_deg=reach.from_deg,
+        lat_deg=track.lat_deg,
+        lon_deg=track.lon_deg,
+        velocity_mps=(east, north),
+        sigma_m=math.sqrt(max(track.cov[0] + track.cov[6], 0.0)),
+        sigma_mps=math.sqrt(max(track.cov[15] + track.cov[18], 0.0)),
         speed_mps=math.hypot(east, north),
-        course_deg=math.degrees(math.atan2(east, north)) % 360.0,
-        kind=best[0] if best is not None else None,
+        kind=best_kind(track),
         members=track.members,
-        identity=f"{identity.scheme} {identity.value}" if identity is not None else "",
-        claims_adsb=identity is not None and identity.scheme == "icao24",
+        identity=None if claim is None else (claim.scheme, claim.value, claim.callsign or ""),
     )
 
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 from msgspec import Struct, field
 
 from skysentry.alerting.rules import NOTHING, Approach
-from skysentry.events import Alert, Arrival, Phase
+from skysentry.events import Affiliation, Alert, Arrival, ObjectClass, Phase, Track, TrackStatus
 from skysentry.site import Zone
 
 # A city has tens of zones; people draw a few each. Beyond this a program is drawing.
@@ -31,7 +31,10 @@ Value = TypeVar("Value")
 
 
 class Live(Struct):
-    """One live alert. `level` is what the rules say now; `corrected` what a person put in its place, or `None`."""
+    """One live alert. `level` is what the rules say now; `corrected` what a person put in its place, or `None`.
+
+    `tracks` are those named, `count` how many threaten.
+    """
 
     alert_id: str
     zone: str
@@ -43,6 +46,7 @@ class Live(Struct):
     why: str = ""
     text: str | None = None
     tracks: tuple[str, ...] = ()
+    count: int = 0
     arrival: Arrival | None = None
     by: str | None = None
     until_ns: int | None = None
@@ -56,6 +60,7 @@ class Live(Struct):
     reasons: dict[str, str] = field(default_factory=dict)
     revision: int = 0
     shown: Alert | None = None
+    shown_count: int = 0
     sound: bool = False
     sounded: bool = False
     force: bool = True
@@ -73,6 +78,44 @@ class Dismissal(Struct):
     until_ns: int
 
 
+class Seen(Struct):
+    """How a track was when it was last looked at; `latest` is what was said since without a look.
+
+    `heard_ns` is when it was last spoken of, `checked_ns` when that was last compared with what was foretold.
+    """
+
+    status: TrackStatus
+    affiliation: Affiliation
+    limit: int
+    heard_ns: int
+    looked_ns: int
+    checked_ns: int
+    due_ns: int
+    time_ns: int
+    lat_deg: float
+    lon_deg: float
+    east_mps: float
+    north_mps: float
+    place_m2: float
+    speed_m2ps2: float
+    classes: tuple[tuple[ObjectClass, float], ...]
+    near: bool = False
+    latest: Track | None = None
+
+
+class Newcomer(Struct):
+    """Where a track stood when it was first confirmed, and the lost track that it turned out to be."""
+
+    first_ns: int
+    time_ns: int
+    lat_deg: float
+    lon_deg: float
+    sigma_m: float
+    kind: ObjectClass | None
+    identity: tuple[str, str] | None
+    stands_for: str = ""
+
+
 class State(Struct):
     """Everything between two steps."""
 
@@ -85,10 +128,13 @@ class State(Struct):
     removed: dict[str, bool] = field(default_factory=dict)
     ended: dict[str, bool] = field(default_factory=dict)
     orders: dict[str, bool] = field(default_factory=dict)
-    assessed: dict[str, tuple[int, str, str]] = field(default_factory=dict)
+    seen: dict[str, Seen] = field(default_factory=dict)
+    newcomers: dict[str, Newcomer] = field(default_factory=dict)
+    unmatched: bool = False
     counts: dict[str, int] = field(default_factory=dict)
     told: dict[str, int] = field(default_factory=dict)
     told_ns: int = 0
+    unwell: bool = False
 
     def count(self, what: str, n: int = 1) -> None:
         """Count something that went wrong."""

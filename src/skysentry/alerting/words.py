@@ -27,6 +27,15 @@ KINDS = {
     ObjectClass.OTHER: "unknown kind",
 }
 SILENT = {SensorKind.REMOTE_ID: "no Remote ID", SensorKind.ADSB: "no ADS-B"}
+# By which claim a thing says who it is; the schemes are those of `events.Identity`.
+CLAIMS = {
+    "remote_id_serial": "Remote ID",
+    "remote_id_registration": "Remote ID",
+    "remote_id_utm": "Remote ID",
+    "remote_id_session": "Remote ID",
+    "dji_serial": "DJI DroneID",
+    "icao24": "ADS-B",
+}
 COMPASS = ("N", "NE", "E", "SE", "S", "SW", "W", "NW")
 # A sentence is read at a glance; a name over the air is cut to this.
 MAX_NAME = 40
@@ -45,9 +54,10 @@ def lost(zone_name: str, approaches: Sequence[Approach], now_ns: int) -> str:
     """What was lost from sight and could still come; the last to be able to decides until when."""
     last = max(approaches, key=lambda a: (a.seen_ns, a.track_id))
     until_ns = max(a.lost_until_ns for a in approaches)
-    where = f"over {zone_name}" if last.inside >= 0.5 else f"{distance(last.distance_m)} {compass(last.from_deg)}"
+    near = last.distance_m <= 0.0 or last.inside >= 0.5
+    where = f"over {zone_name}" if near else f"{distance(last.distance_m)} {compass(last.from_deg)}"
     ago = f"{max(0, now_ns - last.seen_ns) // 1_000_000_000} s ago"
-    still = "be there" if last.inside >= 0.5 else "arrive"
+    still = "be there" if near else "arrive"
     said = f"{_count(approaches)} lost, not cleared for {zone_name}: last seen {where} {ago}"
     return _cut(f"{said}, could still {still} until {clock(until_ns)}")
 
@@ -91,12 +101,12 @@ def _doing(rule: str, first: Approach, zone_name: str) -> str:
     if rule == "near":
         return f"flying away from {zone_name}, but near enough to turn"
     if rule == "unconfirmed":
-        return f"perhaps near {zone_name} (heard, not confirmed)"
+        return f"perhaps {'near' if first.distance_m > 0.0 else 'over'} {zone_name} (heard, not confirmed)"
     return f"heading for {zone_name}" if first.heads else f"passing {zone_name}"
 
 
 def _when(rule: str, first: Approach, now_ns: int) -> str:
-    if rule == "inside":
+    if rule == "inside" or first.inside >= 0.5:
         return ""
     age_s = first.age_s(now_ns)
     low, mean, high = (max(0.0, t - age_s) for t in (first.low_s, first.mean_s, first.high_s))
@@ -108,17 +118,25 @@ def _when(rule: str, first: Approach, now_ns: int) -> str:
 def _looks(first: Approach) -> str:
     kind = KINDS[first.kind] if first.kind is not None else "unknown kind"
     speed = f"{first.speed_mps:.0f} m/s" if first.speed_mps >= 1.0 else "hovering"
-    return f"{kind}, {speed}, {distance(first.distance_m)} {compass(first.from_deg)}"
+    where = f", {distance(first.distance_m)} {compass(first.from_deg)}" if first.distance_m > 0.0 else ""
+    return f"{kind}, {speed}{where}"
 
 
 def _absent(first: Approach, kinds: frozenset[SensorKind]) -> str:
     """Who it says it is; that it says nothing counts only where a receiver listens."""
-    if first.identity:
-        return f"says it is {name(first.identity)}"
-    silent = [
-        word for kind, word in ((SensorKind.REMOTE_ID, "no Remote ID"), (SensorKind.ADSB, "no ADS-B")) if kind in kinds
-    ]
+    if first.identity is not None:
+        return claimed(*first.identity)
+    silent = [word for kind, word in SILENT.items() if kind in kinds]
     return ", ".join(silent)
+
+
+def claimed(scheme: str, value: str, callsign: str) -> str:
+    """What a track says that it is; a claim, so nobody takes it for more."""
+    by = CLAIMS.get(scheme, "")
+    call = f" {name(callsign)}" if callsign and callsign != value else ""
+    if scheme == "icao24":
+        return f"says it is{call} ({by} {name(value)})" if call else f"says it is {by} {name(value)}"
+    return f"says it is{call or ' ' + name(value)}{f' ({by})' if by else ''}"
 
 
 def distance(metres: float) -> str:

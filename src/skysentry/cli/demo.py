@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import click
 
 from skysentry.cli.options import pace_of, screen_options
-from skysentry.cli.output import print_json, print_line
+from skysentry.cli.output import printer
 from skysentry.errors import InputError
 from skysentry.events import Alert, AnyEvent, Health, Track, Truth, encode
 
@@ -43,25 +43,16 @@ def command(
     port: int,
 ) -> None:
     """Show a simulated night: sensors, tracks and alerts live in the browser, without hardware or network."""
-    from skysentry.runtime.engine import Engine
-    from skysentry.sim import scenario as make_scenario
-
     pace = _pace(speed, headless)
     folder = data or Path("skysentry-demo") / time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    if pace is None:
-        # Fast as it goes: the scenario's own date, so that two runs give the same bytes.
-        made = make_scenario(scenario, seed=seed, seconds=seconds)
-        _check_new(folder)
-        with _truth_file(folder) as truth:
-            engine = Engine(made.site, folder)
-            _print_all(engine, _keep_truth(made.events(), truth), as_json)
-            engine.close()
-    else:
-        _check_new(folder)
-        with _truth_file(folder) as truth:
-            asyncio.run(
-                _live(scenario, seed, seconds, pace, folder, truth, as_json, None if headless else (host, port))
-            )
+    kinds = (Alert, Health, Track) if as_json else (Alert, Health)
+    play = Play(scenario, seed, seconds, folder, printer(as_json, *kinds))
+    _check_new(folder)
+    with _truth_file(folder) as truth:
+        if pace is None:
+            _at_once(play, truth)
+        else:
+            asyncio.run(_live(play, pace, truth, None if headless else (host, port)))
     click.echo(
         f"recording: {folder}\n"
         f"next: skysentry replay {folder} --screen\n"
@@ -70,68 +61,61 @@ def command(
     )
 
 
-async def _live(
-    scenario: str,
-    seed: int,
-    seconds: float | None,
-    pace: float,
-    folder: Path,
-    truth: BinaryIO,
-    as_json: bool,
-    screen: tuple[str, int] | None,
-) -> None:
-    from skysentry.cli.serve import System, announce
+class Play(NamedTuple):
+    """What is played, where it is recorded, and how it is printed."""
+
+    scenario: str
+    seed: int
+    seconds: float | None
+    folder: Path
+    show: Callable[[AnyEvent], None]
+
+
+def _at_once(play: Play, truth: BinaryIO) -> None:
+    """Play as fast as it goes, on the scenario's own date, so that two runs give the same bytes."""
+    from skysentry.runtime.engine import Engine
+    from skysentry.runtime.pipeline import batches
+    from skysentry.sim import scenario as make_scenario
+
+    made = make_scenario(play.scenario, seed=play.seed, seconds=play.seconds)
+    engine = Engine(made.site, play.folder)
+    for now_ns, batch in batches(_keep_truth(made.events(), truth)):
+        for event in (*batch, *engine.step(now_ns, batch)):
+            play.show(event)
+    engine.close()
+
+
+async def _live(play: Play, pace: float, truth: BinaryIO, screen: tuple[str, int] | None) -> None:
+    """Play in the time of the wall, or `pace` times as fast."""
+    from skysentry.alerting import arrival
+    from skysentry.cli.serve import Screen, System
     from skysentry.runtime.clock import PacedClock
     from skysentry.runtime.engine import Engine
     from skysentry.runtime.sources import Script
     from skysentry.sim import scenario as make_scenario
-    from skysentry.tracking.kernels import warm
+    from skysentry.tracking import kernels
 
-    warm()
+    kernels.warm()
+    arrival.warm()
     clock = PacedClock(time.time_ns(), pace)
     start_ns = clock()
-    first = make_scenario(scenario, seed=seed, start_ns=start_ns, seconds=seconds)
-    script = Script(_keep_truth(_nights(scenario, seed, start_ns, seconds), truth))
-    system = System(Engine(first.site, folder), "demo", clock, _show(as_json))
-    if screen is not None:
-        announce(*screen, f"{first.title}: simulated, live at")
-    await system.run([script], screen=screen, ended=(lambda: script.ended) if seconds else lambda: False)
+    first = make_scenario(play.scenario, seed=play.seed, start_ns=start_ns, seconds=play.seconds)
+    script = Script(_keep_truth(_nights(play, start_ns), truth))
+    system = System(Engine(first.site, play.folder), "demo", clock, play.show)
+    shown = Screen(*screen, f"{first.title}, live at") if screen is not None else None
+    await system.run([script], screen=shown, ended=lambda: script.ended)
 
 
-def _nights(scenario: str, seed: int, start_ns: int, seconds: float | None) -> Iterator[AnyEvent]:
-    """Yield one scenario, or one after another for as long as it is watched."""
+def _nights(play: Play, start_ns: int) -> Iterator[AnyEvent]:
+    """Yield one scenario of a given length, or one after another for as long as it is watched."""
     from skysentry.sim import scenario as make_scenario
 
     for number in itertools.count():
-        night = make_scenario(scenario, seed=seed + number, start_ns=start_ns, seconds=seconds)
+        night = make_scenario(play.scenario, seed=play.seed + number, start_ns=start_ns, seconds=play.seconds)
         yield from night.events()
-        if seconds is not None:
+        if play.seconds is not None:
             return
         start_ns += int((night.seconds + PAUSE_S) * 1e9)
-
-
-def _print_all(engine: object, events: Iterable[AnyEvent], as_json: bool) -> None:
-    from skysentry.runtime.engine import Engine
-    from skysentry.runtime.pipeline import batches
-
-    assert isinstance(engine, Engine)
-    show = _show(as_json, tracks=True)
-    for now_ns, batch in batches(events):
-        told = [event for event in batch if isinstance(event, Health)]
-        for event in [*told, *engine.step(now_ns, batch)]:
-            show(event)
-
-
-class _show:  # noqa: N801
-    """Prints alerts and health; as JSON tracks too."""
-
-    def __init__(self, as_json: bool, tracks: bool = False) -> None:
-        self._json = as_json
-        self._kinds = (Alert, Track, Health) if as_json and tracks else (Alert, Health)
-
-    def __call__(self, event: AnyEvent) -> None:
-        if isinstance(event, self._kinds):
-            (print_json if self._json else print_line)(event)
 
 
 def _keep_truth(events: Iterable[AnyEvent], file: BinaryIO) -> Iterator[AnyEvent]:

@@ -70,10 +70,12 @@ def _python() -> Iterator[Finding]:
 
 
 def _kernels() -> Iterator[Finding]:
-    from skysentry.tracking.kernels import warm
+    from skysentry.alerting import arrival
+    from skysentry.tracking import kernels
 
-    warm()
-    yield Finding("compiled kernels", "ok", "the tracker's kernels are compiled and load")
+    kernels.warm()
+    arrival.warm()
+    yield Finding("compiled kernels", "ok", "compiled, and they load")
 
 
 def _screen() -> Iterator[Finding]:

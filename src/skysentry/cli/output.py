@@ -39,9 +39,15 @@ def print_line(event: AnyEvent) -> None:
             )
 
 
-def printer(as_json: bool) -> Callable[[AnyEvent], None]:
-    """Return the way to print."""
-    return print_json if as_json else print_line
+def printer(as_json: bool, *kinds: type[AnyEvent]) -> Callable[[AnyEvent], None]:
+    """Return the way to print events of these kinds; others are passed over."""
+    write = print_json if as_json else print_line
+
+    def show(event: AnyEvent) -> None:
+        if isinstance(event, kinds):
+            write(event)
+
+    return show
 
 
 def progress(items: Iterable[T], label: str, length: int | None = None) -> Iterator[T]:

@@ -12,9 +12,10 @@ from skysentry.cli.output import printer
 from skysentry.errors import InputError
 from skysentry.events import Alert, AnyEvent, Health, Scan, Track
 from skysentry.formats import ReadOptions
+from skysentry.runtime.pipeline import Until, run
 from skysentry.site import Site
 
-_SHOWN: dict[str, tuple[type, ...]] = {
+_SHOWN: dict[Until, tuple[type[AnyEvent], ...]] = {
     "detections": (Scan, Health),
     "tracks": (Track, Health),
     "alerts": (Track, Alert, Health),
@@ -34,7 +35,7 @@ def command(
     files: tuple[Path, ...],
     site_file: Path | None,
     options: ReadOptions,
-    until: str,
+    until: Until,
     speed: str,
     as_json: bool,
     screen: bool,
@@ -45,7 +46,6 @@ def command(
 
     What a file is, its content decides. Times merge the files: they are replayed as one.
     """
-    from skysentry.runtime.pipeline import run
     from skysentry.runtime.replay import inputs
 
     site = site_for(files, site_file)
@@ -55,17 +55,15 @@ def command(
     if speed != "max":
         pace_of(speed)
         raise InputError("a pace needs --screen", where="--speed", hint="leave it at max, or add --screen")
-    show, kinds = printer(as_json), _SHOWN[until]
-    events = run(inputs(files, options), site, until)  # type: ignore[arg-type]
-    for event in events:
-        if isinstance(event, kinds):
-            show(event)
+    show = printer(as_json, *_SHOWN[until])
+    for event in run(inputs(files, options), site, until):
+        show(event)
 
 
 async def _on_screen(
     files: tuple[Path, ...], options: ReadOptions, site: Site, pace: float, host: str, port: int
 ) -> None:
-    from skysentry.cli.serve import System, announce
+    from skysentry.cli.serve import Screen, System
     from skysentry.runtime.clock import PacedClock
     from skysentry.runtime.engine import Engine
     from skysentry.runtime.replay import inputs
@@ -74,11 +72,6 @@ async def _on_screen(
     script = Script(inputs(files, options))
     if script.next_ns is None:
         raise InputError("there is nothing in it to replay", where=str(files[0]))
-    system = System(Engine(site), "replay", PacedClock(script.next_ns, pace), _alerts_only)
-    announce(host, port, f"replay of {', '.join(map(str, files))} at {pace:g} times real time:")
-    await system.run([script], screen=(host, port))
-
-
-def _alerts_only(event: AnyEvent) -> None:
-    if isinstance(event, Alert):
-        printer(False)(event)
+    system = System(Engine(site), "replay", PacedClock(script.next_ns, pace), printer(False, Alert))
+    title = f"replay of {', '.join(map(str, files))} at {pace:g} times real time:"
+    await system.run([script], screen=Screen(host, port, title))

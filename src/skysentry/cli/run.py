@@ -14,7 +14,7 @@ from skysentry import config
 from skysentry.cli.options import screen_options
 from skysentry.cli.output import printer
 from skysentry.errors import InputError
-from skysentry.events import Alert, AnyEvent, Health
+from skysentry.events import Alert, Health
 from skysentry.site import Site
 
 
@@ -39,41 +39,32 @@ def command(site_file: Path, data: Path, fresh: bool, no_screen: bool, as_json: 
 
 
 async def _watch(site: Site, data: Path, fresh: bool, as_json: bool, screen: tuple[str, int] | None) -> None:
-    from skysentry.cli.serve import System, announce
+    from skysentry.alerting import arrival
+    from skysentry.cli.serve import Screen, System
     from skysentry.runtime.clock import WallClock
     from skysentry.runtime.engine import Engine
     from skysentry.runtime.links import open_link
     from skysentry.runtime.pipeline import GRID_NS
     from skysentry.runtime.recorder import latest_alerts, orders
     from skysentry.runtime.store import Store
-    from skysentry.tracking.kernels import warm
+    from skysentry.tracking import kernels
 
-    warm()
+    kernels.warm()
+    arrival.warm()
     folder = data / "recording"
     store = Store(f"sqlite:///{data / 'decisions.sqlite'}")
     store.rebuild(orders(folder))
     clock = WallClock()
     engine = Engine(site, folder)
-    system = System(engine, "live", clock, _shown(as_json), store)
+    system = System(engine, "live", clock, printer(as_json, Alert, Health), store)
     if not fresh:
         known = latest_alerts(folder)
         now_ns = clock() // GRID_NS * GRID_NS
         system.take_up(now_ns, known, engine.resume(now_ns))
     links = [open_link(sensor, clock) for sensor in site.sensors if sensor.link]
-    if screen is not None:
-        announce(*screen, f"{site.name}: watching with {len(links)} live sensors, see")
-    await system.run([], [link.run(system.inbox.put) for link in links], screen=screen)
-
-
-class _shown:  # noqa: N801
-    """Prints alerts and health."""
-
-    def __init__(self, as_json: bool) -> None:
-        self._print = printer(as_json)
-
-    def __call__(self, event: AnyEvent) -> None:
-        if isinstance(event, Alert | Health):
-            self._print(event)
+    title = f"{site.name}: watching with {len(links)} live sensors, see"
+    shown = Screen(*screen, title) if screen is not None else None
+    await system.run([], [link.run(system.inbox.put) for link in links], screen=shown)
 
 
 @contextmanager

@@ -6,21 +6,31 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
-from skysentry.events import Alert, AnyEvent, Health, Order
+from skysentry.events import Alert, AnyEvent, Order
 from skysentry.runtime.deliver import Webhook
 from skysentry.runtime.engine import Engine
-from skysentry.runtime.feed import Feed, Mode
+from skysentry.runtime.feed import Feed
 from skysentry.runtime.live import Clock, Loop
+from skysentry.runtime.picture import Mode
 from skysentry.runtime.sources import Inbox, Source
 from skysentry.runtime.store import Store
 from skysentry.site import Output
 
 TOKEN_ENV = "SKYSENTRY_TOKEN"
+
+
+class Screen(NamedTuple):
+    """Where the screen listens, and what is said of it when it does."""
+
+    host: str
+    port: int
+    title: str
 
 
 class System:
@@ -50,12 +60,10 @@ class System:
         """Give what a step took and made to the screen, the printer, the store and the webhooks."""
         self.feed.publish(now_ns, events)
         for event in events:
+            self.show(event)
             if isinstance(event, Alert):
-                self.show(event)
                 for webhook in self.webhooks:
                     webhook.offer(event)
-            elif isinstance(event, Health):
-                self.show(event)
             elif isinstance(event, Order) and self.store is not None:
                 self.store.add(event)
 
@@ -63,15 +71,16 @@ class System:
         self,
         sources: Sequence[Source],
         tasks: Sequence[Coroutine[Any, Any, None]] = (),
-        screen: tuple[str, int] | None = None,
+        screen: Screen | None = None,
         ended: Callable[[], bool] = lambda: False,
     ) -> None:
         """Run until `ended()`, a signal, or the failure of a task; then close everything in order."""
+        listening = _listen(screen)
         loop = Loop(self.engine, [*sources, self.inbox], self.clock, self.publish)
         main = asyncio.create_task(loop.run(ended))
         others = [asyncio.ensure_future(task) for task in (*tasks, *(webhook.run() for webhook in self.webhooks))]
-        if screen is not None:
-            others.append(asyncio.create_task(self._screen(*screen)))
+        if listening is not None:
+            others.append(asyncio.create_task(self._serve(listening)))
         _on_signals(main.cancel)
         try:
             await _first_end(main, others)
@@ -89,15 +98,26 @@ class System:
         hook = Webhook(output, self.inbox.put, delivered)
         return hook
 
-    async def _screen(self, host: str, port: int) -> None:
-        from skysentry.web.server import app, serve
+    async def _serve(self, listening: socket.socket) -> None:
+        from skysentry.web.server import app, serve_on
 
-        await serve(app(self.feed, os.environ.get(TOKEN_ENV) or None), host, port)
+        with listening:
+            await serve_on(app(self.feed, _token()), listening)
 
 
-def announce(host: str, port: int, text: str) -> None:
-    """Say where the screen is."""
-    click.echo(f"{text}\n  http://{host}:{port}\n  Ctrl-C ends it.", err=True)
+def _listen(screen: Screen | None) -> socket.socket | None:
+    """Take the port before anything starts, and say where the screen is."""
+    if screen is None:
+        return None
+    from skysentry.web.server import listen
+
+    listening = listen(screen.host, screen.port, _token())
+    click.echo(f"{screen.title}\n  http://{screen.host}:{screen.port}\n  Ctrl-C ends it.", err=True)
+    return listening
+
+
+def _token() -> str | None:
+    return os.environ.get(TOKEN_ENV) or None
 
 
 async def _first_end(main: asyncio.Task[None], others: Sequence[Awaitable[None]]) -> None:

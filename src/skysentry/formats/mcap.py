@@ -14,6 +14,7 @@ with zstd chunks. A crash leaves a segment without its end: the reader takes wha
 
 from __future__ import annotations
 
+import contextlib
 import json
 import struct
 import zlib
@@ -115,6 +116,11 @@ class SegmentWriter:
     def tell(self) -> int:
         """Return the size so far, bytes."""
         return self._file.tell()
+
+    def abandon(self) -> None:
+        """Close the file without its end, after a write that failed."""
+        with contextlib.suppress(OSError):
+            self._file.close()
 
     def close(self) -> None:
         """Write the end and close."""

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from skysentry.errors import InputError
 from skysentry.events import AnyEvent, Block, Health, HealthState, Truth
 from skysentry.runtime import pipeline
 from skysentry.runtime.recorder import Recorder, resumption
 from skysentry.site import Site
 
+# After a write that failed (a full disk), the next try.
+RETRY_NS = 10_000_000_000
+
 
 class Engine:
-    """The stages of a site, and the recording of what they took and made (none if `folder` is `None`)."""
+    """The stages of a site, and the recording of what they took and made (none if `folder` is `None`).
+
+    A recording that cannot be written is told in `Health` and tried again; warning goes on without it.
+    """
 
     def __init__(self, site: Site, folder: Path | None = None) -> None:
         self.site = site
@@ -20,6 +27,7 @@ class Engine:
         self._front = pipeline.front(site)
         self._core = pipeline.core(site)
         self._recorder = Recorder(folder, site) if folder is not None else None
+        self._failed_ns: int | None = None
 
     def step(self, now_ns: int, batch: Sequence[AnyEvent]) -> list[AnyEvent]:
         """Advance to a grid instant; return what is new: scans from signals, and what the stages made.
@@ -28,15 +36,34 @@ class Engine:
         """
         scans = self._front.step(now_ns, batch)
         inputs = [event for event in batch if not isinstance(event, Block | Truth)] + scans
-        if self._recorder is not None:
-            if self._recorder.wants_snapshot(now_ns):
-                self._recorder.snapshot(self.now_ns or now_ns - pipeline.GRID_NS, self._core.snapshot())
-            self._recorder.append(now_ns, inputs)
+        told = self._record(now_ns, lambda recorder: self._ahead(recorder, now_ns, inputs))
         made = self._core.step(now_ns, inputs)
-        if self._recorder is not None:
-            self._recorder.outputs(now_ns, made)
+        told += self._record(now_ns, lambda recorder: recorder.outputs(now_ns, made))
         self.now_ns = now_ns
-        return scans + made
+        return scans + made + told
+
+    def _ahead(self, recorder: Recorder, now_ns: int, inputs: Sequence[AnyEvent]) -> None:
+        if recorder.wants_snapshot(now_ns):
+            recorder.snapshot(self.now_ns or now_ns - pipeline.GRID_NS, self._core.snapshot())
+        recorder.append(now_ns, inputs)
+
+    def _record(self, now_ns: int, write: Callable[[Recorder], None]) -> list[AnyEvent]:
+        """Write, if there is something to write to; return what is to be told of it."""
+        failed_ns = self._failed_ns
+        if self._recorder is None or (failed_ns is not None and now_ns < failed_ns + RETRY_NS):
+            return []
+        try:
+            write(self._recorder)
+        except (OSError, InputError) as error:
+            self._recorder.abandon()
+            self._failed_ns = now_ns
+            reason = f"not recording: {error.strerror or error}" if isinstance(error, OSError) else error.message
+            return [self._told(now_ns, HealthState.DEGRADED, reason, f"free some space at {self._recorder.folder}")]
+        self._failed_ns = None
+        if failed_ns is not None:
+            reason = f"recording again; {(now_ns - failed_ns) / 1e9:.0f} s are missing"
+            return [self._told(now_ns, HealthState.OK, reason)]
+        return []
 
     def resume(self, until_ns: int) -> list[AnyEvent]:
         """Take up what the recording folder says, and step on to the last grid instant before `until_ns`.
@@ -49,7 +76,8 @@ class Engine:
         if recorder is None or found is None or found.state is None:
             return []
         if found.site != self.site:
-            return [self._told(until_ns, "the site file has changed since the last run: tracks begin anew")]
+            reason = "the site file has changed since the last run: tracks begin anew"
+            return [self._told(until_ns, HealthState.OK, reason)]
         self._core.restore(found.state)
         self.now_ns = found.state_ns
         fresh: list[AnyEvent] = []
@@ -61,24 +89,23 @@ class Engine:
         recorder.outputs(self.now_ns, fresh)
         recorder.snapshot(self.now_ns, self._core.snapshot())
         gap_s = max(0.0, (until_ns - found.last_step_ns) / 1e9)
-        return [
-            *fresh,
-            self._told(until_ns, f"resumed: {gap_s:.0f} s missed, {len(found.inputs)} events stepped again"),
-        ]
+        reason = f"resumed: {gap_s:.0f} s missed, {len(found.inputs)} events stepped again"
+        return [*fresh, self._told(until_ns, HealthState.OK, reason)]
 
     def close(self) -> None:
         """Write a last snapshot and end the recording."""
         if self._recorder is not None:
             if self.now_ns:
-                self._recorder.snapshot(self.now_ns, self._core.snapshot())
-            self._recorder.close()
+                self._record(self.now_ns, lambda recorder: recorder.snapshot(self.now_ns, self._core.snapshot()))
+            self._record(self.now_ns, lambda recorder: recorder.close())
 
-    def _told(self, now_ns: int, reason: str) -> Health:
+    def _told(self, now_ns: int, state: HealthState, reason: str, mend: str = "") -> Health:
         return Health(
             id=f"health:engine@{now_ns}",
             time_ns=now_ns,
             received_ns=now_ns,
             source="engine",
-            state=HealthState.OK,
+            state=state,
             reason=reason,
+            mend=mend,
         )

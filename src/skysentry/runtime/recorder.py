@@ -93,6 +93,12 @@ class Recorder:
             self._compacting.start()
         return self._segment
 
+    def abandon(self) -> None:
+        """Let go of a segment that cannot be written; what is whole of it stays readable."""
+        if self._segment is not None:
+            self._segment.abandon()
+            self._segment = None
+
     def close(self) -> None:
         """End the segment at hand."""
         if self._compacting is not None:

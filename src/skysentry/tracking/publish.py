@@ -7,7 +7,7 @@ from hashlib import blake2b
 
 import numpy as np
 
-from skysentry.events import Affiliation, AnyEvent, ObjectClass, Track
+from skysentry.events import Affiliation, AnyEvent, ObjectClass, Track, TrackEnd
 from skysentry.site import Site
 from skysentry.tracking import kernels
 from skysentry.tracking.batch import REPORTING
@@ -30,6 +30,13 @@ SURE = 0.9
 NATURE = (ObjectClass.BIRD, ObjectClass.BALLOON)
 MANNED = (ObjectClass.AEROPLANE, ObjectClass.HELICOPTER, ObjectClass.JET)
 MOST_TOLD = 10_000
+REASONS = {
+    "gone": TrackEnd.REFUTED,
+    "lost": TrackEnd.LOST,
+    "too uncertain": TrackEnd.LOST,
+    "forgotten": TrackEnd.REFUTED,
+    "merged": TrackEnd.MERGED,
+}
 
 
 def track_name(founded: str) -> str:
@@ -97,6 +104,7 @@ class Publisher:
             affiliation=self._whose(life, now_ns, classes),
             sensors=sensors,
             detections=detections,
+            end=REASONS[end] if end else None,
             why=explain(life, end, sensors, self._told(sensors), row, classes, now_ns),
         )
 

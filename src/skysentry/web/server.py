@@ -77,13 +77,7 @@ async def serve(app: Starlette, host: str = "127.0.0.1", port: int = 8080) -> No
 
     Raises `InputError` for an address other than the loopback without a token, `LinkError` where the port is taken.
     """
-    if app.state.token is None and not is_loopback(host):
-        raise InputError(
-            f"{host} can be reached by others, and no token is set",
-            where="--host",
-            hint="set one (SKYSENTRY_TOKEN), or stay on 127.0.0.1",
-        )
-    with bind(host, port) as listening:
+    with listen(host, port, app.state.token) as listening:
         await serve_on(app, listening)
 
 
@@ -117,6 +111,17 @@ class QuietServer(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Capture none."""
         yield
+
+
+def listen(host: str, port: int, token: str | None) -> socket.socket:
+    """Return a socket for `serve_on`; raises `InputError` for an address that others reach, without a token."""
+    if token is None and not is_loopback(host):
+        raise InputError(
+            f"{host} can be reached by others, and no token is set",
+            where="--host",
+            hint="set one (SKYSENTRY_TOKEN), or stay on 127.0.0.1",
+        )
+    return bind(host, port)
 
 
 def bind(host: str, port: int) -> socket.socket:
