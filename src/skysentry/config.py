@@ -66,6 +66,8 @@ def load(path: Path) -> Site:
     text = _read_text(path)
     try:
         table = tomllib.loads(text)
+    except RecursionError:
+        raise ConfigError("nested too deeply", where=str(path), hint="compare with `skysentry init`") from None
     except tomllib.TOMLDecodeError as error:
         line = re.search(r"at line (\d+)", str(error))
         where = f"{path}:{line[1]}" if line else str(path)
@@ -117,9 +119,11 @@ def schema() -> dict[str, Any]:
 
 def _read_text(path: Path) -> str:
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
+        with path.open("rb") as file:
+            data = file.read(MAX_FILE_BYTES + 1)
+        if len(data) > MAX_FILE_BYTES:
             raise ConfigError(f"larger than {MAX_FILE_BYTES // 1_000_000} MB", where=str(path), hint="is it this file?")
-        return path.read_text(encoding="utf-8")
+        return data.decode("utf-8")
     except OSError as error:
         reason = error.strerror or str(error)
         raise ConfigError(reason, where=str(path), hint="`skysentry init` writes a site.toml to start from") from None

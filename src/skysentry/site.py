@@ -18,13 +18,14 @@ from skysentry.events import (
     ObjectClass,
     Place,
     Probability,
-    Range,
     SensorId,
     TimeNs,
 )
 
-Positive = Annotated[float, Meta(gt=0.0)]
-NotNegative = Annotated[float, Meta(ge=0.0)]
+# A thousand million of any unit here is beyond sense, and bounded numbers are finite ones.
+Positive = Annotated[float, Meta(gt=1e-9, le=1e9)]
+NotNegative = Annotated[float, Meta(ge=0.0, le=1e9)]
+WindSpeed = Annotated[float, Meta(ge=0.0, le=150.0)]
 
 
 class SensorKind(StrEnum):
@@ -56,7 +57,7 @@ class Coverage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """
 
     min_m: NotNegative = 0.0
-    max_m: Range = 5_000.0
+    max_m: Annotated[float, Meta(gt=0.0, le=1_000_000.0)] = 5_000.0
     soft_m: NotNegative = 0.0
     az_deg: tuple[Bearing360, Bearing360] = (0.0, 360.0)
     el_deg: tuple[Elevation, Elevation] = (-90.0, 90.0)
@@ -79,7 +80,7 @@ class Sensor(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     clock: Annotated[str, Meta(max_length=40)] = "ntp"
     clock_sigma_s: NotNegative = 0.01
     coverage: Coverage = Coverage()
-    pd: Annotated[float, Meta(gt=0.0, lt=1.0)] = 0.8
+    pd: Annotated[float, Meta(ge=0.001, le=0.9999)] = 0.8
     false_per_scan: Positive = 0.01
     period_s: Positive = 1.0
     propagation: Propagation | None = None
@@ -127,7 +128,7 @@ class Weather(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     temperature_c: Annotated[float, Meta(ge=-80.0, le=60.0)] = 12.0
     wind_from_deg: Bearing360 = 0.0
-    wind_mps: NotNegative = 0.0
+    wind_mps: WindSpeed = 0.0
 
 
 class Output(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

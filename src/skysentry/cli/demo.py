@@ -120,17 +120,22 @@ def _nights(play: Play, start_ns: int) -> Iterator[AnyEvent]:
 
 def _keep_truth(events: Iterable[AnyEvent], file: BinaryIO) -> Iterator[AnyEvent]:
     """Pass events on; truth goes into a file and not to the stages."""
+    room = True
     for event in events:
-        if isinstance(event, Truth):
-            file.write(encode(event) + b"\n")
-        else:
+        if not isinstance(event, Truth):
             yield event
+        elif room:
+            try:
+                file.write(encode(event) + b"\n")
+            except OSError as error:
+                room = False
+                click.echo(f"truth.jsonl ends here: {error.strerror}", err=True)
 
 
 def _truth_file(folder: Path) -> BinaryIO:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return (folder / "truth.jsonl").open("wb")
+        return (folder / "truth.jsonl").open("wb", buffering=0)
     except OSError as error:
         raise InputError(error.strerror or str(error), where=str(folder), hint="choose another --data") from None
 

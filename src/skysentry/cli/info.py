@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from skysentry.cli.options import read_options
+from skysentry.cli.options import check_path, read_options
 from skysentry.cli.output import progress
 from skysentry.events import Block, Health, Packet, Scan, Truth
 from skysentry.formats import ReadOptions, mcap, read, sniff
@@ -21,6 +21,7 @@ from skysentry.formats import ReadOptions, mcap, read, sniff
 def command(files: tuple[Path, ...], options: ReadOptions, as_json: bool) -> None:
     """Say what FILES hold: format, span of time, events, sensors, what was damaged."""
     for path in files:
+        check_path(path)
         for part in mcap.segments(path):
             found = describe(part, options)
             click.echo(json.dumps(found) if as_json else _page(found))

@@ -11,10 +11,12 @@ import click
 
 from skysentry import config
 from skysentry.errors import InputError
-from skysentry.formats import ReadOptions
+from skysentry.formats import ReadOptions, mcap
 from skysentry.site import Site
 
 Command = Callable[..., None]
+# The year 2096: times beyond it are mistakes, and a century of file after it still fits an integer of 64 bits.
+LATEST_NS = 4_000_000_000_000_000_000
 
 
 def read_options(command: Command) -> Command:
@@ -23,11 +25,17 @@ def read_options(command: Command) -> Command:
     @click.option("--as", "format_name", help="the format, where the content does not decide it")
     @click.option("--sensor", help="the id of the sensor it came from [default: the file's name]")
     @click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="samples a second, of raw signals")
-    @click.option("--start", type=click.IntRange(min=0), default=0, help="its first nanosecond, where it has no clock")
+    @click.option(
+        "--start", type=click.IntRange(0, LATEST_NS), default=0, help="its first nanosecond, where it has no clock"
+    )
     @functools.wraps(command)
     def with_options(
         *args: Any, format_name: str | None, sensor: str | None, rate: float | None, start: int, **rest: Any
     ) -> None:
+        if sensor is not None and not 0 < len(sensor) <= 100:
+            raise InputError("1 to 100 characters", where="--sensor", hint="choose a shorter name")
+        if rate is not None and not rate < 1e12:
+            raise InputError(f"{rate} is no rate", where="--rate", hint="samples a second, e.g. 50e6")
         made = ReadOptions(format=format_name, sensor=sensor, rate_hz=rate, start_ns=start)
         command(*args, options=made, **rest)
 
@@ -55,9 +63,16 @@ def site_for(files: Sequence[Path], site_file: Path | None) -> Site:
     """Return the site that a person names, else that of the recording, else one that knows nothing."""
     from skysentry.runtime.replay import recorded_site
 
+    for path in files:
+        check_path(path)
     if site_file is not None:
         return config.load(site_file)
-    for path in files:
-        if not path.exists():
-            raise InputError("no such file", where=str(path), hint="check the path")
     return recorded_site(files) or Site()
+
+
+def check_path(path: Path) -> None:
+    """Refuse what is not there, and a folder that is no recording."""
+    if not path.exists():
+        raise InputError("no such file", where=str(path), hint="check the path")
+    if path.is_dir() and not mcap.segments(path):
+        raise InputError("the folder holds no recording", where=str(path), hint="name the file itself")

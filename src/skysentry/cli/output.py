@@ -25,18 +25,22 @@ def print_line(event: AnyEvent) -> None:
     """Write one event as a line for people: alerts and tracks to stdout, what goes wrong to stderr."""
     match event:
         case Alert():
-            click.echo(alert_line(event, event.zone))
+            _say(alert_line(event, event.zone))
         case Track():
             place = f"{event.lat_deg:.5f} {event.lon_deg:.5f} {event.alt_m:.0f} m"
-            click.echo(f"{seconds(event.time_ns)} track {event.track_id} {event.status} {place}  {event.why}")
+            _say(f"{seconds(event.time_ns)} track {event.track_id} {event.status} {place}  {event.why}")
         case Scan():
-            click.echo(f"{seconds(event.time_ns)} {event.sensor}: {len(event.detections)} detections")
+            _say(f"{seconds(event.time_ns)} {event.sensor}: {len(event.detections)} detections")
         case Health(state=HealthState.OK):
-            click.echo(f"{event.source}: {event.reason}", err=True)
+            _say(f"{event.source}: {event.reason}", err=True)
         case Health():
-            click.echo(
-                f"{event.source} {event.state}: {event.reason}" + (f" ({event.mend})" if event.mend else ""), err=True
-            )
+            mend = f" ({event.mend})" if event.mend else ""
+            _say(f"{event.source} {event.state}: {event.reason}{mend}", err=True)
+
+
+def _say(text: str, err: bool = False) -> None:
+    """Print without the control characters that a transmitter may have put into its name."""
+    click.echo("".join(c if c.isprintable() else "?" for c in text), err=err)
 
 
 def printer(as_json: bool, *kinds: type[AnyEvent]) -> Callable[[AnyEvent], None]:

@@ -56,8 +56,12 @@ def command(
         pace_of(speed)
         raise InputError("a pace needs --screen", where="--speed", hint="leave it at max, or add --screen")
     show = printer(as_json, *_SHOWN[until])
+    told = 0
     for event in run(inputs(files, options), site, until):
         show(event)
+        told += isinstance(event, _SHOWN[until])
+    if not told:
+        click.echo("nothing to show: no track came of it; try --until detections", err=True)
 
 
 async def _on_screen(

@@ -52,11 +52,10 @@ async def _watch(site: Site, data: Path, fresh: bool, as_json: bool, screen: tup
     kernels.warm()
     arrival.warm()
     folder = data / "recording"
-    store = Store(f"sqlite:///{data / 'decisions.sqlite'}")
-    store.rebuild(orders(folder))
     clock = WallClock()
     engine = Engine(site, folder)
-    system = System(engine, "live", clock, printer(as_json, Alert, Health), store)
+    system = System(engine, "live", clock, printer(as_json, Alert, Health))
+    system.keep(lambda: Store(f"sqlite:///{data / 'decisions.sqlite'}"), orders(folder))
     if not fresh:
         known = latest_alerts(folder)
         now_ns = clock() // GRID_NS * GRID_NS

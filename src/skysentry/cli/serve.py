@@ -7,12 +7,13 @@ import contextlib
 import os
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import click
 
-from skysentry.events import Alert, AnyEvent, Order
+from skysentry.errors import SkysentryError, StateError
+from skysentry.events import Alert, AnyEvent, Health, HealthState, Order
 from skysentry.runtime.deliver import Webhook
 from skysentry.runtime.engine import Engine
 from skysentry.runtime.feed import Feed
@@ -36,15 +37,36 @@ class Screen(NamedTuple):
 class System:
     """What runs: give it sources, then `run` it."""
 
-    def __init__(
-        self, engine: Engine, mode: Mode, clock: Clock, show: Callable[[AnyEvent], None], store: Store | None = None
-    ) -> None:
+    def __init__(self, engine: Engine, mode: Mode, clock: Clock, show: Callable[[AnyEvent], None]) -> None:
         self.engine, self.clock, self.show = engine, clock, show
         self.inbox = Inbox()
         self.feed = Feed(engine.site, mode, clock)
         self.feed.submit = self.inbox.put
-        self.store = store
+        self.store: Store | None = None
         self.webhooks = [self._webhook(output) for output in engine.site.outputs if output.kind == "webhook"]
+
+    def keep(self, open_store: Callable[[], Store], decided: Iterable[Order]) -> None:
+        """Keep what people decide; a store that cannot be used is told, and warning goes on without it."""
+        try:
+            self.store = open_store()
+            self.store.rebuild(decided)
+        except StateError as error:
+            self._drop_store(error)
+
+    def _drop_store(self, error: StateError) -> None:
+        self.store = None
+        now_ns = self.clock()
+        self.inbox.put(
+            Health(
+                id=f"health:store@{now_ns}",
+                time_ns=now_ns,
+                received_ns=now_ns,
+                source="store",
+                state=HealthState.LOST,
+                reason=f"decisions are kept in the recording alone: {error.message}",
+                mend=error.hint or "",
+            )
+        )
 
     def take_up(self, now_ns: int, known: Sequence[Alert], made: Sequence[AnyEvent]) -> None:
         """Show and deliver what an earlier process left: its alerts, and what it made and had not recorded."""
@@ -65,7 +87,10 @@ class System:
                 for webhook in self.webhooks:
                     webhook.offer(event)
             elif isinstance(event, Order) and self.store is not None:
-                self.store.add(event)
+                try:
+                    self.store.add(event)
+                except StateError as error:
+                    self._drop_store(error)
 
     async def run(
         self,
@@ -75,7 +100,12 @@ class System:
         ended: Callable[[], bool] = lambda: False,
     ) -> None:
         """Run until `ended()`, a signal, or the failure of a task; then close everything in order."""
-        listening = _listen(screen)
+        try:
+            listening = _listen(screen)
+        except SkysentryError:
+            for waiting in tasks:
+                waiting.close()
+            raise
         loop = Loop(self.engine, [*sources, self.inbox], self.clock, self.publish)
         main = asyncio.create_task(loop.run(ended))
         others = [asyncio.ensure_future(task) for task in (*tasks, *(webhook.run() for webhook in self.webhooks))]
@@ -93,7 +123,10 @@ class System:
     def _webhook(self, output: Output) -> Webhook:
         def delivered(alert: Alert) -> None:
             if self.store is not None:
-                self.store.mark_delivered(hook.target, alert.alert_id, alert.revision)
+                try:
+                    self.store.mark_delivered(hook.target, alert.alert_id, alert.revision)
+                except StateError as error:
+                    self._drop_store(error)
 
         hook = Webhook(output, self.inbox.put, delivered)
         return hook

@@ -53,6 +53,7 @@ def sniff(path: Path, options: ReadOptions) -> ModuleType:
     Raises `AmbiguousFormatError` where none or several fit, `InputError` where the file cannot be opened.
     """
     known = {module.NAME: module for module in map(_module, MODULES)}
+    _check_file(path)
     if options.format is not None:
         if options.format not in known:
             raise InputError(
@@ -75,6 +76,12 @@ def sniff(path: Path, options: ReadOptions) -> ModuleType:
         where=str(path),
         hint=f"say it with --as {{{','.join(sorted(known))}}}",
     )
+
+
+def _check_file(path: Path) -> None:
+    """Refuse pipes and devices: they cannot be looked at and then read from their start."""
+    if path.exists() and not path.is_file():
+        raise InputError("not a regular file", where=str(path), hint="write it to a file first")
 
 
 def _module(name: str) -> ModuleType:

@@ -37,7 +37,10 @@ def read(path: Path, options: ReadOptions) -> Iterator[AnyEvent]:
     decoder = BeastDecoder()
     time_ns, stamp, count = options.start_ns, None, 0
     for chunk in _chunks(path):
-        for frame in decoder.feed(chunk):
+        frames = decoder.feed(chunk)
+        if not count and 2 * decoder.skipped_bytes > len(chunk):
+            raise FormatError("not Beast messages", where=str(path), hint="say what the file holds with --as")
+        for frame in frames:
             if frame.stamp != MLAT_STAMP:
                 time_ns = max(0, time_ns + (elapsed_ns(stamp, frame.stamp, gps) if stamp is not None else 0))
                 stamp = frame.stamp

@@ -160,7 +160,9 @@ def records(path: Path, damage: list[str] | None = None) -> Iterator[Record]:
 
 def segments(path: Path) -> list[Path]:
     """Return the segments of a recording folder in order, or the one file given."""
-    return sorted(path.glob(f"*{SUFFIX}")) if path.is_dir() else [path]
+    if not path.is_dir():
+        return [path]
+    return sorted(part for part in path.glob(f"*{SUFFIX}") if part.is_file())
 
 
 def read(path: Path, options: ReadOptions) -> Iterator[AnyEvent]:
@@ -219,18 +221,21 @@ def write(path: Path, site: Site, inputs: Sequence[AnyEvent]) -> None:
 
 
 def compact(path: Path) -> None:
-    """Rewrite a closed segment with compressed chunks, in place and atomically."""
+    """Rewrite a closed segment with compressed chunks, in place and atomically; a full disk leaves it as it was."""
     site = site_of(path)
     if site is None:
         return
     part = path.with_suffix(".part")
     part.unlink(missing_ok=True)
-    writer = SegmentWriter(part, site, compressed=True)
-    for record in records(path):
-        if record.topic != "site":
-            writer.message(record.topic, record.time_ns, record.data)
-    writer.close()
-    part.replace(path)
+    try:
+        writer = SegmentWriter(part, site, compressed=True)
+        for record in records(path):
+            if record.topic != "site":
+                writer.message(record.topic, record.time_ns, record.data)
+        writer.close()
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)
 
 
 def _tag(event: AnyEvent) -> str:

@@ -73,7 +73,10 @@ class Engine:
         """
         recorder = self._recorder
         found = resumption(recorder.folder) if recorder is not None else None
-        if recorder is None or found is None or found.state is None:
+        if recorder is not None and found is None and any(recorder.folder.iterdir()):
+            reason = "the earlier recording cannot be read: tracks begin anew"
+            return [self._told(until_ns, HealthState.DEGRADED, reason, f"look at {recorder.folder}")]
+        if found is None or found.state is None:
             return []
         if found.site != self.site:
             reason = "the site file has changed since the last run: tracks begin anew"
@@ -85,12 +88,15 @@ class Engine:
             fresh += [event for event in self._core.step(now_ns, batch) if event.id not in found.made]
             self.now_ns = now_ns
         # Outputs go in before the snapshot: a crash between the two resumes from the older segment, which knows them.
+        told = self._record(self.now_ns, lambda recorder: self._anew(recorder, fresh))
+        gap_s = max(0.0, (until_ns - found.last_step_ns) / 1e9)
+        reason = f"resumed: {gap_s:.0f} s missed, {len(found.inputs)} events stepped again"
+        return [*fresh, *told, self._told(until_ns, HealthState.OK, reason)]
+
+    def _anew(self, recorder: Recorder, fresh: Sequence[AnyEvent]) -> None:
         recorder.begin(self.now_ns)
         recorder.outputs(self.now_ns, fresh)
         recorder.snapshot(self.now_ns, self._core.snapshot())
-        gap_s = max(0.0, (until_ns - found.last_step_ns) / 1e9)
-        reason = f"resumed: {gap_s:.0f} s missed, {len(found.inputs)} events stepped again"
-        return [*fresh, self._told(until_ns, HealthState.OK, reason)]
 
     def close(self) -> None:
         """Write a last snapshot and end the recording."""

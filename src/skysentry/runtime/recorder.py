@@ -86,6 +86,7 @@ class Recorder:
         try:
             self._segment = mcap.SegmentWriter(self._path, self._site)
         except OSError as error:
+            self._path.unlink(missing_ok=True)
             raise InputError(error.strerror or str(error), where=str(self._path), hint="is the disk full?") from None
         self._opened_ns = now_ns
         if finished is not None:

@@ -71,7 +71,7 @@ class Guard:
             return problem(421, f"this server does not answer for the host {host!r}", "open http://127.0.0.1 instead")
         if scope["method"] == "POST":
             origin = headers.get("origin")
-            if origin is not None and urlsplit(origin).netloc != host:
+            if origin is not None and _netloc(origin) != host:
                 return problem(403, "orders are taken from this server's own page only")
             if headers.get("content-type", "").partition(";")[0].strip() != "application/json":
                 return problem(415, "the body must be application/json")
@@ -103,6 +103,16 @@ def digest(token: str) -> str:
     return hashlib.sha256(b"skysentry cookie " + token.encode()).hexdigest()
 
 
+def _netloc(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
+
+
 def _name(host: str) -> str:
     """Return the host without its port; IPv6 names keep their brackets."""
-    return host.partition("]")[0] + "]" if host.startswith("[") else host.partition(":")[0]
+    if host.startswith("["):
+        name, end, _ = host.partition("]")
+        return name + end
+    return host.partition(":")[0]

@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import ipaddress
+import logging
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -82,7 +83,7 @@ async def serve(app: Starlette, host: str = "127.0.0.1", port: int = 8080) -> No
 
 
 async def serve_on(app: Starlette, listening: socket.socket) -> None:
-    """Serve on a socket of `bind` until cancelled; streams end at once then, requests have two seconds."""
+    """Serve on a socket of `bind` until cancelled; streams end at once then, requests have a second."""
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -92,7 +93,7 @@ async def serve_on(app: Starlette, listening: socket.socket) -> None:
         server_header=False,
         h11_max_incomplete_event_size=MAX_HEAD_BYTES,
         limit_concurrency=MAX_CONNECTIONS,
-        timeout_graceful_shutdown=2,
+        timeout_graceful_shutdown=1,
     )
     server = QuietServer(config)
     task = asyncio.create_task(server.serve(sockets=[listening]))
@@ -102,6 +103,10 @@ async def serve_on(app: Starlette, listening: socket.socket) -> None:
         app.state.feed.close()
         server.should_exit = True
         await task
+
+
+# Its log tells of each request that a shutdown cuts off, with a traceback; nothing in it is for people.
+logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL + 1)
 
 
 class QuietServer(uvicorn.Server):

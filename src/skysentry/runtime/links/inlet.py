@@ -105,7 +105,7 @@ class Inlet:
     def lost(self, why: str, mend: str) -> None:
         """Say once that the source is not there."""
         if self._state is not HealthState.LOST:
-            self._tell(HealthState.LOST, f"lost: {why}", mend)
+            self._tell(HealthState.LOST, why, mend)
 
     def tick(self) -> None:
         """Look at silence and at counts; links call it about once a second."""
@@ -113,7 +113,7 @@ class Inlet:
         silent_ns = now_ns - self._heard_ns
         if silent_ns > self.silence_ns and self._state is not HealthState.LOST:
             mend = "is the sensor running, and does it send to this address?"
-            self._tell(HealthState.LOST, f"lost: nothing heard for {silent_ns / 1e9:.0f} s", mend)
+            self._tell(HealthState.LOST, f"nothing heard for {silent_ns / 1e9:.0f} s", mend)
         self._report(now_ns, sum(self.counts.values()))
 
     def _report(self, now_ns: int, refused: int) -> None:
