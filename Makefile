@@ -64,6 +64,8 @@ $(VENV)/.test-installed: requirements/test.txt $(VENV)/.installed
 
 # The compiled functions, once: a first run that waits half a minute for them looks broken.
 $(VENV)/.compiled: $(KERNELS) | $(VENV)/.installed
+	# A cached function does not notice that one it was built with has changed.
+	@find src -name '*.nb[ic]' -delete
 	$(BIN)/python -m skysentry.tracking.kernels
 	$(BIN)/python -m skysentry.alerting.arrival
 	@touch $@

@@ -5,7 +5,8 @@
 
 Conventions, for every noun:
 
-- Frozen; floats, tuples, bytes and enums only, so that events compare, hash and survive JSON unchanged.
+- Frozen; floats, tuples, bytes and enums only, so that events compare, hash and survive JSON unchanged. Nothing in
+  them can form a cycle, so the garbage collector need not look at them (`gc=False`).
 - `id` names the *event* and is deterministic. What lives on has its own key beside it (`track_id`, `alert_id`).
 - `time_ns` is the time of measurement by the sender's clock, `received_ns` the time of arrival by ours; both are
   integer nanoseconds since 1970-01-01 UTC. Sound is stamped at its arrival at the microphone.
@@ -143,7 +144,7 @@ class HealthState(StrEnum):
     LOST = "lost"
 
 
-class Place(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Place(Struct, frozen=True, gc=False, kw_only=True, forbid_unknown_fields=True):
     """A point on or above the Earth, WGS-84."""
 
     lat_deg: Latitude
@@ -154,7 +155,7 @@ class Place(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 # --- measurements -------------------------------------------------------------------------------------------
 
 
-class Measurement(Struct, frozen=True, kw_only=True, tag_field="kind", tag=_snake):
+class Measurement(Struct, frozen=True, gc=False, kw_only=True, tag_field="kind", tag=_snake):
     """What a look can honestly say of where a thing is. Sigmas are one standard deviation."""
 
 
@@ -233,7 +234,7 @@ AnyMeasurement: TypeAlias = Position | Bearing | AzEl | RangeBearing | RangeAzEl
 # --- what a look says ---------------------------------------------------------------------------------------
 
 
-class Identity(Struct, frozen=True, kw_only=True):
+class Identity(Struct, frozen=True, gc=False, kw_only=True):
     """Who a thing claims to be. Evidence with a likelihood, never truth.
 
     `scheme` is one of remote_id_serial, remote_id_registration, remote_id_utm, remote_id_session, dji_serial,
@@ -251,7 +252,7 @@ class Identity(Struct, frozen=True, kw_only=True):
     takeoff: Place | None = None
 
 
-class Detection(Struct, frozen=True, kw_only=True):
+class Detection(Struct, frozen=True, gc=False, kw_only=True):
     """What one look says of one thing. `id` is the scan's id, `#`, and the index in the scan.
 
     `class_llr` holds log p(z|class) − log p(z|nothing there) for the classes it speaks of; an absent class is no
@@ -267,7 +268,7 @@ class Detection(Struct, frozen=True, kw_only=True):
     features: tuple[tuple[str, float], ...] = ()
 
 
-class Event(Struct, frozen=True, kw_only=True, tag_field="type", tag=_snake):
+class Event(Struct, frozen=True, gc=False, kw_only=True, tag_field="type", tag=_snake):
     """What flows through stages. `received_ns` decides in which 100 ms batch it is stepped."""
 
     id: Name
@@ -344,7 +345,7 @@ class Track(Event, frozen=True, kw_only=True):
     why: str = ""
 
 
-class Arrival(Struct, frozen=True, kw_only=True):
+class Arrival(Struct, frozen=True, gc=False, kw_only=True):
     """Seconds from the event's `time_ns` until an object is in a zone: 5 % bound, mean, 95 % bound."""
 
     low_s: float

@@ -119,6 +119,22 @@ def test_nothing_to_resume(tmp_path: Path) -> None:
     assert resumption(tmp_path) is None
 
 
+def test_a_state_that_is_not_understood_is_left_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = Engine(SITE, tmp_path)
+    for now_ns, batch in batches(20):
+        first.step(now_ns, batch)
+    first.close()
+    monkeypatch.setattr("skysentry.runtime.pipeline.SNAPSHOT_VERSION", 99)
+    second = Engine(SITE, tmp_path)
+    (told_of_it,) = second.resume(first.now_ns + pipeline.GRID_NS)
+    assert isinstance(told_of_it, Health)
+    assert told_of_it.state == "degraded"
+    assert "another version" in told_of_it.reason
+    monkeypatch.undo()
+    assert told([e for now_ns, batch in batches() for e in second.step(now_ns, batch)]) == uninterrupted(batches())
+    second.close()
+
+
 def test_alerts_and_orders_are_found_again(tmp_path: Path) -> None:
     engine = Engine(SITE, tmp_path)
     made: list[AnyEvent] = []

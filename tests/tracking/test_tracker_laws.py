@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skysentry.errors import StateError
-from skysentry.events import AnyEvent, Bearing, Scan
+from skysentry.events import AnyEvent, Bearing, Scan, Track
 from skysentry.site import Coverage, Sensor, SensorKind, Site
 from skysentry.tracking.publish import track_name
 from skysentry.tracking.tracker import Tracker
@@ -121,3 +121,44 @@ def test_names_are_short_readable_and_fixed() -> None:
     assert track_name("radar@1#0") != track_name("radar@1#1")
     assert len(track_name("x")) == 8
     assert not set(track_name("y")) & set("ilou")
+
+
+def test_ten_thousand_false_identities_a_second_neither_delay_nor_end_a_seen_track(sky: SimpleNamespace) -> None:
+    """A radar's track is told at the same instants, under one id, confirmed as early, though a receiver is flooded.
+
+    A false claim that happens to lie on it may add an event between, and confirm it earlier.
+    """
+    sensor, rid = sky.radar(pd=0.95, false_per_scan=0.5), Sensor(id="rid", kind=SensorKind.REMOTE_ID)
+    rng = np.random.default_rng(21)
+    paths = [np.array([-1000.0 + 40.0 * k, 3000.0, 200.0]) for k in range(10)]
+    seen = [sky.scan("radar", k + 0.35, [sky.plot(sensor, at, rng)]) for k, at in enumerate(paths)]
+    flood = []
+    spots = rng.normal(size=(10_000, 3)) * [9000.0, 9000.0, 50.0] + [0.0, 0.0, 300.0]
+    for k in range(30):
+        lies = [sky.claim(spots[i], rng, f"F{i}") for i in range(k % 10, 10_000, 10)]
+        flood.append(sky.scan("rid", 0.1 * k + 0.02, lies))
+    quiet, loud = (sky.tracks(sky.run(Tracker(sky.site(sensor, rid)), given, 10.0)) for given in (seen, seen + flood))
+
+    def told(tracks: list[Track]) -> list[tuple[int, str, str]]:
+        return [(t.time_ns, t.track_id, t.status.value) for t in tracks if "radar" in t.sensors]
+
+    assert {status for _, _, status in told(quiet)} == {"tentative", "confirmed"}
+    assert len({name for _, name, _ in told(quiet)}) == 1
+    name = told(quiet)[0][1]
+    mine = [item for item in told(loud) if item[1] == name]
+    assert {time_ns for time_ns, _, _ in told(quiet)} <= {time_ns for time_ns, _, _ in mine}
+    first = [min(time_ns for time_ns, _, status in run if status == "confirmed") for run in (told(quiet), mine)]
+    assert first[1] <= first[0]
+    assert all(status == "confirmed" for time_ns, _, status in mine if time_ns >= first[0])
+    assert len({track.track_id for track in loud}) > 100
+
+
+def test_claims_have_room_of_their_own(sky: SimpleNamespace) -> None:
+    """A thousand drones that switch on at once are all followed, one track each, within six seconds."""
+    rng = np.random.default_rng(22)
+    spots = [np.array([500.0 * (i % 32) - 8000.0, 500.0 * (i // 32) - 8000.0, 100.0]) for i in range(1000)]
+    scans = [sky.scan("rid", float(k), [sky.claim(at, rng, f"S{i}") for i, at in enumerate(spots)]) for k in range(8)]
+    tracker = Tracker(sky.site(Sensor(id="rid", kind=SensorKind.REMOTE_ID)))
+    out = sky.tracks(sky.run(tracker, scans, 8.0))
+    assert len({track.track_id for track in out}) == 1000
+    assert {track.status.value for track in out if track.time_ns == sky.START_NS + 8_000_000_000} == {"confirmed"}

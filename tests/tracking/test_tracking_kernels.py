@@ -81,7 +81,7 @@ def test_update_is_stone_soups() -> None:
     model = LinearGaussian(6, [0, 2, 4], R)
     theirs = KalmanUpdater(model).update(SingleHypothesis(prior, StoneDetection(z, measurement_model=model)))
     nu, S, PHt = np.empty(6), np.empty((6, 6)), np.empty((6, 6))
-    dims = m.innovate(m.POSITION3 * 8, row, look, x, P, 0.0, 0.0, nu, S, PHt)
+    dims = m.innovate(m.POSITION3 * 8, row, look, x, P, 0.0, 0.0, nu, S, PHt, np.empty((m.WORK, 6)))
     d = z - x[:3]
     full = P[:3, :3] + R
     log_l, d2 = m.log_likelihood(nu, S, dims)
@@ -137,7 +137,7 @@ def test_jacobians_are_the_derivatives(code: int, dims: int, sound: float) -> No
 
     def innovation(state: np.ndarray) -> np.ndarray:
         nu, S, PHt = np.empty(6), np.empty((6, 6)), np.empty((6, 6))
-        assert m.innovate(code, row, look, state, np.eye(6), 14.0, 0.0, nu, S, PHt) == dims
+        assert m.innovate(code, row, look, state, np.eye(6), 14.0, 0.0, nu, S, PHt, np.empty((m.WORK, 6))) == dims
         H.append(PHt[:, :dims].T.copy())
         return nu[:dims].copy()
 
@@ -192,7 +192,7 @@ def test_association_is_near_the_enumeration() -> None:
         ratio = np.exp(rng.normal(0.0, 2.0, (3, 4)))
         i, j = np.divmod(np.arange(12), 4)
         share = np.empty(12)
-        marginals(i, j, ratio.ravel(), 3, 4, share)
+        marginals(i, j, ratio.ravel(), 4, share)
         # Williams and Lau report errors of a few hundredths on dense clusters.
         assert np.abs(share.reshape(3, 4) - exact_marginals(ratio)).max() < 0.12
 
@@ -200,7 +200,7 @@ def test_association_is_near_the_enumeration() -> None:
 def test_association_of_one_track_is_exact() -> None:
     ratio = np.array([3.0, 1.0])
     share = np.empty(2)
-    marginals(np.zeros(2, np.int64), np.arange(2), ratio, 1, 2, share)
+    marginals(np.zeros(2, np.int64), np.arange(2), ratio, 2, share)
     np.testing.assert_allclose(share, [0.6, 0.2], rtol=1e-9)
 
 

@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import socket
+import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -91,6 +92,8 @@ class System:
                     self.store.add(event)
                 except StateError as error:
                     self._drop_store(error)
+        # Whoever reads our output is to have an alert now, not when a buffer is full.
+        sys.stdout.flush()
 
     async def run(
         self,

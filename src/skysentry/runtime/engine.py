@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from skysentry.errors import InputError
+from skysentry.errors import InputError, StateError
 from skysentry.events import AnyEvent, Block, Health, HealthState, Truth
 from skysentry.runtime import pipeline
 from skysentry.runtime.recorder import Recorder, resumption
@@ -68,8 +68,8 @@ class Engine:
     def resume(self, until_ns: int) -> list[AnyEvent]:
         """Take up what the recording folder says, and step on to the last grid instant before `until_ns`.
 
-        Returns the outputs that the earlier process had not recorded, which are recorded now. Raises `StateError` where
-        the state cannot be used.
+        Returns the outputs that the earlier process had not recorded, which are recorded now. Where the state cannot be
+        used, tracks begin anew and a `Health` says why.
         """
         recorder = self._recorder
         found = resumption(recorder.folder) if recorder is not None else None
@@ -81,7 +81,12 @@ class Engine:
         if found.site != self.site:
             reason = "the site file has changed since the last run: tracks begin anew"
             return [self._told(until_ns, HealthState.OK, reason)]
-        self._core.restore(found.state)
+        try:
+            self._core.restore(found.state)
+        except StateError as error:
+            self._core = pipeline.core(self.site)
+            reason = f"tracks begin anew: {error.message}"
+            return [self._told(until_ns, HealthState.DEGRADED, reason, "expected after an update; nothing to do")]
         self.now_ns = found.state_ns
         fresh: list[AnyEvent] = []
         for now_ns, batch in pipeline.batches_between(found.inputs, found.state_ns, until_ns):

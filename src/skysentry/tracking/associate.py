@@ -19,23 +19,28 @@ ITERATIONS = 200
 
 
 @kernel
-def marginals(edge_i: Indices, edge_j: Indices, ratio: Array, tracks: int, found: int, out: Array) -> None:
-    """Write P(track i gave measurement j) of each edge into `out` [shape=(edges,)].
+def marginals(edge_i: Indices, edge_j: Indices, ratio: Array, found: int, out: Array) -> None:
+    """Write P(track i gave measurement j) of each edge into `out` [shape=(edges,)]; edges of a track are neighbours.
 
     The rest of a track's probability is its miss, the rest of a measurement's that it is clutter or new.
     """
     edges = ratio.shape[0]
+    row = np.empty(edges, np.int64)
+    tracks = 0
+    for e in range(edges):
+        tracks += e > 0 and edge_i[e] != edge_i[e - 1]
+        row[e] = tracks
     to_track = np.ones(edges)
     to_found = np.empty(edges)
-    of_track = np.empty(tracks)
+    of_track = np.empty(tracks + 1)
     of_found = np.empty(found)
     for _ in range(ITERATIONS):
         of_track[:] = 1.0
         for e in range(edges):
-            of_track[edge_i[e]] += ratio[e] * to_track[e]
+            of_track[row[e]] += ratio[e] * to_track[e]
         of_found[:] = 1.0
         for e in range(edges):
-            to_found[e] = ratio[e] / max(of_track[edge_i[e]] - ratio[e] * to_track[e], 1.0)
+            to_found[e] = ratio[e] / max(of_track[row[e]] - ratio[e] * to_track[e], 1.0)
             of_found[edge_j[e]] += to_found[e]
         change = 0.0
         for e in range(edges):
@@ -46,6 +51,6 @@ def marginals(edge_i: Indices, edge_j: Indices, ratio: Array, tracks: int, found
             break
     of_track[:] = 1.0
     for e in range(edges):
-        of_track[edge_i[e]] += ratio[e] * to_track[e]
+        of_track[row[e]] += ratio[e] * to_track[e]
     for e in range(edges):
-        out[e] = ratio[e] * to_track[e] / of_track[edge_i[e]]
+        out[e] = ratio[e] * to_track[e] / of_track[row[e]]

@@ -33,6 +33,7 @@ from skysentry.events import (
 from skysentry.geo import Frame
 from skysentry.site import Sensor, SensorKind, Weather
 from skysentry.tracking import measure as m
+from skysentry.tracking.compiled import kernel
 from skysentry.tracking.motion import Array, Indices
 
 # A look with more detections than this is a flood; the rest is counted and left out.
@@ -57,6 +58,11 @@ SCHEMES = {
     "dji_serial": 0,
 }
 OTHER_SCHEME = 3
+
+# Radians in a degree, as `math.radians` has it.
+RAD = math.pi / 180.0
+# Columns of a packed detection: code, measurement (6), triangle (6), diagonal (3), centre (3), scheme, claim, index.
+P_CENTRE, P_SCHEME, PACKED = 16, 19, 22
 
 Row: TypeAlias = tuple[float, ...]
 
@@ -144,7 +150,7 @@ class Packed(Struct):
 
 
 def claim_of(identity: Identity | None) -> tuple[int, int]:
-    """Return (scheme slot, 62-bit hash of the value) of a claim; (0, 0) for none."""
+    """Return (scheme slot, 52-bit hash of the value) of a claim; (0, 0) for none. Both are exact as floats."""
     return (0, 0) if identity is None else _claim(identity.scheme, identity.value)
 
 
@@ -152,20 +158,20 @@ def claim_of(identity: Identity | None) -> tuple[int, int]:
 @lru_cache(maxsize=20_000)
 def _claim(scheme: str, value: str) -> tuple[int, int]:
     digest = blake2b(f"{scheme}\0{value}".encode(), digest_size=8).digest()
-    return SCHEMES.get(scheme, OTHER_SCHEME), (int.from_bytes(digest, "big") >> 2) | 1
+    return SCHEMES.get(scheme, OTHER_SCHEME), (int.from_bytes(digest, "big") >> 12) | 1
 
 
 def pack(scan: Scan, own: Listener, places: dict[str, tuple[float, float, float]]) -> Packed:
     """Return the rows of a scan; `places` are those of the other sensors, for time differences."""
-    codes: list[int] = []
-    rows: list[Row] = []
-    claims: list[tuple[int, int]] = []
-    kept: list[Detection] = []
+    packed: list[Row] = []
     presences: list[Detection] = []
-    rejected = max(len(scan.detections) - DETECTIONS_PER_SCAN, 0)
-    reason = "more detections in one look than can be true" if rejected else ""
-    for detection in scan.detections[:DETECTIONS_PER_SCAN]:
-        measurement = detection.measurement
+    detections = scan.detections
+    rejected, reason = 0, ""
+    if len(detections) > DETECTIONS_PER_SCAN:
+        rejected, reason = len(detections) - DETECTIONS_PER_SCAN, "more detections in one look than can be true"
+        detections = detections[:DETECTIONS_PER_SCAN]
+    for index, detection in enumerate(detections):
+        measurement, identity = detection.measurement, detection.identity
         kind = type(measurement)
         if kind is Presence:
             presences.append(detection)
@@ -176,65 +182,72 @@ def pack(scan: Scan, own: Listener, places: dict[str, tuple[float, float, float]
         if kind is not Position and not own.placed:
             rejected, reason = rejected + 1, "a direction or range from a sensor whose place is unknown"
             continue
-        code, row = PACKERS[kind](measurement, own)
-        if not math.isfinite(sum(row)) or code < 0:
+        row = PACKERS[kind](measurement, own)
+        if row is None:
             rejected, reason = rejected + 1, "a number that is not finite, or a covariance that is not positive"
             continue
-        codes.append(code)
-        rows.append(row)
-        claims.append(claim_of(detection.identity))
-        kept.append(detection)
-    return _fill(codes, rows, claims, kept, presences, places, rejected, reason)
+        scheme, value = (0, 0) if identity is None else _claim(identity.scheme, identity.value)
+        packed.append((*row, scheme, value, index))
+    # The order of detections in a look means nothing; by content it is the same however they come.
+    if len(packed) > 1:
+        packed.sort()
+    return _fill(packed, scan, presences, places, rejected, reason)
 
 
 def _fill(
-    codes: list[int],
-    rows: list[Row],
-    claims: list[tuple[int, int]],
-    kept: list[Detection],
+    packed: list[Row],
+    scan: Scan,
     presences: list[Detection],
     places: dict[str, tuple[float, float, float]],
     rejected: int,
     reason: str,
 ) -> Packed:
-    if len(rows) > 1:
-        # The order of detections in a look means nothing; by content it is the same however they come.
-        order = sorted(range(len(rows)), key=lambda j: (codes[j], rows[j], claims[j]))
-        codes, rows, claims, kept = ([column[j] for j in order] for column in (codes, rows, claims, kept))  # type: ignore[assignment]
-    table = np.zeros((len(rows), m.ROW))
-    if rows:
-        flat = np.array(rows)
-        table[:, : m.ORIGIN] = flat[:, : m.ORIGIN]
-        table[:, m.CENTRE : m.CENTRE + 3] = flat[:, m.ORIGIN :]
-        for j, detection in enumerate(kept):
-            if codes[j] // 8 == m.TDOA:
-                table[j, m.OTHER : m.OTHER + 3] = places[detection.measurement.other]  # type: ignore[union-attr]
-    return Packed(
-        codes=np.array(codes, np.int64),
-        rows=table,
-        claims=np.array(claims, np.int64).reshape(-1, 2),
-        kept=kept,
-        presences=presences,
-        rejected=rejected,
-        reason=reason,
-    )
+    found = len(packed)
+    codes, rows, claims = np.empty(found, np.int64), np.empty((found, m.ROW)), np.empty((found, 2), np.int64)
+    kept = [scan.detections[int(row[-1])] for row in packed]
+    if found:
+        unpack(np.array(packed, np.float64), codes, rows, claims)
+        # Time differences have the highest code, so the last row tells whether there are any.
+        if packed[-1][0] >= m.TDOA * 8:
+            for j, detection in enumerate(kept):
+                if codes[j] // 8 == m.TDOA:
+                    rows[j, m.OTHER : m.OTHER + 3] = places[detection.measurement.other]  # type: ignore[union-attr]
+    return Packed(codes, rows, claims, kept, presences, rejected, reason)
 
 
-def _position(z: Position, own: Listener) -> tuple[int, Row]:
-    c = z.cov_m2
-    ground = own.sigma_m * own.sigma_m if not own.reports else 0.0
-    ee, nn = max(c[0], LEAST_M2) + ground, max(c[3], LEAST_M2) + ground
-    flat = z.alt_m is None
-    eu, nu, uu = (0.0, 0.0, 1.0) if flat else (c[2], c[4], max(c[5], LEAST_UP_M2) + ground)
-    good = c[0] >= 0.0 and c[3] >= 0.0 and (flat or c[5] >= 0.0) and positive(ee, c[1], eu, nn, nu, uu)
-    v = z.velocity_mps
+@kernel
+def unpack(packed: Array, codes: Indices, rows: Array, claims: Indices) -> None:
+    """Write packed detections [shape=(m, PACKED)] into codes, rows and claims."""
+    for j in range(packed.shape[0]):
+        codes[j] = int(packed[j, 0])
+        for k in range(m.ORIGIN):
+            rows[j, k] = packed[j, 1 + k]
+        for k in range(m.ORIGIN, m.ROW):
+            rows[j, k] = 0.0
+        for k in range(3):
+            rows[j, m.CENTRE + k] = packed[j, P_CENTRE + k]
+        claims[j, 0] = int(packed[j, P_SCHEME])
+        claims[j, 1] = int(packed[j, P_SCHEME + 1])
+
+
+def _position(z: Position, own: Listener) -> Row | None:
+    c, alt_m, v = z.cov_m2, z.alt_m, z.velocity_mps
+    ground = 0.0 if own.reports else own.sigma_m * own.sigma_m
+    flat = alt_m is None
+    ee, en, eu, nn, nu, uu = c if not flat else (c[0], c[1], 0.0, c[3], 0.0, 1.0)
+    good = ee >= 0.0 and nn >= 0.0 and uu >= 0.0
+    ee, nn = (ee if ee > LEAST_M2 else LEAST_M2) + ground, (nn if nn > LEAST_M2 else LEAST_M2) + ground
+    if not flat:
+        uu = (uu if uu > LEAST_UP_M2 else LEAST_UP_M2) + ground
+    good = good and positive(ee, en, eu, nn, nu, uu)
     speeds = 0 if v is None else 2 if flat or v[2] is None else 3
     ve, vn, vu = (0.0, 0.0, 0.0) if v is None else (v[0], v[1], v[2] or 0.0)
-    s2 = z.velocity_sigma_mps * z.velocity_sigma_mps
-    kind = m.POSITION2 if flat else m.POSITION3
-    first = (0.0, 0.0, ve, vn, vu, 0.0) if flat else (0.0, 0.0, 0.0, ve, vn, vu)
-    row = (*first, ee, c[1], eu, nn, nu, uu, s2, s2, s2, z.lat_deg, z.lon_deg, z.alt_m or 0.0)
-    return (kind * 8 + speeds if good else -1), row
+    s2, lat, lon, alt = z.velocity_sigma_mps * z.velocity_sigma_mps, z.lat_deg, z.lon_deg, alt_m or 0.0
+    if not (good and math.isfinite(ve + vn + vu + s2 + lat + lon + alt)):
+        return None
+    if flat:
+        return (m.POSITION2 * 8 + speeds, 0.0, 0.0, ve, vn, vu, 0.0, ee, en, eu, nn, nu, uu, s2, s2, s2, lat, lon, alt)
+    return (m.POSITION3 * 8 + speeds, 0.0, 0.0, 0.0, ve, vn, vu, ee, en, eu, nn, nu, uu, s2, s2, s2, lat, lon, alt)
 
 
 def positive(ee: float, en: float, eu: float, nn: float, nu: float, uu: float) -> bool:
@@ -245,51 +258,57 @@ def positive(ee: float, en: float, eu: float, nn: float, nu: float, uu: float) -
 
 
 def _variance(sigma_deg: float, own: Listener, range_m: float) -> float:
-    sigma = math.radians(sigma_deg)
-    return sigma * sigma + own.sigma_az_rad**2 + (own.sigma_m / max(range_m, 1.0)) ** 2
+    sigma, across = sigma_deg * RAD, own.sigma_m / max(range_m, 1.0)
+    return sigma * sigma + own.sigma_az_rad * own.sigma_az_rad + across * across
 
 
-def _bearing(z: Bearing, own: Listener) -> tuple[int, Row]:
-    s2 = math.radians(z.sigma_deg) ** 2 + own.sigma_az_rad**2
-    bearing = math.radians(z.bearing_deg)
-    return m.BEARING * 8, (bearing, 0.0, 0.0, 0.0, 0.0, 0.0, s2, 0.0, 0.0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0)
+def _row(
+    code: int, z: tuple[float, float, float, float], first: float, second: float, third: float, fourth: float
+) -> Row | None:
+    """Return the row of up to four components with independent variances; `None` where a number is not finite."""
+    a, b, c, d = z
+    if not math.isfinite(a + b + c + d + first + second + third + fourth):
+        return None
+    return (
+        code, a, b, c, d, 0.0, 0.0, first, 0.0, 0.0, second, 0.0, third, fourth, 1.0, 1.0, 0.0, 0.0, 0.0,
+    )  # fmt: skip
 
 
-def _az_el(z: AzEl, own: Listener) -> tuple[int, Row]:
-    s2 = math.radians(z.sigma_az_deg) ** 2 + own.sigma_az_rad**2
-    e2 = math.radians(z.sigma_el_deg) ** 2
-    az, el = math.radians(z.az_deg), math.radians(z.el_deg)
-    return m.AZ_EL * 8, (az, el, 0.0, 0.0, 0.0, 0.0, s2, 0.0, 0.0, e2, 0.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0)
+def _bearing(z: Bearing, own: Listener) -> Row | None:
+    s2 = (z.sigma_deg * RAD) ** 2 + own.sigma_az_rad**2
+    return _row(m.BEARING * 8, (z.bearing_deg * RAD, 0.0, 0.0, 0.0), s2, 1.0, 1.0, 1.0)
 
 
-def _range_bearing(z: RangeBearing, own: Listener) -> tuple[int, Row]:
+def _az_el(z: AzEl, own: Listener) -> Row | None:
+    s2 = (z.sigma_az_deg * RAD) ** 2 + own.sigma_az_rad**2
+    return _row(m.AZ_EL * 8, (z.az_deg * RAD, z.el_deg * RAD, 0.0, 0.0), s2, (z.sigma_el_deg * RAD) ** 2, 1.0, 1.0)
+
+
+def _range_bearing(z: RangeBearing, own: Listener) -> Row | None:
     r2 = z.sigma_range_m * z.sigma_range_m + own.sigma_m * own.sigma_m
     b2 = _variance(z.sigma_deg, own, z.range_m)
     doppler, d2 = (0.0, 1.0) if z.doppler_mps is None else (z.doppler_mps, z.sigma_doppler_mps**2)
     code = m.RANGE_BEARING * 8 + (z.doppler_mps is not None)
-    bearing = math.radians(z.bearing_deg)
-    return code, (
-        z.range_m, bearing, doppler, 0.0, 0.0, 0.0, r2, 0.0, 0.0, b2, 0.0, 1.0, d2, 1.0, 1.0, 0.0, 0.0, 0.0,
-    )  # fmt: skip
+    return _row(code, (z.range_m, z.bearing_deg * RAD, doppler, 0.0), r2, b2, 1.0, d2)
 
 
-def _range_az_el(z: RangeAzEl, own: Listener) -> tuple[int, Row]:
+def _range_az_el(z: RangeAzEl, own: Listener) -> Row | None:
     r2 = z.sigma_range_m * z.sigma_range_m + own.sigma_m * own.sigma_m
     a2 = _variance(z.sigma_az_deg, own, z.range_m)
-    e2 = math.radians(z.sigma_el_deg) ** 2 + (own.sigma_m / max(z.range_m, 1.0)) ** 2
+    el_sigma, across = z.sigma_el_deg * RAD, own.sigma_m / max(z.range_m, 1.0)
     doppler, d2 = (0.0, 1.0) if z.doppler_mps is None else (z.doppler_mps, z.sigma_doppler_mps**2)
     code = m.RANGE_AZ_EL * 8 + (z.doppler_mps is not None)
-    az, el = math.radians(z.az_deg), math.radians(z.el_deg)
-    return code, (z.range_m, az, el, doppler, 0.0, 0.0, r2, 0.0, 0.0, a2, 0.0, e2, d2, 1.0, 1.0, 0.0, 0.0, 0.0)
+    e2 = el_sigma * el_sigma + across * across
+    return _row(code, (z.range_m, z.az_deg * RAD, z.el_deg * RAD, doppler), r2, a2, e2, d2)
 
 
-def _tdoa(z: Tdoa, own: Listener) -> tuple[int, Row]:
+def _tdoa(z: Tdoa, own: Listener) -> Row | None:
     speed = own.look[m.L_SOUND] or m.LIGHT_MPS
     s2 = z.sigma_s**2 + 2.0 * (own.sigma_m / speed) ** 2 + 2.0 * own.look[m.L_SIGMA_T] ** 2
-    return m.TDOA * 8, (z.tdoa_s, 0.0, 0.0, 0.0, 0.0, 0.0, s2, 0.0, 0.0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0)
+    return _row(m.TDOA * 8, (z.tdoa_s, 0.0, 0.0, 0.0), float(s2), 1.0, 1.0, 1.0)
 
 
-PACKERS: dict[type, Callable[[Any, Listener], tuple[int, Row]]] = {
+PACKERS: dict[type, Callable[[Any, Listener], Row | None]] = {
     Position: _position,
     Bearing: _bearing,
     AzEl: _az_el,

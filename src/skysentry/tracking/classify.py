@@ -1,8 +1,10 @@
 """What a track is: evidence of sensors, the site's prior, and how the thing moves.
 
-log P(class) = log prior + Σ tempered log-likelihood ratios + motion now. Neighbouring looks of one sensor share wind,
-range and background, so their weight is the time since its last one over `CORRELATED_S`, at most 1; the sum of a class
-stays within ± `MOST_EVIDENCE`. Motion is not summed: it is judged from the present velocity and its sigma.
+log P(class) = log prior + evidence + motion now. Evidence is the sum of tempered log-likelihood ratios: neighbouring
+looks of one sensor share wind, range and background, so their weight is the time since its last one over
+`CORRELATED_S`, at most 1. It fades, and its differences stay within 2 `MOST_EVIDENCE`. Motion now is judged from the
+present velocity and its sigma, against the air where a class flies; what a track keeps to for long is evidence too, and
+so is an aircraft's address that other sensors bear out.
 """
 
 from __future__ import annotations
@@ -14,13 +16,13 @@ from typing import TypeAlias
 
 import numpy as np
 
-from skysentry.events import ObjectClass
+from skysentry.events import Identity, ObjectClass
 from skysentry.site import Site
-from skysentry.tracking import kernels
-from skysentry.tracking.motion import Array, Indices
-from skysentry.tracking.table import CLASSES
+from skysentry.tracking.motion import Array
+from skysentry.tracking.table import CLASSES, Table
 
-INDEX = {object_class: index for index, object_class in enumerate(CLASSES)}
+# By value: an enum's own hash is a call of Python.
+INDEX = {object_class.value: index for index, object_class in enumerate(CLASSES)}
 CORRELATED_S = 5.0
 MOST_EVIDENCE = 12.0
 # One look may say this much at most, whatever its model claims.
@@ -38,12 +40,13 @@ DEFAULT_PRIOR = {
     ObjectClass.GROUND_SOURCE: 0.03,
     ObjectClass.OTHER: 0.05,
 }
-# Horizontal speeds in m/s that a class keeps to, and how soft the bounds are. Multirotors: makers' limits of 15-25;
-# piston one-way drones cruise at 45-55; gliders and light aeroplanes from 25; jets and jet drones from 85.
+# Speeds through the air in m/s that a class keeps to, and how soft the bounds are. Multirotors: makers' limits of
+# 15-25. Wings carry from the stall on: battery gliders of a few kg from 10, piston drones of tens to hundreds of kg
+# from 25-33, with cruise at 45-55; light aeroplanes from 25; jets and jet drones from 85. Birds: 8-20 in level flight.
 SPEEDS_MPS = {
     ObjectClass.MULTIROTOR: (0.0, 24.0, 4.0),
     ObjectClass.FIXED_WING_ELECTRIC: (10.0, 35.0, 4.0),
-    ObjectClass.FIXED_WING_PISTON: (20.0, 62.0, 6.0),
+    ObjectClass.FIXED_WING_PISTON: (28.0, 62.0, 3.0),
     ObjectClass.JET: (80.0, 320.0, 12.0),
     ObjectClass.HELICOPTER: (0.0, 85.0, 8.0),
     ObjectClass.AEROPLANE: (25.0, 320.0, 6.0),
@@ -52,11 +55,24 @@ SPEEDS_MPS = {
     ObjectClass.GROUND_SOURCE: (0.0, 35.0, 6.0),
     ObjectClass.OTHER: (0.0, 320.0, 30.0),
 }
+# What stands or drives is not above this height over the site's ground: hills, and 30 m of softness in `weigh_classes`.
+GROUND_TOP_M = 60.0
+# Evidence fades with this: a sound that was once taken for a track's own must not name it for ever.
+FADE_S = 120.0
+# How fast a habit speaks against a class: neighbouring seconds are one leg of a flight, so a nat takes ten of them.
+HABIT_NATS = 0.1
 # Probabilities are shown in thousandths, from this on.
 LEAST_SHOWN = 5
 BANDS: Array = np.array([SPEEDS_MPS[object_class] for object_class in CLASSES])
-# What drifts with the wind is judged by its speed through the air.
-AIRBORNE: Array = np.array([float(c in (ObjectClass.BALLOON, ObjectClass.BIRD)) for c in CLASSES])
+# What flies is judged by its speed through the air, as the site believes the wind; what drives, by that over ground.
+AIRBORNE: Array = np.array([float(c is not ObjectClass.GROUND_SOURCE) for c in CLASSES])
+# An address of an aircraft, borne out by other sensors for this long, speaks for what carries a pilot by this ratio of
+# likelihoods, once: one such claim in 150 is of something else that flies along with a transponder or a lie.
+AGREED_S = 20.0
+MANNED_NATS = 5.0
+NATURE = (ObjectClass.BIRD, ObjectClass.BALLOON)
+MANNED = (ObjectClass.AEROPLANE, ObjectClass.HELICOPTER, ObjectClass.JET)
+CREWED = [INDEX[object_class.value] for object_class in MANNED]
 Shares: TypeAlias = tuple[tuple[ObjectClass, float], ...]
 
 
@@ -67,32 +83,60 @@ class Classifier:
         given = dict(site.class_prior) or DEFAULT_PRIOR
         prior = np.array([max(given.get(object_class, 0.0), 1e-4) for object_class in CLASSES])
         self.log_prior: Array = np.log(prior / prior.sum())
+        top = np.full((len(CLASSES), 1), 1e9)
+        top[INDEX[ObjectClass.GROUND_SOURCE.value]] = (site.position.alt_m or 0.0) + GROUND_TOP_M
+        self.bands: Array = np.hstack([BANDS, top])
         towards = math.radians(site.weather.wind_from_deg + 180.0)
         self.wind: Array = site.weather.wind_mps * np.array([math.sin(towards), math.cos(towards)])
 
     def hear(self, evidence: Array, llr: Sequence[tuple[ObjectClass, float]], share: float, since_s: float) -> None:
-        """Add one look's ratios to a track's evidence [shape=(classes,)], in place."""
+        """Add one look's ratios to a track's evidence [shape=(classes,)], in place; only differences count."""
         weight = share * min(max(since_s, 0.0) / CORRELATED_S, 1.0)
+        over = 0.0
         for object_class, ratio in llr:
-            k = INDEX[object_class]
-            said = min(max(ratio, -MOST_ONE_LOOK), MOST_ONE_LOOK)
-            evidence[k] = min(max(evidence[k] + weight * said, -MOST_EVIDENCE), MOST_EVIDENCE)
+            k = INDEX[object_class._value_]
+            said = evidence.item(k) + weight * min(max(ratio, -MOST_ONE_LOOK), MOST_ONE_LOOK)
+            evidence[k] = max(said, -MOST_EVIDENCE)
+            over = max(over, said - MOST_EVIDENCE)
+        if over > 0.0:
+            evidence -= over
 
-    def posteriors(self, table: Array, which: Indices, shown: Array) -> list[Shares]:
-        """Return the classes of tracks `which`, the likeliest first, each summing to 1.
+    @staticmethod
+    def trust(evidence: Array, claim: Identity | None, before_s: float, now_s: float) -> None:
+        """Add to a track's evidence, in place, what its claim says once others bore it out for long enough."""
+        if claim is not None and claim.scheme == "icao24" and before_s < AGREED_S <= now_s:
+            evidence[CREWED] += MANNED_NATS
+            evidence -= max(float(evidence.max()) - MOST_EVIDENCE, 0.0)
 
-        `table` [shape=(tracks, classes)] is their evidence, `shown` [shape=(k, ≥ 25)] the rows of `show`.
+    def settle(self, table: Table) -> None:
+        """Take the habits of one second into the evidence, and let it fade, in place; claims that hold do not fade.
+
+        A track that keeps out of a class's band loses up to `HABIT_NATS` of that class each second.
         """
-        out = np.empty((which.shape[0], len(CLASSES)), np.int64)
-        kernels.weigh_classes(table, which, shown, self.log_prior, self.wind, BANDS, AIRBORNE, out)
-        return [_shown(tuple(row)) for row in out.tolist()]
+        n = table.n
+        if not n:
+            return
+        evidence, w, P = table.evidence[:n], table.w[:n], table.P[:n]
+        v = np.einsum("nm,nma->na", w, table.x[:n, :, 3:5])
+        variance = np.einsum("nm,nm->n", w, np.maximum(P[:, :, 3, 3], P[:, :, 4, 4]))
+        through = v[:, None, :] - AIRBORNE[:, None] * self.wind
+        speed = np.hypot(through[:, :, 0], through[:, :, 1])
+        beyond = np.maximum(np.maximum(BANDS[:, 0] - speed, speed - BANDS[:, 1]), 0.0)
+        evidence -= HABIT_NATS * np.minimum(0.5 * beyond**2 / (BANDS[:, 2] ** 2 + variance[:, None]), 1.0)
+        fade = math.exp(-1.0 / FADE_S)
+        evidence *= fade
+        for i, life in enumerate(table.lives):
+            if life.agreed_s >= AGREED_S and life.identity is not None and life.identity.scheme == "icao24":
+                evidence[i, CREWED] += MANNED_NATS * (1.0 - fade)
+        np.maximum(evidence, -MOST_EVIDENCE, out=evidence)
 
 
-# Most tracks of a sky show the same few dozen of rounded posteriors.
+# Most tracks of a sky show the same few hundred of rounded posteriors.
 @lru_cache(maxsize=10_000)
-def _shown(thousandths: tuple[int, ...]) -> Shares:
-    """Return the classes with at least `LEAST_SHOWN`, the likeliest first."""
-    kept = [(share, k) for k, share in enumerate(thousandths) if share >= LEAST_SHOWN]
-    kept.sort(key=lambda item: (-item[0], item[1]))
-    total = sum(share for share, _ in kept)
-    return tuple((CLASSES[k], share / total) for share, k in kept)
+def told(thousandths: tuple[float, ...]) -> tuple[Shares, float, float]:
+    """Return the classes with at least `LEAST_SHOWN`, the likeliest first, and the shares of nature and of crewed."""
+    kept = [(-share, k) for k, share in enumerate(thousandths) if share >= LEAST_SHOWN]
+    kept.sort()
+    total = -sum([share for share, _ in kept])
+    shares = tuple([(CLASSES[k], -share / total) for share, k in kept])
+    return shares, sum([p for c, p in shares if c in NATURE]), sum([p for c, p in shares if c in MANNED])

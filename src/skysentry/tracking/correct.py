@@ -12,27 +12,23 @@ import numpy as np
 
 from skysentry.tracking.associate import marginals
 from skysentry.tracking.compiled import kernel
-from skysentry.tracking.coverage import detectable
+from skysentry.tracking.coverage import detectable, filtered
 from skysentry.tracking.measure import (
-    AZ_EL,
-    BEARING,
-    CENTRE,
     DENSITY,
     L_MISS_FLOOR,
     L_REPORTS,
-    SPREAD_M,
-    TDOA,
-    correct,
-    emission_lag,
+    L_SOUND,
+    WORK,
+    dims_of,
     innovate,
     log_likelihood,
+    whiten,
 )
-from skysentry.tracking.motion import MODELS, NOISE_M2_S3, Array, Indices, predict
+from skysentry.tracking.motion import MODELS, NOISE_M2_S3, Array, Indices, mirror, predict
+from skysentry.tracking.outline import candidates, emerge, line_up, out_of_reach, outline
 
 # Squared Mahalanobis gates for 1 … 6 dimensions: all but 1e-5 of a normal; a wider tail only costs false alarms.
 GATES = np.array([19.5, 23.0, 25.9, 28.5, 30.9, 33.1])
-# Sigmas of the coarse gate: wider than the fine one for all models.
-COARSE = 6.0
 # An identity that a track already has, told again: that much likelier than the same place from another.
 LOG_SAME = math.log(1e4)
 # Another identity of the same scheme: one aircraft doesn't change its serial.
@@ -44,8 +40,15 @@ LIFETIME_S = 300.0
 # Association probabilities below this change nothing that can be seen.
 LEAST_SHARE = 1e-4
 SCHEMES = 4
+# Rows of six numbers that are kept of a weighed measurement: innovation, factor of its covariance, P Hᵀ.
+KEPT = 13
 # A detection may lie a little outside of what its sensor declares; this much credit it has.
 OUTSIDE_PD = 0.02
+# A track that exists with this probability is excused where a radar's filter may hide it; clutter is not.
+SURE = 0.3
+# Looks of one sound sensor are as correlated when they hit as when they miss (a wrong heading, a mower that runs for an
+# hour): they raise existence by this many times what silence may lower it, 0.3 nat a second of listening.
+SOUND_HIT = 3.0
 
 
 @kernel
@@ -54,33 +57,6 @@ def advance(x: Array, P: Array, w: Array, t: Array, r: Array, i: int, dt_s: floa
     predict(x[i], P[i], w[i], dt_s)
     t[i] += dt_s
     r[i] *= math.exp(-dt_s / LIFETIME_S)
-
-
-@kernel
-def _spread(P: Array, x: Array, w: Array, mean: Array, ahead_s: float) -> float:
-    """Return a bound of one sigma of the place `ahead_s` from the state's time, models and growth together."""
-    total = 0.0
-    for m in range(MODELS):
-        dt = abs(ahead_s)
-        here = 0.0
-        for a in range(3):
-            off = x[m, a] + ahead_s * x[m, 3 + a] - mean[a]
-            here += P[m, a, a] + 2.0 * dt * abs(P[m, a, 3 + a]) + dt * dt * P[m, 3 + a, 3 + a] + off * off
-        total += w[m] * (here + NOISE_M2_S3[m] * dt * dt * dt)
-    return math.sqrt(total)
-
-
-@kernel
-def _near(code: int, row: Array, mean: Array, spread_m: float) -> bool:
-    """Coarse gate of one measurement around a track's place; directions have no place and always pass."""
-    kind = code // 8
-    if kind in (TDOA, BEARING, AZ_EL):
-        return True
-    d2 = 0.0
-    for a in range(3):
-        d2 += (mean[a] - row[CENTRE + a]) ** 2
-    near: bool = d2 < (COARSE * (spread_m + row[SPREAD_M])) ** 2
-    return near
 
 
 @kernel
@@ -93,17 +69,17 @@ def _identity_weight(own: Indices, scheme: int, value: int) -> float:
 
 @kernel
 def _weigh(
-    x: Array, P: Array, w: Array, t_s: float, code: int, row: Array, look: Array, scratch: Array, out: Array
-) -> float:
+    x: Array, P: Array, w: Array, t_s: float, code: int, row: Array, look: Array, work: Array, kept: Array, out: Array
+) -> float:  # fmt: skip
     """Write each model's likelihood share [shape=(3,)] of one measurement into `out`; return the log of their sum.
 
-    −inf where no model gates it.
+    `kept` [shape=(3, KEPT, 6)] takes what the correction needs of each model. −inf where no model gates it.
     """
-    nu, S, PHt = scratch[0], scratch[1:7], scratch[7:13]
     best = -np.inf
     gated = False
     for m in range(MODELS):
-        dims = innovate(code, row, look, x[m], P[m], t_s, NOISE_M2_S3[m], nu, S, PHt)
+        nu, S, PHt = kept[m, 0], kept[m, 1:7], kept[m, 7:13]
+        dims = innovate(code, row, look, x[m], P[m], t_s, NOISE_M2_S3[m], nu, S, PHt, work)
         log_l, d2 = log_likelihood(nu, S, dims)
         out[m] = log_l + math.log(max(w[m], 1e-12))
         gated = gated or d2 < GATES[dims - 1]
@@ -121,147 +97,158 @@ def _weigh(
 
 @kernel
 def _collapse(
-    x: Array,
-    P: Array,
-    w: Array,
-    t_s: float,
-    codes: Indices,
-    rows: Array,
-    look: Array,
-    hits: Indices,
-    share: Array,
-    models: Array,
-    scratch: Array,
-) -> None:
+    x: Array, P: Array, w: Array, codes: Indices, hits: Indices, share: Array, models: Array, kept: Array, work: Array
+) -> None:  # fmt: skip
     """Correct one track with all its measurements `hits`, weighted by `share`, and collapse each model by moments.
 
-    `models` [shape=(hits, 3)] are the model weights given each measurement.
+    `models` [shape=(hits, 3)] are the model weights given each measurement, `kept` [shape=(hits, 3, KEPT, 6)] the
+    whitened innovation, factor and P Hᵀ of each. A Kalman update takes K K' from P with K = P Hᵀ L⁻ᵀ, so the moments
+    of the mixture need no state of any single measurement.
     """
-    nu, S, PHt = scratch[0], scratch[1:7], scratch[7:13]
     missed = 1.0
     for p in share:
         missed -= p
     missed = max(missed, 0.0)
-    weight = np.empty(MODELS)
+    mean, dx = work[0], work[1]
+    total_weight = 0.0
     for m in range(MODELS):
-        weight[m] = missed * w[m]
+        weight = missed * w[m]
         for k in range(hits.shape[0]):
-            weight[m] += share[k] * models[k, m]
-        if weight[m] < 1e-12:
-            continue
-        prior_x = x[m].copy()
-        prior_P = P[m].copy()
-        mean = np.zeros(6)
-        cov = prior_P * (missed * w[m] / weight[m])
-        for k in range(hits.shape[0]):
-            part = share[k] * models[k, m] / weight[m]
-            if part < 1e-9:
-                continue
-            x[m] = prior_x
-            P[m] = prior_P
-            j = hits[k]
-            dims = innovate(codes[j], rows[j], look, x[m], P[m], t_s, NOISE_M2_S3[m], nu, S, PHt)
-            log_likelihood(nu, S, dims)
-            correct(x[m], P[m], nu, S, PHt, dims)
+            weight += share[k] * models[k, m]
+        total_weight += weight
+        if weight >= 1e-12:
+            mean[:] = 0.0
+            for k in range(hits.shape[0]):
+                part = share[k] * models[k, m] / weight
+                if part < 1e-9:
+                    continue
+                _mend(P[m], part, dims_of(codes[hits[k]]), kept[k, m], dx, mean)
             for a in range(6):
-                da = x[m, a] - prior_x[a]
-                mean[a] += part * da
-                for b in range(6):
-                    cov[a, b] += part * (P[m, a, b] + da * (x[m, b] - prior_x[b]))
-        for a in range(6):
-            x[m, a] = prior_x[a] + mean[a]
-            for b in range(6):
-                P[m, a, b] = cov[a, b] - mean[a] * mean[b]
-    total = weight.sum()
+                x[m, a] += mean[a]
+                for b in range(a + 1):
+                    P[m, a, b] -= mean[a] * mean[b]
+            mirror(P[m])
+        w[m] = weight
     for m in range(MODELS):
-        w[m] = max(weight[m] / total, 1e-9)
+        w[m] = max(w[m] / total_weight, 1e-9)
 
 
 @kernel
-def correct_scan(
-    x: Array,
-    P: Array,
-    w: Array,
-    t: Array,
-    r: Array,
-    own: Indices,
-    tracks: int,
-    look: Array,
-    codes: Indices,
-    rows: Array,
-    claims: Indices,
-    edge_i: Indices,
-    edge_j: Indices,
-    share: Array,
-    free: Array,
-) -> int:
-    """Correct all tracks with one scan, in place; return the number of (track, measurement) edges.
+def _mend(P: Array, part: float, dims: int, kept: Array, dx: Array, mean: Array) -> None:
+    """Add one measurement's share `part` of the change to the lower triangle of P and to `mean` (6,)."""
+    nu, S, K = kept[0], kept[1:7], kept[7:13]
+    for a in range(6):
+        whiten(S, dims, K[a])
+        dx[a] = 0.0
+        for i in range(dims):
+            dx[a] += K[a, i] * nu[i]
+        mean[a] += part * dx[a]
+    for a in range(6):
+        for b in range(a + 1):
+            taken = -dx[a] * dx[b]
+            for i in range(dims):
+                taken += K[a, i] * K[b, i]
+            P[a, b] -= part * taken
 
-    Shapes: x (n, 3, 6), P (n, 3, 6, 6), w (n, 3), t and r (n,), own (n, SCHEMES), codes (m,), rows (m, ROW), claims
-    (m, 2) as (scheme, value). Writes the edges with their probabilities, as many as fit, and `free` (m,): the
-    probability that a measurement came from no track.
+
+@kernel
+def _edges(
+    x: Array, P: Array, w: Array, t: Array, r: Array, own: Indices, lines: Array, tracks: int, look: Array,
+    codes: Indices, rows: Array, claims: Indices, edge_i: Indices, edge_j: Indices, ratio: Array, models: Array,
+    kept: Array, seen: Array, work: Array,
+) -> int:  # fmt: skip
+    """Write the pairs of track and measurement that may belong together; return their number.
+
+    Tracks near a measurement are moved to its time; `seen` (n,) takes the probability of detection of every track.
     """
-    found = codes.shape[0]
-    room = edge_i.shape[0]
-    ratio = np.empty(room)
-    models = np.empty((room, MODELS))
-    seen = np.zeros(tracks)
-    scratch = np.empty((13, 6))
-    mean = np.empty(6)
+    found, room = codes.shape[0], edge_i.shape[0]
+    order, east_m, close = np.empty(found, np.int64), np.empty(found), np.empty(found, np.int64)
+    nowhere, widest = line_up(codes, rows, order, east_m)
+    reports, light = look[L_REPORTS] != 0.0, look[L_SOUND] == 0.0
+    low = east_m[0] if found > 0 else np.inf
+    high = -np.inf if found == 0 else np.inf if nowhere > 0 else east_m[found - 1]
+    mean = work[0]
     edges = 0
     for i in range(tracks):
-        mean[:] = 0.0
-        for m in range(MODELS):
-            for a in range(6):
-                mean[a] += w[i, m] * x[i, m, a]
-        lag = emission_lag(mean, t[i], look)
-        for a in range(3):
-            mean[a] += lag * mean[3 + a]
-        spread = _spread(P[i], x[i], w[i], mean, lag)
-        if look[L_REPORTS] == 0.0:
+        if light and out_of_reach(lines[i], look, low, high, widest):
+            continue
+        lag, spread = emerge(lines[i], look, mean)
+        if not reports:
             seen[i] = detectable(look, mean[0], mean[1], mean[2], spread / math.sqrt(3.0))
-        near = False
-        for j in range(found):
-            if _near(codes[j], rows[j], mean, spread):
-                near = True
-                break
-        if not near:
+            if r[i] > SURE:
+                seen[i] *= filtered(look, mean, P[i], w[i])
+        count = candidates(mean, spread, rows, order, east_m, nowhere, widest, close) if found > 0 else 0
+        if count == 0:
             continue
         if lag > 0.0:
             advance(x, P, w, t, r, i, lag)
-        for j in range(found):
-            if not _near(codes[j], rows[j], mean, spread) or edges == room:
-                continue
-            log_l = _weigh(x[i], P[i], w[i], t[i], codes[j], rows[j], look, scratch, models[edges])
+            outline(x[i], P[i], w[i], t[i], lines[i])
+        for k in range(count):
+            if edges == room:
+                break
+            j = close[k]
+            # Beyond the room that is kept, the last place is written over and weighed again when it is needed.
+            at = min(edges, kept.shape[0] - 1)
+            log_l = _weigh(x[i], P[i], w[i], t[i], codes[j], rows[j], look, work[1:], kept[at], models[edges])
             if log_l == -np.inf:
                 continue
             log_l += _identity_weight(own[i], claims[j, 0], claims[j, 1])
             edge_i[edges] = i
             edge_j[edges] = j
-            ratio[edges] = math.exp(min(log_l - math.log(rows[j, DENSITY]), 300.0))
+            hit = r[i] if reports else r[i] * max(seen[i], OUTSIDE_PD)
+            bare = math.exp(min(log_l - math.log(rows[j, DENSITY]), 300.0))
+            ratio[edges] = bare * hit / (1.0 - r[i] * missable(seen[i], look))
             edges += 1
-    for e in range(edges):
-        i = edge_i[e]
-        hit = r[i] * max(seen[i], OUTSIDE_PD) if look[L_REPORTS] == 0.0 else r[i]
-        ratio[e] *= hit / (1.0 - r[i] * missable(seen[i], look))
-    marginals(edge_i[:edges], edge_j[:edges], ratio[:edges], tracks, found, share[:edges])
+    return edges
+
+
+@kernel
+def correct_scan(
+    x: Array, P: Array, w: Array, t: Array, r: Array, own: Indices, lines: Array, tracks: int, look: Array,
+    codes: Indices, rows: Array, claims: Indices, edge_i: Indices, edge_j: Indices, share: Array, kept: Array,
+    free: Array,
+) -> int:  # fmt: skip
+    """Correct all tracks with one scan, in place; return the number of (track, measurement) edges.
+
+    Shapes: x (n, 3, 6), P (n, 3, 6, 6), w (n, 3), t and r (n,), own (n, SCHEMES), lines (n, OUTLINE), codes (m,), rows
+    (m, ROW), claims (m, 2) as (scheme, value); kept (k, 3, KEPT, 6) is room. Writes the edges with their
+    probabilities, as many as fit, and `free` (m,): the probability that a measurement came from no track.
+    """
+    room = edge_i.shape[0]
+    ratio, models, seen, work = np.empty(room), np.empty((room, MODELS)), np.zeros(tracks), np.empty((WORK + 1, 6))
+    edges = _edges(
+        x, P, w, t, r, own, lines, tracks, look, codes, rows, claims, edge_i, edge_j, ratio, models, kept, seen, work
+    )
+    marginals(edge_i[:edges], edge_j[:edges], ratio[:edges], codes.shape[0], share[:edges])
     free[:] = 1.0
+    for e in range(edges):
+        free[edge_j[e]] -= share[e]
     first = 0
+    spare = np.empty((0, MODELS, KEPT, 6))
     for i in range(tracks):
         last = first
         taken = 0.0
         while last < edges and edge_i[last] == i:
-            free[edge_j[last]] -= share[last]
             taken += share[last]
             last += 1
         if last > first and taken > LEAST_SHARE:
-            _collapse(
-                x[i], P[i], w[i], t[i], codes, rows, look, edge_j[first:last], share[first:last], models[first:last],
-                scratch,
-            )  # fmt: skip
-        unseen = missable(seen[i], look)
-        taken = min(taken, 1.0)
-        r[i] = min(taken + (1.0 - taken) * r[i] * (1.0 - unseen) / (1.0 - r[i] * unseen), MOST_EXISTENCE)
+            mine = kept[first:last]
+            if last >= kept.shape[0]:
+                spare = np.empty((last - first, MODELS, KEPT, 6))
+                for e in range(first, last):
+                    j = edge_j[e]
+                    _weigh(x[i], P[i], w[i], t[i], codes[j], rows[j], look, work[1:], spare[e - first], models[e])
+                mine = spare
+            _collapse(x[i], P[i], w[i], codes, edge_j[first:last], share[first:last], models[first:last], mine, work)
+            outline(x[i], P[i], w[i], t[i], lines[i])
+        if last > first or seen[i] > 0.0:
+            unseen = missable(seen[i], look)
+            taken = min(taken, 1.0)
+            then = min(taken + (1.0 - taken) * r[i] * (1.0 - unseen) / (1.0 - r[i] * unseen), MOST_EXISTENCE)
+            if look[L_SOUND] > 0.0:
+                most = r[i] * math.exp(SOUND_HIT * look[L_MISS_FLOOR])
+                then = min(then, most / (most + 1.0 - r[i]))
+            r[i] = then
         first = last
     return edges
 
@@ -269,4 +256,4 @@ def correct_scan(
 @kernel
 def missable(pd: float, look: Array) -> float:
     """Return the probability of detection that a miss counts with: bounded by what this sensor may say in a while."""
-    return -math.expm1(max(math.log1p(-pd), -look[L_MISS_FLOOR]))
+    return min(pd, -math.expm1(-look[L_MISS_FLOOR]))

@@ -1,7 +1,8 @@
 """Where a look could have seen a thing: probability of detection over the edge of the declared coverage.
 
 Pd falls with a logistic at the far edge (the declared `soft_m`) and, because a track's place is itself uncertain, over
-its own sigma at every edge: a track that may or may not be inside is neither missed nor seen for certain.
+its own sigma at every edge: a track that may or may not be inside is neither missed nor seen for certain. A radar that
+measures radial speed takes out what has none: things that pass by it at right angles, or stand, are missed for a while.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from skysentry.tracking.compiled import kernel
 from skysentry.tracking.measure import (
     L_AZ,
     L_AZ_HALF,
+    L_DOPPLER,
     L_EL_HIGH,
     L_EL_LOW,
     L_MAX,
@@ -26,6 +28,12 @@ from skysentry.tracking.motion import Array
 
 # A logistic with this share of a normal's sigma as its scale has the normal's slope at the middle: √(2π) / 4.
 SIGMA_TO_SCALE = 0.627
+# Radial speed below which a filter takes out the ground with all that moves like it: 1 to 5 m/s for radars that look
+# for drones. The upper end: a look expected in vain ends a track, one excused in vain only delays its end. How soft
+# that edge is, and the share of looks that still show a strong echo.
+NOTCH_MPS = 5.0
+NOTCH_SOFT_MPS = 1.0
+NOTCH_LEFT = 0.2
 
 
 @kernel
@@ -60,3 +68,24 @@ def detectable(look: Array, e_m: float, n_m: float, u_m: float, sigma_m: float) 
         el = math.atan2(z, flat)
         pd *= inside(min(el - look[L_EL_LOW], look[L_EL_HIGH] - el), own / slant)
     return pd
+
+
+@kernel
+def filtered(look: Array, x: Array, P: Array, w: Array) -> float:
+    """Return the share of a radar's Pd that its filter of radial speed leaves for a track; 1 where it has none.
+
+    `x` (6,) is the track's mean; `P` (models, 6, 6) and `w` (models,) say how well its radial speed is known.
+    """
+    if look[L_DOPPLER] == 0.0:
+        return 1.0
+    u = x[:3] - look[L_ORIGIN : L_ORIGIN + 3]
+    u /= math.sqrt((u * u).sum() + NEAREST_M)
+    variance = 0.0
+    for k in range(w.shape[0]):
+        for a in range(3):
+            for b in range(3):
+                variance += w[k] * u[a] * u[b] * P[k, 3 + a, 3 + b]
+    rate = abs((u * x[3:6]).sum())
+    scale = math.sqrt(NOTCH_SOFT_MPS * NOTCH_SOFT_MPS + SIGMA_TO_SCALE * SIGMA_TO_SCALE * max(variance, 0.0))
+    within = inside(NOTCH_MPS - rate, scale) - inside(-NOTCH_MPS - rate, scale)
+    return 1.0 - (1.0 - NOTCH_LEFT) * within

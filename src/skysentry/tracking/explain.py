@@ -25,7 +25,8 @@ VERBS = {
 ENDS = {
     "gone": "ended: sensors that should see it no longer do",
     "lost": "ended: not seen for two minutes",
-    "too uncertain": "ended: its place is no longer known to 3 km",
+    "too uncertain": "ended: its place is no longer known to 1 km",
+    "down": "ended: came down to the ground, or flies too low to be seen",
     "forgotten": "ended: never confirmed",
     "merged": "ended: the same object as another track",
 }
@@ -47,14 +48,14 @@ def explain(
     top, share = classes[0]
     claim = "" if life.identity is None else life.identity.value
     old_s = unseen_s if unseen_s > RECENT_S else 0
-    key = (end, sensors, round(speed), heading, top.value, round(10.0 * share), old_s, claim)
+    key = (end, sensors, round(speed), heading, top, round(10.0 * share), old_s, claim)
     if key == life.why_key:
         return life.why
     parts = [ENDS[end]] if end else []
     parts += [told if unseen_s <= RECENT_S else f"not seen for {unseen_s} s"]
     parts.append(f"{speed:.0f} m/s heading {heading}°" if speed >= 1.0 else "hovering")
     parts.append(_identity(life))
-    parts.append(f"{top.value.replace('_', ' ')} {share:.2f}")
+    parts.append(f"{top.replace('_', ' ')} {share:.2f}")
     life.why_key, life.why = key, "; ".join(parts)
     return life.why
 

@@ -186,7 +186,9 @@ def found(code: int, row: Array, look: Array, prior_alt_m: float, x: Array, P: A
     else:
         el = row[Z + 2] if kind == RANGE_AZ_EL else lift(row[Z], look, prior_alt_m)
         _polar_cov(kind, row, el, local)
-    place = turn.T @ local @ turn
+    place = np.empty((3, 3))
+    _turned(turn, local, place)
+    speed = np.zeros((3, 3))
     for m in range(MODELS):
         w[m] = FIRST_WEIGHT[m]
         x[m] = 0.0
@@ -195,7 +197,6 @@ def found(code: int, row: Array, look: Array, prior_alt_m: float, x: Array, P: A
             x[m, a] = row[CENTRE + a]
             for b in range(3):
                 P[m, a, b] = place[a, b]
-        speed = np.zeros((3, 3))
         for a in range(3):
             sigma = SPEED_SIGMA_MPS[m] if a < 2 else CLIMB_SIGMA_MPS[m]
             speed[a, a] = sigma * sigma
@@ -205,10 +206,38 @@ def found(code: int, row: Array, look: Array, prior_alt_m: float, x: Array, P: A
                 speed[a, a] = row[R_DIAGONAL + a]
                 for b in range(3):
                     x[m, 3 + b] += turn[a, b] * row[Z + places + a]
-        turned = turn.T @ speed @ turn
-        for a in range(3):
-            for b in range(3):
-                P[m, 3 + a, 3 + b] = turned[a, b]
+        _turned(turn, speed, P[m, 3:, 3:])
+        if kind in (RANGE_BEARING, RANGE_AZ_EL) and extra == 1:
+            _along(row, x[m], P[m], row[Z + (2 if kind == RANGE_BEARING else 3)], row[R_DIAGONAL])
+
+
+@kernel
+def _turned(turn: Array, inner: Array, out: Array) -> None:
+    """Write Tᵀ C T of 3 × 3 matrices, C symmetric."""
+    for a in range(3):
+        for b in range(3):
+            total = 0.0
+            for c in range(3):
+                for d in range(3):
+                    total += turn[c, a] * inner[c, d] * turn[d, b]
+            out[a, b] = total
+
+
+@kernel
+def _along(row: Array, x: Array, P: Array, rate_mps: float, variance: float) -> None:
+    """Correct a first velocity with a radial speed, in place."""
+    u = row[CENTRE : CENTRE + 3] - row[ORIGIN : ORIGIN + 3]
+    u /= math.sqrt((u * u).sum() + 1.0)
+    gain = np.zeros(3)
+    for a in range(3):
+        for b in range(3):
+            gain[a] += P[3 + a, 3 + b] * u[b]
+    s = (u * gain).sum() + variance
+    off = rate_mps - (u * x[3:]).sum()
+    for a in range(3):
+        x[3 + a] += gain[a] / s * off
+        for b in range(3):
+            P[3 + a, 3 + b] -= gain[a] * gain[b] / s
 
 
 @kernel

@@ -13,36 +13,33 @@ from skysentry.tracking import measure as m
 from skysentry.tracking.batch import Listener, Packed
 from skysentry.tracking.births import FEEDING, Births, FieldDump, Hit, Seed
 from skysentry.tracking.classify import Classifier
+from skysentry.tracking.clutter import Clutter, MapDump
 from skysentry.tracking.complaints import Complaint, Complaints
 from skysentry.tracking.found import ALT_PRIOR_M, FIRST_WEIGHT
-from skysentry.tracking.life import fate, status
-from skysentry.tracking.motion import Array
+from skysentry.tracking.founding import LEAST_FREE, Budget, held
+from skysentry.tracking.life import COAST_S, downs, fate, spreads_m, status
+from skysentry.tracking.motion import MODELS, Array
 from skysentry.tracking.publish import Publisher
 from skysentry.tracking.roster import Roster
-from skysentry.tracking.table import MOST_CLAIMED, MOST_TRACKS, Life, Table
+from skysentry.tracking.table import MOST_OBSERVED, Life, Table
 
 SECOND_NS = 1_000_000_000
+COAST_NS = round(COAST_S * SECOND_NS)
 # A message later than this says nothing that is still of use; sound from 5 km adds 15 s to its travel.
 OLDEST_S = 30.0
 # A clock that is ahead of ours by more than this is wrong.
 AHEAD_S = 5.0
-# New tracks that one sensor may found in a second: a salvo in one radar, not a flood of false identities.
-FOUNDED_PER_S = 200
-CLAIMED_PER_S = 50
-# A birth with less chance than this of being true is left to the next look; a measurement mostly explained founds none.
-LEAST_BIRTH = 1e-4
-LEAST_FREE = 0.3
 # From this probability on a measurement counts as a look at the track; below, it only weighs on its state.
 HIT = 0.5
 MOST_PENDING = 64
 MOST_SEEN = 64
+# Pairs of track and measurement whose numbers are kept between weighing and correcting; beyond, they are made again.
+MOST_WEIGHED = 512
 # A claim younger than this is borne out by another sensor's look at the same track.
 AGREE_NS = 5 * SECOND_NS
 # A large country has 20,000 sensors.
 MOST_LOOKED = 50_000
 LEAST_SHARE = 1e-3
-# Squared distance on the ground within which a seed of the grid is a track that lives already.
-HELD = 9.0
 # How long two tracks must be one before the younger ends, and how many pairs are looked at in a second.
 TWIN_S = 3
 MOST_TWINS = 1_000
@@ -63,6 +60,7 @@ class Dump(Struct):
     touched: list[int]
     looked: dict[str, int]
     births: FieldDump | None
+    clutter: dict[str, MapDump]
 
 
 class Fusion:
@@ -79,13 +77,15 @@ class Fusion:
         self.classifier = Classifier(site)
         self.publisher = Publisher(site, self.frame, self.classifier)
         self.complaints = Complaints()
-        self.founded: dict[str, tuple[int, int]] = {}
+        self.budget = Budget()
         self.touched: set[int] = set()
         self.looked: dict[str, int] = {}
+        self.clutter = Clutter()
         self.births: Births | None = None
         if any(sensor.kind in FEEDING and sensor.position is not None for sensor in site.sensors):
             self.births = Births(self.roster.known, site.sensors, origin.alt_m or 0.0)
         self.edge_i, self.edge_j, self.share = _edges(256)
+        self.kept: Array = np.empty((MOST_WEIGHED, MODELS, kernels.KEPT, 6))
 
     def take(self, now_ns: int, scan: Scan) -> None:
         """Correct and found tracks with one scan."""
@@ -117,25 +117,27 @@ class Fusion:
         table, found = self.table, len(packed.kept)
         if found:
             kernels.prepare(packed.codes, packed.rows, look, self.frame, self.prior_alt_m)
+        mapped = own.kind is SensorKind.RADAR and own.placed
+        if mapped:
+            self.clutter.weigh(own.id, packed.codes, packed.rows, look)
         room = 8 * (table.n + found) + 64
         if room > self.edge_i.shape[0]:
             self.edge_i, self.edge_j, self.share = _edges(2 * room)
-        free = np.ones(found)
+        free = np.ones(found) if not table.n else np.empty(found)
         if table.n:
             edges = kernels.correct_scan(
-                table.x, table.P, table.w, table.t, table.r, table.own, table.n, look, packed.codes, packed.rows,
-                packed.claims, self.edge_i, self.edge_j, self.share, free,
+                table.x, table.P, table.w, table.t, table.r, table.own, table.lines, table.n, look, packed.codes,
+                packed.rows, packed.claims, self.edge_i, self.edge_j, self.share, self.kept, free,
             )  # fmt: skip
-            for e in range(edges):
-                share = float(self.share[e])
+            for e, share in enumerate(self.share[:edges].tolist()):
                 if share > HIT:
-                    j = int(self.edge_j[e])
-                    self._hit(int(self.edge_i[e]), packed.kept[j], share, scan, own)
+                    self._hit(int(self.edge_i[e]), packed.kept[int(self.edge_j[e])], share, scan, own)
         if self.births is not None and own.id in self.births.listeners:
             self._direct(own, packed, look, free, since_s)
-        for j in range(found):
-            if free[j] > LEAST_FREE:
-                self._found(j, float(free[j]), scan, own, packed, look)
+        if mapped:
+            self.clutter.note(own.id, scan.id, float(look[m.L_TIME]), packed.codes, packed.rows, free)
+        if found > 1 or (found and free[0] > LEAST_FREE):
+            self._found(scan, own, packed, look, free)
 
     def _since_s(self, scan: Scan, own: Listener) -> float:
         """Return how long ago this sensor last looked; its period for the first time."""
@@ -172,6 +174,7 @@ class Fusion:
         detection, table = min(packed.presences, key=lambda found: found.id), self.table
         share = np.zeros(table.n)
         quiet = kernels.correct_presence(table.x, table.P, table.w, table.t, table.r, table.n, look, True, share)
+        table.outline()
         for i in np.flatnonzero(share > HIT):
             self._hit(int(i), detection, float(share[i]), scan, own)
         if self.births is not None:
@@ -183,6 +186,7 @@ class Fusion:
         kernels.correct_presence(
             table.x, table.P, table.w, table.t, table.r, table.n, look, False, np.zeros(table.n)
         )  # fmt: skip
+        table.outline()
         if self.births is not None:
             self.births.heed(own, look, since_s, NO_BEARINGS, 1.0, [])
 
@@ -207,15 +211,18 @@ class Fusion:
             life.claim_ns = max(life.claim_ns, scan.time_ns)
         elif life.claim_ns > scan.time_ns - AGREE_NS:
             since_ns = scan.time_ns - life.seen.get(own.id, scan.time_ns)
+            before_s = life.agreed_s
             life.agreed_s += min(max(since_ns, 0), AGREE_NS) / SECOND_NS
+            self.classifier.trust(self.table.evidence[i], life.identity, before_s, life.agreed_s)
         life.last_ns = max(life.last_ns, scan.time_ns)
         if own.id in life.seen or len(life.seen) < MOST_SEEN:
             life.seen[own.id] = scan.time_ns
         life.period_s = own.period_s
-        life.claimed = life.claimed and own.reports
+        if life.claimed and not own.reports:
+            self.table.bear_out(life)
         if len(life.pending) < MOST_PENDING:
             life.pending.append(detection.id)
-        if detection.identity is not None:
+        if detection.identity is not None and detection.identity != life.identity:
             self._claim(i, life, detection.identity)
 
     def _claim(self, i: int, life: Life, identity: Identity) -> None:
@@ -224,25 +231,32 @@ class Fusion:
             self.table.own[i, scheme] = value
             life.identity = identity
 
-    def _found(self, j: int, free: float, scan: Scan, own: Listener, packed: Packed, look: Array) -> None:
-        kind = packed.codes[j] // 8
-        row = packed.rows[j]
-        existence = free * float(row[m.NEW_SHARE])
-        if kind in (m.BEARING, m.AZ_EL, m.TDOA) or existence < LEAST_BIRTH or not self._may_found(scan, own):
+    def _found(self, scan: Scan, own: Listener, packed: Packed, look: Array, free: Array) -> None:
+        """Start tracks with the measurements that no track explains, as far as this sensor may."""
+        which = np.empty(len(packed.kept), np.int64)
+        wanted = kernels.worth(packed.codes, packed.rows, free, which)
+        if not wanted:
             return
-        detection = packed.kept[j]
-        life = Life(founded=f"{scan.id}#{j}", first_ns=scan.time_ns, last_ns=scan.time_ns, hits=1)
-        life.period_s, life.claimed = own.period_s, own.reports
-        life.seen[own.id] = scan.time_ns
-        life.pending.append(detection.id)
-        i = self.table.add(life)
-        table = self.table
-        kernels.found(packed.codes[j], row, look, self.prior_alt_m, table.x[i], table.P[i], table.w[i])
-        table.t[i], table.r[i] = look[m.L_TIME], existence
-        if detection.class_llr:
-            self.classifier.hear(table.evidence[i], detection.class_llr, 1.0, 1e9)
-        if detection.identity is not None:
-            self._claim(i, life, detection.identity)
+        table, first = self.table, self.table.n
+        granted = self.budget.grant(own, scan.received_ns // SECOND_NS, wanted, table)
+        if granted < wanted:
+            reason = "more new objects than can be followed"
+            self.complaints.add(own.id, reason, "a flood of false reports?", wanted - granted)
+        for j in which[:granted].tolist():
+            detection = packed.kept[j]
+            life = Life(
+                founded=f"{scan.id}#{j}", first_ns=scan.time_ns, last_ns=scan.time_ns, hits=1, period_s=own.period_s,
+                claimed=own.reports, seen={own.id: scan.time_ns}, pending=[detection.id],
+            )  # fmt: skip
+            i = table.add(life)
+            if detection.class_llr:
+                self.classifier.hear(table.evidence[i], detection.class_llr, 1.0, 1e9)
+            if detection.identity is not None:
+                self._claim(i, life, detection.identity)
+        kernels.found_all(
+            packed.codes, packed.rows, free, which[:granted], look, self.prior_alt_m, first,
+            table.x, table.P, table.w, table.t, table.r, table.lines,
+        )  # fmt: skip
 
     def _spawn(self, now_ns: int, seed: Seed) -> None:
         """Start a track from the grid of undetected objects."""
@@ -254,37 +268,13 @@ class Fusion:
         life.seen = {hit.sensor: self.epoch_ns + round(hit.time_s * SECOND_NS) for hit in seed.hits[-MOST_SEEN:]}
         life.pending = [hit.detection for hit in seed.hits[-MOST_PENDING:]]
         life.sound = True
-        if self.table.n >= MOST_TRACKS or self._held(now_ns, seed):
+        table, now_s = self.table, (now_ns - self.epoch_ns) / SECOND_NS
+        if table.n - table.claimed >= MOST_OBSERVED or held(table, now_s, seed.mean, seed.cov):
             return
-        i = self.table.add(life)
-        table = self.table
+        i = table.add(life)
         table.x[i], table.P[i], table.w[i] = seed.mean, seed.cov, FIRST_WEIGHT
-        table.t[i], table.r[i] = (now_ns - self.epoch_ns) / SECOND_NS, SPAWN_EXISTENCE
-
-    def _held(self, now_ns: int, seed: Seed) -> bool:
-        """Return whether a track that lives could be what a seed of the grid stands for."""
-        table, n = self.table, self.table.n
-        if not n:
-            return False
-        lead = ((now_ns - self.epoch_ns) / SECOND_NS - table.t[:n])[:, None]
-        mean = np.einsum("nm,nma->na", table.w[:n], table.x[:n])
-        off = mean[:, :2] + lead * mean[:, 3:5] - seed.mean[:2]
-        cov = np.einsum("nm,nmab->nab", table.w[:n], table.P[:n, :, :2, :2]) + seed.cov[:2, :2]
-        near = np.einsum("na,na->n", off, np.linalg.solve(cov, off[:, :, None])[:, :, 0])
-        return bool((near < HELD).any())
-
-    def _may_found(self, scan: Scan, own: Listener) -> bool:
-        """Return whether this sensor's budget, and the room for all, allow one more track."""
-        second, count = self.founded.get(own.id, (0, 0))
-        now_second = scan.received_ns // SECOND_NS
-        if second != now_second:
-            count = 0
-        room = MOST_CLAIMED if own.reports else MOST_TRACKS
-        if count >= (CLAIMED_PER_S if own.reports else FOUNDED_PER_S) or self.table.n >= room:
-            self.complaints.add(own.id, "more new objects than can be followed", "a flood of false reports?")
-            return False
-        self.founded[own.id] = (now_second, count + 1)
-        return True
+        table.t[i], table.r[i] = now_s, SPAWN_EXISTENCE
+        table.outline(i)
 
     def declare(self, order: Order) -> None:
         """Take a person's word on whose a track is."""
@@ -297,6 +287,7 @@ class Fusion:
         whole = now_ns % SECOND_NS == 0
         if whole:
             self._unpoison()
+            self.classifier.settle(self.table)
         due = sorted(self.touched) if not whole else list(range(self.table.n))
         self.touched.clear()
         made: list[AnyEvent] = []
@@ -304,6 +295,8 @@ class Fusion:
             made += self._publish(now_ns, due, whole)
         if whole:
             made += self.complaints.tell(now_ns)
+            founded = [life.founded for life in self.table.lives]
+            self.clutter.settle((now_ns - self.epoch_ns) / SECOND_NS, founded, self.table.r[: self.table.n])
             if self.births is not None:
                 self.births.advance((now_ns - self.epoch_ns) / SECOND_NS)
                 for seed in self.births.seeds():
@@ -311,33 +304,41 @@ class Fusion:
         return made
 
     def _publish(self, now_ns: int, due: list[int], whole: bool) -> list[AnyEvent]:
+        """Return the events of these rows; at whole seconds each is asked first whether it lives on."""
         table, over = self.table, []
         shown: list[tuple[int, str]] = []
         doubled = self._doubled() if whole else set()
+        existence = table.r[: table.n].tolist()
+        now_s = (now_ns - self.epoch_ns) / SECOND_NS
+        spread = spreads_m(table, now_s).tolist() if whole else []
+        down = downs(table, now_s).tolist() if whole else []
         for i in due:
-            life, r = table.lives[i], float(table.r[i])
-            end = "merged" if i in doubled else fate(life, r, now_ns, table.P[i]) if whole else "stays"
-            if end != "stays":
-                over.append(i)
-                if life.track_id:
-                    life.status = TrackStatus.ENDED
-                    shown.append((i, end))
-                continue
-            life.status = status(life, r, now_ns)
+            life, r = table.lives[i], existence[i]
+            if whole:
+                end = "merged" if i in doubled else fate(life, r, now_ns, spread[i], down[i])
+                if end != "stays":
+                    over.append(i)
+                    if life.track_id:
+                        life.status = TrackStatus.ENDED
+                        shown.append((i, end))
+                    continue
+            # A confirmed track that was seen just now stays confirmed: the most frequent case by far.
+            if life.status is not TrackStatus.CONFIRMED or now_ns - life.last_ns > COAST_NS:
+                life.status = status(life, r, now_ns, table, i)
             if self.publisher.due(life, now_ns):
                 shown.append((i, ""))
-        made = self.publisher.publish(now_ns, (now_ns - self.epoch_ns) / SECOND_NS, table, shown)
-        for i in sorted(over, reverse=True):
-            table.remove(i)
+        made = self.publisher.publish(now_ns, now_s, table, shown)
+        table.remove(over[::-1])
         return made
 
     def _unpoison(self) -> None:
         """Forget a track whose numbers have failed rather than publish or spread them."""
         table, n = self.table, self.table.n
         good = np.isfinite(table.x[:n].sum(axis=(1, 2)) + table.P[:n].sum(axis=(1, 2, 3)) + table.r[:n])
-        for i in np.flatnonzero(~good)[::-1]:
-            self.complaints.add("tracker", "a state that is not finite", "report this, with the recording")
-            table.remove(int(i))
+        if not good.all():
+            failed = np.flatnonzero(~good)[::-1].tolist()
+            self.complaints.add("tracker", "a state that is not finite", "report this, with the recording", len(failed))
+            table.remove(failed)
 
     def _doubled(self) -> set[int]:
         """Return the rows that have been the younger of two tracks of one object for a while."""
@@ -363,10 +364,11 @@ class Fusion:
             lives,
             arrays,
             self.complaints.sources,
-            self.founded,
+            self.budget.spent,
             sorted(self.touched),
             self.looked,
             None if self.births is None else self.births.dump(),
+            self.clutter.dump(),
         )
 
     def load(self, dump: Dump) -> None:
@@ -374,9 +376,10 @@ class Fusion:
         self.epoch_ns = dump.epoch_ns
         self.table = Table.load(dump.n, dump.lives, dump.arrays)
         self.complaints = Complaints(dump.complaints)
-        self.founded = dump.founded
+        self.budget = Budget(dump.founded)
         self.touched = set(dump.touched)
         self.looked = dump.looked
+        self.clutter.load(dump.clutter)
         if (self.births is None) != (dump.births is None):
             raise ValueError("a snapshot of another site")
         if self.births is not None and dump.births is not None:

@@ -29,8 +29,10 @@ SPREAD_M, DENSITY, NEW_SHARE, ROW = 30, 31, 32, 33
 # Columns of a look: what is the same for all detections of a scan.
 L_TIME, L_SIGMA_T, L_SOUND, L_WIND, L_ORIGIN, L_ROTATION = 0, 1, 2, 3, 6, 9
 L_PD, L_MIN, L_MAX, L_SOFT, L_AZ, L_AZ_HALF, L_EL_LOW, L_EL_HIGH = 18, 19, 20, 21, 22, 23, 24, 25
-L_FALSE, L_REPORTS, L_MISS_FLOOR, L_POSITION_SIGMA, L_ALT, LOOK = 26, 27, 28, 29, 30, 31
+L_FALSE, L_REPORTS, L_MISS_FLOOR, L_POSITION_SIGMA, L_ALT, L_DOPPLER, LOOK = 26, 27, 28, 29, 30, 31, 32
 
+# Rows of room that `innovate` needs.
+WORK = 17
 LIGHT_MPS = 299_792_458.0
 # A sensor at the target's place: nearer than a metre a direction says nothing, and would divide by zero.
 NEAREST_M = 1.0
@@ -80,11 +82,15 @@ def emission_lag(x: Array, t_s: float, look: Array) -> float:
 
 
 @kernel
-def expect(code: int, row: Array, look: Array, xe: Array, z: Array, H: Array) -> int:
-    """Write the expected measurement and its Jacobian (dims × 6) for the state at emission; return the dims."""
+def expect(code: int, row: Array, look: Array, xe: Array, z: Array, H: Array, work: Array) -> int:
+    """Write the expected measurement and its Jacobian (dims × 6) for the state at emission; return the dims.
+
+    `work` [shape=(≥ 8, 6)] is room to reckon in, like those of the callers: allocating costs more than the numbers.
+    """
     kind, extra = code // 8, code % 8
-    d = np.empty(3)
-    v = np.empty(3)
+    if kind == TDOA:
+        return _expect_tdoa(row, look, xe, z, H)
+    d, v, J = work[0], work[1], work[2:8]
     for a in range(3):
         d[a] = 0.0
         v[a] = 0.0
@@ -92,31 +98,35 @@ def expect(code: int, row: Array, look: Array, xe: Array, z: Array, H: Array) ->
             turn = row[ROTATION + 3 * a + b]
             d[a] += turn * (xe[b] - row[ORIGIN + b])
             v[a] += turn * xe[3 + b]
-    J = np.zeros((6, 6))
     if kind in (POSITION2, POSITION3):
-        dims = _expect_position(2 if kind == POSITION2 else 3, extra, d, v, z, J)
-    elif kind == TDOA:
-        return _expect_tdoa(row, look, xe, z, H)
-    else:
-        dims = _expect_polar(kind, extra, d, v, z, J)
+        return _expect_position(2 if kind == POSITION2 else 3, extra, row, d, v, z, H)
+    for i in range(4):
+        for a in range(6):
+            J[i, a] = 0.0
+    dims = _expect_polar(kind, extra, d, v, z, J)
     for i in range(dims):
         for b in range(3):
-            H[i, b] = 0.0
-            H[i, 3 + b] = 0.0
+            place, speed = 0.0, 0.0
             for a in range(3):
-                H[i, b] += J[i, a] * row[ROTATION + 3 * a + b]
-                H[i, 3 + b] += J[i, 3 + a] * row[ROTATION + 3 * a + b]
+                place += J[i, a] * row[ROTATION + 3 * a + b]
+                speed += J[i, 3 + a] * row[ROTATION + 3 * a + b]
+            H[i, b] = place
+            H[i, 3 + b] = speed
     return dims
 
 
 @kernel
-def _expect_position(places: int, speeds: int, d: Array, v: Array, z: Array, J: Array) -> int:
+def _expect_position(places: int, speeds: int, row: Array, d: Array, v: Array, z: Array, H: Array) -> int:
     for a in range(places):
         z[a] = d[a]
-        J[a, a] = 1.0
+        for b in range(3):
+            H[a, b] = row[ROTATION + 3 * a + b]
+            H[a, 3 + b] = 0.0
     for a in range(speeds):
         z[places + a] = v[a]
-        J[places + a, 3 + a] = 1.0
+        for b in range(3):
+            H[places + a, b] = 0.0
+            H[places + a, 3 + b] = row[ROTATION + 3 * a + b]
     return places + speeds
 
 
@@ -184,6 +194,12 @@ def places_of(kind: int) -> int:
 
 
 @kernel
+def dims_of(code: int) -> int:
+    """Return how many components a measurement of this code has."""
+    return places_of(code // 8) + code % 8
+
+
+@kernel
 def noise(row: Array, places: int, i: int, j: int) -> float:
     """Return element (i, j) of the measurement covariance of a row."""
     if i > j:
@@ -198,47 +214,33 @@ def noise(row: Array, places: int, i: int, j: int) -> float:
 
 @kernel
 def innovate(
-    code: int, row: Array, look: Array, x: Array, P: Array, t_s: float, q: float, nu: Array, S: Array, PHt: Array
-) -> int:
+    code: int, row: Array, look: Array, x: Array, P: Array, t_s: float, q: float, nu: Array, S: Array, PHt: Array,
+    work: Array,
+) -> int:  # fmt: skip
     """Write the innovation, its covariance and P Hᵀ (6 × dims) of one measurement against one model's state at t.
 
-    H here maps the state at t to the measurement through emission. Returns the dims.
+    H here maps the state at t to the measurement through emission. Returns the dims. `work` [shape=(WORK, 6)].
     """
+    xe, rate, z, H = work[0], work[1], work[2], work[3:9]
     lag = emission_lag(x, t_s, look)
-    xe = x.copy()
     for a in range(3):
-        xe[a] += lag * x[3 + a]
-    z = np.empty(6)
-    H = np.empty((6, 6))
-    dims = expect(code, row, look, xe, z, H)
+        xe[a] = x[a] + lag * x[3 + a]
+        xe[3 + a] = x[3 + a]
+    dims = expect(code, row, look, xe, z, H, work[9:])
     kind = code // 8
     for i in range(dims):
         nu[i] = row[Z + i] - z[i]
         if is_angle(kind, i):
             nu[i] = (nu[i] + math.pi) % (2.0 * math.pi) - math.pi
-    rate = np.zeros(6)
-    for i in range(dims):
-        for a in range(3):
-            rate[i] += H[i, a] * xe[3 + a]
+        rate[i] = H[i, 0] * xe[3] + H[i, 1] * xe[4] + H[i, 2] * xe[5]
     if look[L_SOUND] > 0.0:
-        _through_emission(look, xe, H, dims)
-    noise_p = q * abs(lag) ** 3 / 3.0
-    noise_v = q * abs(lag)
-    places = places_of(kind)
-    sigma2_t = look[L_SIGMA_T] * look[L_SIGMA_T]
-    for i in range(dims):
-        for j in range(i + 1):
-            grown = 0.0
-            for a in range(3):
-                share = 1.0 if a < 2 else VERTICAL
-                grown += share * (noise_p * H[i, a] * H[j, a] + noise_v * H[i, 3 + a] * H[j, 3 + a])
-            S[i, j] = grown + noise(row, places, i, j) + sigma2_t * rate[i] * rate[j]
+        _through_emission(look, xe, H, dims, work[9])
+    _spoil(kind, row, look, q, lag, rate, H, S, dims)
     if kind in (BEARING, AZ_EL):
         _misplaced(row, look, xe, S, 1 if kind == BEARING else 2)
     for i in range(dims):
         for a in range(3):
             H[i, 3 + a] += lag * H[i, a]
-    for i in range(dims):
         for a in range(6):
             total = 0.0
             for b in range(6):
@@ -255,9 +257,27 @@ def innovate(
 
 
 @kernel
-def _through_emission(look: Array, xe: Array, H: Array, dims: int) -> None:
-    """Turn dz/dp(te) into dz/dp at a fixed time, through the emission time."""
-    u = np.empty(3)
+def _spoil(
+    kind: int, row: Array, look: Array, q: float, lag: float, rate: Array, H: Array, S: Array, dims: int
+) -> None:
+    """Write what blurs a measurement beside the state: its noise, motion until emission, the clock."""
+    noise_v = q * abs(lag)
+    noise_p = noise_v * lag * lag / 3.0
+    places = places_of(kind)
+    sigma2_t = look[L_SIGMA_T] * look[L_SIGMA_T]
+    for i in range(dims):
+        for j in range(i + 1):
+            grown = 0.0
+            if noise_v > 0.0:
+                for a in range(3):
+                    share = 1.0 if a < 2 else VERTICAL
+                    grown += share * (noise_p * H[i, a] * H[j, a] + noise_v * H[i, 3 + a] * H[j, 3 + a])
+            S[i, j] = grown + noise(row, places, i, j) + sigma2_t * rate[i] * rate[j]
+
+
+@kernel
+def _through_emission(look: Array, xe: Array, H: Array, dims: int, u: Array) -> None:
+    """Turn dz/dp(te) into dz/dp at a fixed time, through the emission time. `u` is room for a direction."""
     for a in range(3):
         u[a] = xe[a] - look[L_ORIGIN + a]
     distance = max(math.sqrt(u[0] * u[0] + u[1] * u[1] + u[2] * u[2]), NEAREST_M)

@@ -37,6 +37,10 @@ JUMP = np.array([[0.0, 0.6, 0.4], [0.6, 0.0, 0.4], [0.4, 0.6, 0.0]])
 HOLD_M = 300.0
 HOLD_SIGMA_M = 500.0
 HOLD_NOISE_M = 900.0
+# Nothing flies under the ground nor, of what is warned of here, over 12 km: a height beyond is drawn back to the bound
+# within its noise, unless it is measured better than `KNOWN_M`: terrain is not flat.
+FLOOR_M, CEILING_M, BOUND_NOISE_M = -50.0, 12_000.0, 50.0
+KNOWN_M = 60.0
 
 
 @kernel
@@ -77,38 +81,58 @@ def mix(x: Array, P: Array, w: Array, dt_s: float) -> None:
     """Let the models of one track interact over dt, in place. Shapes (3, 6), (3, 6, 6), (3,)."""
     jump = np.empty((MODELS, MODELS))
     transition(dt_s, jump)
+    old_x, old_P = x.copy(), P.copy()
     weight = np.zeros(MODELS)
-    mean = np.zeros((MODELS, 6))
-    cov = np.zeros((MODELS, 6, 6))
     for j in range(MODELS):
         for i in range(MODELS):
-            weight[j] += w[i] * jump[i, j]
+            jump[i, j] *= w[i]
+            weight[j] += jump[i, j]
+    for j in range(MODELS):
+        w[j] = weight[j]
+        for a in range(6):
+            x[j, a] = 0.0
+            for i in range(MODELS):
+                x[j, a] += jump[i, j] / weight[j] * old_x[i, a]
+        for a in range(6):
+            for b in range(a + 1):
+                P[j, a, b] = 0.0
         for i in range(MODELS):
-            share = w[i] * jump[i, j] / weight[j]
+            share = jump[i, j] / weight[j]
             for a in range(6):
-                mean[j, a] += share * x[i, a]
-        for i in range(MODELS):
-            share = w[i] * jump[i, j] / weight[j]
-            for a in range(6):
-                da = x[i, a] - mean[j, a]
-                for b in range(6):
-                    cov[j, a, b] += share * (P[i, a, b] + da * (x[i, b] - mean[j, b]))
-    x[:] = mean
-    P[:] = cov
-    w[:] = weight
+                da = old_x[i, a] - x[j, a]
+                for b in range(a + 1):
+                    P[j, a, b] += share * (old_P[i, a, b] + da * (old_x[i, b] - x[j, b]))
+        mirror(P[j])
+
+
+@kernel
+def mirror(P: Array) -> None:
+    """Copy the lower triangle of a matrix (6, 6) to the upper one."""
+    for a in range(6):
+        for b in range(a):
+            P[b, a] = P[a, b]
 
 
 @kernel
 def hold(x: Array, P: Array) -> None:
     """Keep the height of one model within what flies, where no sensor does, in place: a broad measurement of it."""
-    if P[2, 2] < HOLD_SIGMA_M * HOLD_SIGMA_M:
-        return
     round_m = 2.0 * MEAN_RADIUS_M
-    slope = np.zeros(6)
+    height_m = x[2] + (x[0] * x[0] + x[1] * x[1]) / round_m
+    if P[2, 2] >= HOLD_SIGMA_M * HOLD_SIGMA_M:
+        towards_m, noise_m = HOLD_M, HOLD_NOISE_M
+    elif not FLOOR_M <= height_m <= CEILING_M and P[2, 2] > KNOWN_M * KNOWN_M:
+        towards_m, noise_m = min(max(height_m, FLOOR_M), CEILING_M), BOUND_NOISE_M
+    else:
+        return
+    slope = np.zeros(6)  # of the height over the round Earth
     slope[0], slope[1], slope[2] = 2.0 * x[0] / round_m, 2.0 * x[1] / round_m, 1.0
-    off = HOLD_M - (x[2] + (x[0] * x[0] + x[1] * x[1]) / round_m)
-    gain = P @ slope
-    s = gain @ slope + HOLD_NOISE_M * HOLD_NOISE_M
+    off = towards_m - height_m
+    gain = np.zeros(6)
+    s = noise_m * noise_m
+    for a in range(6):
+        for b in range(3):
+            gain[a] += P[a, b] * slope[b]
+        s += gain[a] * slope[a]
     for a in range(6):
         x[a] += gain[a] / s * off
     for a in range(6):
@@ -128,13 +152,15 @@ def predict(x: Array, P: Array, w: Array, dt_s: float) -> None:
 @kernel
 def moments(x: Array, P: Array, w: Array, mean: Array, cov: Array) -> None:
     """Write the mean [shape=(6,)] and covariance [shape=(6, 6)] of the mixture of models."""
-    mean[:] = 0.0
-    cov[:] = 0.0
-    for m in range(MODELS):
-        for a in range(6):
+    for a in range(6):
+        mean[a] = 0.0
+        for m in range(MODELS):
             mean[a] += w[m] * x[m, a]
+        for b in range(a + 1):
+            cov[a, b] = 0.0
     for m in range(MODELS):
         for a in range(6):
             da = x[m, a] - mean[a]
-            for b in range(6):
+            for b in range(a + 1):
                 cov[a, b] += w[m] * (P[m, a, b] + da * (x[m, b] - mean[b]))
+    mirror(cov)

@@ -30,6 +30,13 @@ LEAST_PD = 1e-3
 # says.
 PLACE_TEMPER = 0.4
 MOST_HIT_NATS = 0.5
+# Reach is believed, not known: wind and a loud engine carry sound further. A track within this many reaches may have
+# been heard with this chance. That says nothing of its place, but such a hit is no surprise that needs another object.
+FAR_REACHES = 2.5
+FAR_PD = 0.5
+# ... if it surely exists, and where it is is known better than a reach.
+SURE = 0.97
+NARROW_M2 = 2.0 * 300.0**2
 
 
 @kernel
@@ -101,9 +108,14 @@ def _shift(x: Array, P: Array, C: Array, G: Array, at: Array, like: Array) -> fl
 
 
 @kernel
-def hearing(x: Array, P: Array, w: Array, t: Array, r: Array, tracks: int, look: Array, pd: Array) -> float:
-    """Write E[Pd] of each track (n,) for this look; return Π(1 − r E[Pd]), the chance that none is heard."""
-    none = 1.0
+def hearing(
+    x: Array, P: Array, w: Array, t: Array, r: Array, tracks: int, look: Array, pd: Array, explains: Array
+) -> tuple[float, float]:
+    """Write of each track (n,) E[Pd] for this look, and with what chance it explains a hit, be it from afar.
+
+    Returns Π(1 − r E[Pd]), the chance that none is heard, as reach is believed and with what may be heard from afar.
+    """
+    none, none_afar = 1.0, 1.0
     mean = np.empty(6)
     for i in range(tracks):
         mean[:] = 0.0
@@ -112,26 +124,32 @@ def hearing(x: Array, P: Array, w: Array, t: Array, r: Array, tracks: int, look:
             spread += w[i, m] * (P[i, m, 0, 0] + P[i, m, 1, 1])
             for a in range(6):
                 mean[a] += w[i, m] * x[i, m, a]
-        pd[i] = 0.0
-        reach = look[L_MAX] + BEYOND * (look[L_SOFT] + math.sqrt(spread)) + 1000.0
+        pd[i] = explains[i] = 0.0
+        reach = max(look[L_MAX] + BEYOND * (look[L_SOFT] + math.sqrt(spread)) + 1000.0, FAR_REACHES * look[L_MAX])
         if abs(mean[0] - look[L_ORIGIN]) > reach or abs(mean[1] - look[L_ORIGIN + 1]) > reach:
             continue
         lag = emission_lag(mean, t[i], look)
         e, n, u = mean[0] + lag * mean[3], mean[1] + lag * mean[4], mean[2] + lag * mean[5]
         pd[i] = detectable(look, e, n, u, math.sqrt(0.5 * spread))
         none *= 1.0 - r[i] * pd[i]
-    return none
+        near = math.hypot(e - look[L_ORIGIN], n - look[L_ORIGIN + 1]) < FAR_REACHES * look[L_MAX]
+        explains[i] = r[i] * max(pd[i], FAR_PD if near and r[i] > SURE and spread < NARROW_M2 else 0.0)
+        none_afar *= 1.0 - explains[i]
+    return none, none_afar
 
 
 @kernel
 def correct_presence(
     x: Array, P: Array, w: Array, t: Array, r: Array, tracks: int, look: Array, hit: bool, share: Array
 ) -> float:
-    """Correct all tracks with "heard" or "not heard", in place; return Q of all tracks and false hits together.
+    """Correct all tracks with "heard" or "not heard", in place; return Q of all tracks, near and far, and false hits.
 
     `share` (n,) becomes the probability that a hit came from each track.
     """
-    quiet = math.exp(-look[L_FALSE]) * hearing(x, P, w, t, r, tracks, look, share)
+    explains = np.zeros(tracks)
+    quiet, afar = hearing(x, P, w, t, r, tracks, look, share, explains)
+    quiet *= math.exp(-look[L_FALSE])
+    afar *= math.exp(-look[L_FALSE])
     p, C, G = np.empty(3), np.empty((2, 2)), np.empty((6, 2))
     at, like = np.empty((25, 2)), np.empty(25)
     for i in range(tracks):
@@ -163,8 +181,10 @@ def correct_presence(
             w[i, m] = max(weight[m] / total, 1e-9)
         share[i] = r[i] * heard / (1.0 - others * (1.0 - r[i] * heard)) if hit else 0.0
         if hit:
-            said = min((1.0 - others * (1.0 - heard)) / (1.0 - others), math.exp(MOST_HIT_NATS))
+            unexplained = min(afar / (1.0 - explains[i]), 1.0 - 1e-6)
+            said = (1.0 - unexplained * (1.0 - heard)) / (1.0 - unexplained)
+            said = min(said, math.exp(MOST_HIT_NATS)) ** unexplained
         else:
             said = math.exp(max(math.log1p(-heard), -look[L_MISS_FLOOR]))
         r[i] = min(r[i] * said / (r[i] * said + 1.0 - r[i]), MOST_EXISTENCE)
-    return quiet
+    return afar

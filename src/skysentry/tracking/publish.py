@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from hashlib import blake2b
 
 import numpy as np
 
-from skysentry.events import Affiliation, AnyEvent, ObjectClass, Track, TrackEnd
+from skysentry.events import Affiliation, AnyEvent, Track, TrackEnd
 from skysentry.site import Site
 from skysentry.tracking import kernels
 from skysentry.tracking.batch import REPORTING
-from skysentry.tracking.classify import Classifier, Shares
+from skysentry.tracking.classify import AIRBORNE, Classifier, told
 from skysentry.tracking.explain import explain, senses
 from skysentry.tracking.motion import Array
+from skysentry.tracking.show import S_EXISTENCE, S_GOOD
 from skysentry.tracking.table import Life, Table
 
 SECOND_NS = 1_000_000_000
@@ -27,13 +27,12 @@ LATELY_NS = 15 * SECOND_NS
 # A claim of an authorised flight counts after others have seen the same motion for this long.
 AGREED_S = 20.0
 SURE = 0.9
-NATURE = (ObjectClass.BIRD, ObjectClass.BALLOON)
-MANNED = (ObjectClass.AEROPLANE, ObjectClass.HELICOPTER, ObjectClass.JET)
 MOST_TOLD = 10_000
 REASONS = {
     "gone": TrackEnd.REFUTED,
     "lost": TrackEnd.LOST,
     "too uncertain": TrackEnd.LOST,
+    "down": TrackEnd.LOST,
     "forgotten": TrackEnd.REFUTED,
     "merged": TrackEnd.MERGED,
 }
@@ -67,41 +66,44 @@ class Publisher:
         """Return one event for each (row, end); `end` is how a track ended, empty for a living one."""
         if not shown:
             return []
-        rows = np.array([i for i, _ in shown], np.int64)
-        out = np.empty((len(shown), kernels.SHOWN))
-        kernels.show(table.x, table.P, table.w, table.t, rows, now_s, self.frame, out)
-        classes = self.classifier.posteriors(table.evidence, rows, out)
+        rows, out = np.array([i for i, _ in shown], np.int64), np.empty((len(shown), kernels.PRESENTED))
+        kernels.present(
+            table.x, table.P, table.w, table.t, table.r, table.evidence, rows, now_s, self.frame,
+            self.classifier.log_prior, self.classifier.wind, self.classifier.bands, AIRBORNE, out,
+        )  # fmt: skip
+        lives = table.lives
         return [
-            self._track(now_ns, table, i, end, row, shares)
-            for (i, end), row, shares in zip(shown, out.tolist(), classes, strict=True)
-            if math.isfinite(sum(row))
+            self._track(now_ns, lives[i], end, row)
+            for (i, end), row in zip(shown, out.tolist(), strict=True)
+            if row[S_GOOD]
         ]
 
-    def _track(self, now_ns: int, table: Table, i: int, end: str, row: list[float], classes: Shares) -> Track:
-        life = table.lives[i]
-        if not life.track_id:
-            life.track_id = track_name(life.founded)
-        sensors = tuple(sorted(key for key, seen_ns in life.seen.items() if now_ns - seen_ns < LATELY_NS))
+    def _track(self, now_ns: int, life: Life, end: str, row: list[float]) -> Track:
+        name = life.track_id
+        if not name:
+            name = life.track_id = track_name(life.founded)
+        classes, nature, manned = told(tuple(row[kernels.SHOWN : S_EXISTENCE]))
+        sensors = _lately(life.seen, now_ns)
         detections = tuple(life.pending)
         life.pending.clear()
         life.published_ns = now_ns
         return Track(
-            id=f"{life.track_id}@{now_ns}",
+            id=f"{name}@{now_ns}",
             time_ns=now_ns,
             received_ns=now_ns,
-            track_id=life.track_id,
+            track_id=name,
             status=life.status,
             lat_deg=row[0],
             lon_deg=row[1],
             alt_m=row[2],
             velocity_mps=(row[3], row[4], row[5]),
-            cov=tuple(row[6:]),
-            existence=float(table.r[i]),
+            cov=tuple(row[6 : kernels.SHOWN]),
+            existence=row[S_EXISTENCE],
             first_ns=life.first_ns,
             last_seen_ns=life.last_ns,
             classes=classes,
             identity=life.identity,
-            affiliation=self._whose(life, now_ns, classes),
+            affiliation=self._whose(life, now_ns, nature, manned),
             sensors=sensors,
             detections=detections,
             end=REASONS[end] if end else None,
@@ -116,18 +118,19 @@ class Publisher:
             told = self.told[sensors] = senses(sensors, self.kinds)
         return told
 
-    def _whose(self, life: Life, now_ns: int, classes: Shares) -> Affiliation:
-        """Return whose a track is: as a person said, else friend or neutral where evidence allows."""
+    def _whose(self, life: Life, now_ns: int, nature: float, manned: float) -> Affiliation:
+        """Return whose a track is: as a person said, else friend or neutral where evidence allows.
+
+        `nature` and `manned` are the probabilities that it is a bird or balloon, or has a crew.
+        """
         if life.affiliation is not None:
             return life.affiliation
         claim = life.identity
         flight = None if claim is None else self.authorised.get(claim.value)
         if flight is not None and flight.from_ns <= now_ns <= flight.until_ns and self._agrees(life):
             return Affiliation.FRIEND
-        share = sum(p for c, p in classes if c in NATURE)
-        if share > SURE:
+        if nature > SURE:
             return Affiliation.NEUTRAL
-        manned = sum(p for c, p in classes if c in MANNED)
         if claim is not None and claim.scheme == "icao24" and manned > SURE and not self.site.civil_airspace_closed:
             return Affiliation.NEUTRAL
         return Affiliation.UNKNOWN
@@ -135,3 +138,11 @@ class Publisher:
     def _agrees(self, life: Life) -> bool:
         """Return whether others than the claim's receivers bear it out, or no other sensor is there to ask."""
         return not self.watched or life.agreed_s >= AGREED_S
+
+
+def _lately(seen: dict[str, int], now_ns: int) -> tuple[str, ...]:
+    """Return the sensors that saw a track lately, by name."""
+    names = [name for name, seen_ns in seen.items() if now_ns - seen_ns < LATELY_NS]
+    if len(names) > 1:
+        names.sort()
+    return tuple(names)

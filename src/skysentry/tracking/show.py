@@ -9,19 +9,24 @@ import numpy as np
 from skysentry.geo import geodetic
 from skysentry.tracking.compiled import kernel
 from skysentry.tracking.motion import MODELS, NOISE_M2_S3, Array, Indices, moments, predict, predict_one
+from skysentry.tracking.table import CLASSES
 
 # Columns: latitude, longitude, altitude, velocity (e, n, u), upper triangle of the covariance (21).
 SHOWN = 27
+# ... then the classes in thousandths, existence, and 1 where all of it is finite.
+S_EXISTENCE = SHOWN + len(CLASSES)
+S_GOOD, PRESENTED = S_EXISTENCE + 1, S_EXISTENCE + 2
 
 to_geodetic = kernel(geodetic)
 
 
 @kernel
 def show(x: Array, P: Array, w: Array, t: Array, which: Indices, now_s: float, frame: Array, out: Array) -> None:
-    """Write one row [shape=(SHOWN,)] for each track in `which`, at the time `now_s`; the state stays as it is."""
+    """Write one row [shape=(≥ SHOWN,)] for each track in `which`, at the time `now_s`; the state stays as it is."""
     mean = np.empty(6)
     cov = np.empty((6, 6))
     axes = np.empty((3, 3))
+    ecef = np.empty(3)
     for k in range(which.shape[0]):
         i = which[k]
         xs, Ps, ws = x[i].copy(), P[i].copy(), w[i].copy()
@@ -32,7 +37,6 @@ def show(x: Array, P: Array, w: Array, t: Array, which: Indices, now_s: float, f
             _look_back(xs, Ps, dt)
         moments(xs, Ps, ws, mean, cov)
         row = out[k]
-        ecef = np.empty(3)
         for a in range(3):
             ecef[a] = frame[9 + a]
             for b in range(3):
@@ -43,12 +47,7 @@ def show(x: Array, P: Array, w: Array, t: Array, which: Indices, now_s: float, f
             row[3 + a] = 0.0
             for b in range(3):
                 row[3 + a] += axes[a, b] * mean[3 + b]
-        _turn(axes, cov)
-        n = 6
-        for a in range(6):
-            for b in range(a, 6):
-                row[n] = cov[a, b]
-                n += 1
+        _turn(axes, cov, row)
 
 
 @kernel
@@ -74,52 +73,70 @@ def _axes(lat_deg: float, lon_deg: float, frame: Array, axes: Array) -> None:
 
 
 @kernel
-def _turn(axes: Array, cov: Array) -> None:
-    """Turn a covariance (6, 6) in place, both halves by the same axes."""
+def _turn(axes: Array, cov: Array, row: Array) -> None:
+    """Write the upper triangle of a covariance (6, 6), both halves turned by the same axes, into a row from 6 on."""
+    half = np.empty((6, 6))
     for p in range(0, 6, 3):
-        for q in range(0, 6, 3):
-            block = axes @ np.ascontiguousarray(cov[p : p + 3, q : q + 3]) @ axes.T
-            for a in range(3):
-                for b in range(3):
-                    cov[p + a, q + b] = block[a, b]
+        for a in range(3):
+            for b in range(6):
+                half[p + a, b] = (
+                    axes[a, 0] * cov[p, b] + axes[a, 1] * cov[p + 1, b] + axes[a, 2] * cov[p + 2, b]
+                )  # fmt: skip
+    n = 6
+    for a in range(6):
+        for b in range(a, 6):
+            q, c = b // 3 * 3, b % 3
+            row[n] = half[a, q] * axes[c, 0] + half[a, q + 1] * axes[c, 1] + half[a, q + 2] * axes[c, 2]
+            n += 1
 
 
 # A velocity outside of a class's band counts at most this much: bands are habits, not laws.
 MOST_MOTION = 8.0
+# One sigma of a class's greatest altitude: terrain.
+TOP_SOFT_M = 30.0
 
 
 @kernel
 def weigh_classes(
-    evidence: Array,
-    which: Indices,
-    shown: Array,
-    log_prior: Array,
-    wind: Array,
-    bands: Array,
-    airborne: Array,
-    out: Indices,
-) -> None:
-    """Write P(class) of tracks `which` in thousandths into `out` (k, classes).
+    evidence: Array, log_prior: Array, wind: Array, bands: Array, airborne: Array, row: Array
+) -> None:  # fmt: skip
+    """Write P(class) of one track in thousandths into its row, from `SHOWN` on; the row's velocity is known.
 
-    `bands` (classes, 3): lowest and highest speed, softness. The density of a band counts: a narrow one that fits says
-    more than a wide one. Where `airborne` is 1 the speed through the air is meant.
+    `bands` (classes, 4): lowest and highest speed, softness, greatest altitude. The density of a band counts: a narrow
+    one that fits says more than a wide one. Where `airborne` is 1 the speed through the air is meant.
     """
     classes = log_prior.shape[0]
-    log_p = np.empty(classes)
+    ve, vn = row[3], row[4]
+    variance = max(row[21], row[24], 0.0)
+    top = -np.inf
+    for c in range(classes):
+        speed = math.sqrt((ve - airborne[c] * wind[0]) ** 2 + (vn - airborne[c] * wind[1]) ** 2)
+        beyond = max(bands[c, 0] - speed, speed - bands[c, 1], 0.0)
+        motion = max(-0.5 * beyond * beyond / (bands[c, 2] ** 2 + variance), -MOST_MOTION)
+        above = max(row[2] - bands[c, 3], 0.0)
+        motion -= min(0.5 * above * above / (TOP_SOFT_M**2 + max(row[17], 0.0)), MOST_MOTION)
+        width = bands[c, 1] - bands[c, 0] + 2.0 * math.sqrt(bands[c, 2] ** 2 + variance)
+        row[SHOWN + c] = evidence[c] + log_prior[c] + motion - math.log(width)
+        top = max(top, row[SHOWN + c])
+    total = 0.0
+    for c in range(classes):
+        row[SHOWN + c] = math.exp(row[SHOWN + c] - top)
+        total += row[SHOWN + c]
+    for c in range(classes):
+        row[SHOWN + c] = math.floor(1000.0 * row[SHOWN + c] / total + 0.5)
+
+
+@kernel
+def present(
+    x: Array, P: Array, w: Array, t: Array, r: Array, evidence: Array, which: Indices, now_s: float, frame: Array,
+    log_prior: Array, wind: Array, bands: Array, airborne: Array, out: Array,
+) -> None:  # fmt: skip
+    """Write one row [shape=(PRESENTED,)] for each track in `which`: state, classes, existence, and whether finite."""
+    show(x, P, w, t, which, now_s, frame, out)
     for k in range(which.shape[0]):
-        ve, vn = shown[k, 3], shown[k, 4]
-        variance = max(shown[k, 21], shown[k, 24], 0.0)
-        top = -np.inf
-        for c in range(classes):
-            speed = math.sqrt((ve - airborne[c] * wind[0]) ** 2 + (vn - airborne[c] * wind[1]) ** 2)
-            beyond = max(bands[c, 0] - speed, speed - bands[c, 1], 0.0)
-            motion = max(-0.5 * beyond * beyond / (bands[c, 2] ** 2 + variance), -MOST_MOTION)
-            width = bands[c, 1] - bands[c, 0] + 2.0 * math.sqrt(bands[c, 2] ** 2 + variance)
-            log_p[c] = evidence[which[k], c] + log_prior[c] + motion - math.log(width)
-            top = max(top, log_p[c])
+        weigh_classes(evidence[which[k]], log_prior, wind, bands, airborne, out[k])
+        out[k, S_EXISTENCE] = r[which[k]]
         total = 0.0
-        for c in range(classes):
-            log_p[c] = math.exp(log_p[c] - top)
-            total += log_p[c]
-        for c in range(classes):
-            out[k, c] = math.floor(1000.0 * log_p[c] / total + 0.5)
+        for c in range(S_GOOD):
+            total += out[k, c]
+        out[k, S_GOOD] = 1.0 if math.isfinite(total) else 0.0

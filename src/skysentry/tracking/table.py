@@ -11,17 +11,20 @@ import numpy as np
 from msgspec import Struct
 
 from skysentry.events import Affiliation, Identity, ObjectClass, TrackStatus
+from skysentry.tracking.compiled import kernel
 from skysentry.tracking.motion import MODELS, Array, Indices
+from skysentry.tracking.outline import OUTLINE, outline_all
 
-# A hundred times a large raid; a row is 1.2 kB.
-MOST_TRACKS = 4_000
-# Tracks that only claims support: they may never crowd out what other sensors see.
-MOST_CLAIMED = 1_000
+# A hundred times a large raid; a row is 1.3 kB.
+MOST_OBSERVED = 4_000
+# Tracks that only claims support: the sky of a large city. They have room of their own, so they never crowd out what
+# other sensors see.
+MOST_CLAIMED = 4_000
 SCHEME_SLOTS = 4
 CLASSES = tuple(ObjectClass)
 
 
-class Life(Struct):
+class Life(Struct, gc=False):
     """What a track is beside its state. `seen` maps sensors to when they last saw it; `pending` are detections."""
 
     founded: str
@@ -46,9 +49,13 @@ class Life(Struct):
 
 
 class Table:
-    """Rows of tracks. Shapes: x (cap, 3, 6), P (cap, 3, 6, 6), w (cap, 3), t and r (cap,), own (cap, SCHEME_SLOTS)."""
+    """Rows of tracks. Shapes: x (cap, 3, 6), P (cap, 3, 6, 6), w (cap, 3), t and r (cap,), own (cap, SCHEME_SLOTS).
 
-    ARRAYS = ("x", "P", "w", "t", "r", "own", "evidence")
+    `lines` (cap, OUTLINE) follow from the state: the coarse gate. `claimed` counts the tracks that only claims support.
+    """
+
+    KEPT = ("x", "P", "w", "t", "r", "own", "evidence")
+    ARRAYS = (*KEPT, "lines")
 
     def __init__(self, room: int = 64) -> None:
         self.n = 0
@@ -60,6 +67,8 @@ class Table:
         self.r: Array = np.zeros(room)
         self.own: Indices = np.zeros((room, SCHEME_SLOTS), np.int64)
         self.evidence: Array = np.zeros((room, len(CLASSES)))
+        self.lines: Array = np.zeros((room, OUTLINE))
+        self.claimed = 0
 
     def add(self, life: Life) -> int:
         """Return a cleared row for a new track."""
@@ -71,23 +80,42 @@ class Table:
         self.own[row] = 0
         self.evidence[row] = 0.0
         self.lives.append(life)
+        self.claimed += life.claimed
         self.n += 1
         return row
 
-    def remove(self, row: int) -> None:
-        """Forget a track; the last one takes its row."""
-        last = self.n - 1
-        if row != last:
-            for name in self.ARRAYS:
-                array = getattr(self, name)
-                array[row] = array[last]
-            self.lives[row] = self.lives[last]
-        self.lives.pop()
-        self.n = last
+    def remove(self, rows: list[int]) -> None:
+        """Forget tracks, given in falling order; each time the last one takes the row."""
+        if not rows:
+            return
+        for row in rows:
+            self.claimed -= self.lives[row].claimed
+            self.lives[row] = self.lives[-1]
+            self.lives.pop()
+        fill_gaps(
+            self.x, self.P, self.w, self.t, self.r, self.own, self.evidence, self.lines,
+            np.array(rows, np.int64), self.n,
+        )  # fmt: skip
+        self.n -= len(rows)
+
+    def bear_out(self, life: Life) -> None:
+        """Note that another sensor than one of claims has seen this track."""
+        self.claimed -= life.claimed
+        life.claimed = False
+
+    def outline(self, first: int = 0) -> None:
+        """Bring `lines` up to date from row `first` on, after states have changed."""
+        outline_all(self.x, self.P, self.w, self.t, first, self.n, self.lines)
+
+    def variances(self) -> Array:
+        """Return each track's variance of the place on the ground, both axes, in the surer of the calm models."""
+        P = self.P[: self.n]
+        least: Array = np.minimum(P[:, 0, 0, 0] + P[:, 0, 1, 1], P[:, 1, 0, 0] + P[:, 1, 1, 1])
+        return least
 
     def dump(self) -> tuple[int, list[Life], list[bytes]]:
         """Return everything, for a snapshot."""
-        return self.n, self.lives, [getattr(self, name)[: self.n].tobytes() for name in self.ARRAYS]
+        return self.n, self.lives, [getattr(self, name)[: self.n].tobytes() for name in self.KEPT]
 
     @staticmethod
     def load(n: int, lives: list[Life], arrays: list[bytes]) -> Table:
@@ -96,10 +124,36 @@ class Table:
         while room < n:
             room *= 2
         table = Table(room)
-        if len(lives) != n or len(arrays) != len(Table.ARRAYS):
+        if len(lives) != n or len(arrays) != len(Table.KEPT):
             raise ValueError("a table of another shape")
-        for name, data in zip(Table.ARRAYS, arrays, strict=True):
+        for name, data in zip(Table.KEPT, arrays, strict=True):
             array = getattr(table, name)
             array[:n] = np.frombuffer(data, array.dtype).reshape(array[:n].shape)
         table.n, table.lives = n, lives
+        table.claimed = sum(life.claimed for life in lives)
+        table.outline()
         return table
+
+
+@kernel
+def fill_gaps(
+    x: Array, P: Array, w: Array, t: Array, r: Array, own: Indices, evidence: Array, lines: Array, rows: Indices, n: int
+) -> None:  # fmt: skip
+    """Let the last row take the place of each of `rows`, in falling order."""
+    for row in rows:
+        n -= 1
+        if row == n:
+            continue
+        t[row], r[row] = t[n], r[n]
+        for k in range(SCHEME_SLOTS):
+            own[row, k] = own[n, k]
+        for k in range(evidence.shape[1]):
+            evidence[row, k] = evidence[n, k]
+        for k in range(OUTLINE):
+            lines[row, k] = lines[n, k]
+        for m in range(MODELS):
+            w[row, m] = w[n, m]
+            for a in range(6):
+                x[row, m, a] = x[n, m, a]
+                for b in range(6):
+                    P[row, m, a, b] = P[n, m, a, b]

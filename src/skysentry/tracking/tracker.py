@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 GRID_NS = 100_000_000
 SECOND_NS = 1_000_000_000
-SNAPSHOT_VERSION = 1
+SNAPSHOT_VERSION = 2
 
 
 class Tracker:
@@ -51,11 +51,14 @@ class Tracker:
 
     def _instants(self, now_ns: int, events: Sequence[AnyEvent]) -> Iterator[tuple[int, list[Scan | Order]]]:
         """Yield every grid instant since the last step, and `now_ns`, with what was received up to it."""
+        if self.now_ns is not None and self.now_ns + GRID_NS == now_ns and now_ns % GRID_NS == 0:
+            yield now_ns, [event for event in events if isinstance(event, (Scan, Order))]
+            return
         parts: dict[int, list[Scan | Order]] = {}
         first_ns = now_ns if self.now_ns is None else min(self.now_ns + GRID_NS, now_ns)
         first_ns = min(first_ns, now_ns) // GRID_NS * GRID_NS if first_ns < now_ns else now_ns
         for event in events:
-            if isinstance(event, Scan | Order):
+            if isinstance(event, (Scan, Order)):
                 due_ns = -(-event.received_ns // GRID_NS) * GRID_NS
                 parts.setdefault(min(max(due_ns, first_ns), now_ns), []).append(event)
         if self.now_ns is None and parts:

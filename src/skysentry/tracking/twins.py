@@ -27,14 +27,16 @@ def twins(x: Array, P: Array, w: Array, t: Array, own: Indices, tracks: int, pai
     Rows whose identities of one scheme differ are two objects, whatever their states.
     """
     mean = np.empty((tracks, 6))
-    scratch = np.empty((6, 6))
     for i in range(tracks):
-        moments(x[i], P[i], w[i], mean[i], scratch)
+        for a in range(6):
+            mean[i, a] = w[i, 0] * x[i, 0, a] + w[i, 1] * x[i, 1, a] + w[i, 2] * x[i, 2, a]
     count = 0
     Pi, Pj, d = np.empty((6, 6)), np.empty((6, 6)), np.empty(6)
     for i in range(tracks):
         for j in range(i + 1, tracks):
             lead = t[i] - t[j]
+            if abs(mean[i, 0] - mean[j, 0] - lead * mean[j, 3]) > APART_M:
+                continue
             gap = 0.0
             for a in range(3):
                 d[a] = mean[i, a] - mean[j, a] - lead * mean[j, 3 + a]

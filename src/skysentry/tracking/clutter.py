@@ -1,0 +1,284 @@
+"""Where a radar sees what is not there: its clutter, learned while it runs.
+
+A radar declares how many false plots it has in a look; where they lie nobody declares. Noise is even in range rather
+than over the ground, waves of trees and traffic keep their place, and nearly all of it has little radial speed. Three
+things are learned for each radar, all as counts that fade with its looks:
+
+    rings     plots a look and square metre over range: the background
+    cells     the same on a grid over the ground: patches; few plots leave it at the background
+    doppler   the density over radial speed
+
+    density = λ(cell) · range / span of elevation · f(radial speed),    λ = (n + a) / (looks + a / background)
+
+A plot is clutter when no track took it and, after `SETTLE_S`, no track that it founded is believed: so what has just
+appeared is not held against itself. Left out: a map over elevation, and clutter of sensors other than radars.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Sequence
+
+import numpy as np
+from msgspec import Struct
+
+from skysentry.tracking.compiled import kernel
+from skysentry.tracking.measure import (
+    DENSITY,
+    L_AZ_HALF,
+    L_DOPPLER,
+    L_FALSE,
+    L_MAX,
+    L_MIN,
+    NEW_SHARE,
+    RANGE_AZ_EL,
+    RANGE_BEARING,
+    Z,
+)
+from skysentry.tracking.motion import Array, Indices
+
+# Cells on a side: 600 m for a radar that reaches 24 km, about the size of a wood or a road, and 74 kB.
+SIDE = 96
+RINGS = 24
+# The map reaches beyond the declared range, for plots do.
+BEYOND = 1.25
+# Looks after which a count has faded to 1/e: weather and traffic change within minutes.
+MEMORY_LOOKS = 120.0
+# What is believed before it is seen, in plots: little for a cell, so that three plots make a patch; more for a ring
+# and for the speeds, which see more of them.
+CELL_PLOTS, RING_PLOTS, DOPPLER_PLOTS = 0.1, 2.0, 10.0
+# A count smaller than this is none.
+LEAST_COUNT = 1e-4
+# Bins of radial speed by powers of two: below 1, 2, 4 … 256 m/s.
+BINS = 9
+FASTEST_MPS = 256.0
+# Until it is seen: half of all false plots are noise of any speed, half move like trees and traffic, below 16 m/s.
+SLOW_BINS, SLOW_MPS = 5, 16.0
+# Radial speeds of new objects: a Laplace distribution of this scale, for much hovers and little is a jet.
+NEW_SCALE_MPS = 40.0
+# What `found` took for the density of any radial speed.
+EVEN = 1.0 / 400.0
+# An object is confirmed within four seconds or so; a plot that by then belongs to none was clutter.
+SETTLE_S = 6.0
+# A plot that a track took with more than this probability is not clutter; nor one whose own track exists by this.
+TAKEN = 0.5
+MOST_WAITING = 4_000
+MOST_MAPS = 1_000
+
+
+@kernel
+def doppler_bin(rate_mps: float) -> int:
+    """Return the bin of a radial speed, of either sign."""
+    speed = abs(rate_mps)
+    return 0 if speed < 1.0 else min(int(math.log2(speed)) + 1, BINS - 1)
+
+
+@kernel
+def bin_width(k: int) -> float:
+    """Return how many m/s a bin holds, both signs together."""
+    return 2.0 if k == 0 else 2.0**k
+
+
+@kernel
+def measured(code: int, row: Array, out: Array) -> bool:
+    """Write east, north, range and radial speed (NaN where none) of a plot; False for what is no range."""
+    kind = code // 8
+    if kind not in (RANGE_BEARING, RANGE_AZ_EL):
+        return False
+    flat = row[Z] * (math.cos(row[Z + 2]) if kind == RANGE_AZ_EL else 1.0)
+    out[0], out[1], out[2] = flat * math.sin(row[Z + 1]), flat * math.cos(row[Z + 1]), row[Z]
+    out[3] = row[Z + 2 + (kind == RANGE_AZ_EL)] if code % 8 == 1 else np.nan
+    return True
+
+
+@kernel
+def weigh_clutter(
+    codes: Indices, rows: Array, look: Array, cells: Array, rings: Array, doppler: Array, looks: float
+) -> None:
+    """Put the learned density in the place of the even one, in place: density and share of new of each row."""
+    half = BEYOND * look[L_MAX]
+    cell = 2.0 * half / SIDE
+    ring = half / RINGS
+    declared = look[L_FALSE] / (look[L_AZ_HALF] * (look[L_MAX] ** 2 - look[L_MIN] ** 2))
+    plot = np.empty(4)
+    for j in range(codes.shape[0]):
+        if not measured(codes[j], rows[j], plot):
+            continue
+        new = rows[j, DENSITY] * rows[j, NEW_SHARE]
+        false = rows[j, DENSITY] - new
+        k = min(int(plot[2] / ring), RINGS - 1)
+        area = look[L_AZ_HALF] * ring * ring * (2.0 * k + 1.0)
+        background = (rings[k] + RING_PLOTS) / (looks * area + RING_PLOTS / declared)
+        count = _bilinear(cells, (plot[0] + half) / cell - 0.5, (plot[1] + half) / cell - 0.5)
+        here = (count + CELL_PLOTS) / (looks * cell * cell + CELL_PLOTS / background)
+        false *= here / declared
+        if not math.isnan(plot[3]):
+            b = doppler_bin(plot[3])
+            prior = 0.5 * bin_width(b) * (1.0 / FASTEST_MPS + (1.0 / SLOW_MPS if b < SLOW_BINS else 0.0)) / 2.0
+            share = (doppler[b] + DOPPLER_PLOTS * prior) / (doppler.sum() + DOPPLER_PLOTS)
+            false *= share / bin_width(b) / EVEN
+            new *= max(math.exp(-abs(plot[3]) / NEW_SCALE_MPS) / (2.0 * NEW_SCALE_MPS) / EVEN, 0.1)
+        rows[j, DENSITY] = new + false
+        rows[j, NEW_SHARE] = new / (new + false)
+
+
+@kernel
+def _bilinear(cells: Array, a: float, b: float) -> float:
+    """Return the count at a place, in cells from the middle of the first."""
+    i, j = math.floor(b), math.floor(a)
+    up, right = b - i, a - j
+    total = 0.0
+    for di in range(2):
+        for dj in range(2):
+            if 0 <= i + di < SIDE and 0 <= j + dj < SIDE:
+                total += (up if di else 1.0 - up) * (right if dj else 1.0 - right) * cells[i + di, j + dj]
+    return total
+
+
+@kernel
+def fade(cells: Array, rings: Array, doppler: Array) -> None:
+    """Let all counts fade by one look, in place."""
+    keep = 1.0 - 1.0 / MEMORY_LOOKS
+    for i in range(SIDE):
+        for j in range(SIDE):
+            if cells[i, j] != 0.0:
+                cells[i, j] = cells[i, j] * keep if cells[i, j] > LEAST_COUNT else 0.0
+    rings *= keep
+    doppler *= keep
+
+
+@kernel
+def count_plot(plot: Array, reach_m: float, cells: Array, rings: Array, doppler: Array) -> None:
+    """Add a false plot (east, north, range, radial speed) to the counts, in place, spread over four cells."""
+    half = BEYOND * reach_m
+    cell = 2.0 * half / SIDE
+    rings[min(int(plot[2] / (half / RINGS)), RINGS - 1)] += 1.0
+    if not math.isnan(plot[3]):
+        doppler[doppler_bin(plot[3])] += 1.0
+    a, b = (plot[0] + half) / cell - 0.5, (plot[1] + half) / cell - 0.5
+    i, j = math.floor(b), math.floor(a)
+    up, right = b - i, a - j
+    for di in range(2):
+        for dj in range(2):
+            if 0 <= i + di < SIDE and 0 <= j + dj < SIDE:
+                cells[i + di, j + dj] += (up if di else 1.0 - up) * (right if dj else 1.0 - right)
+
+
+class Plot(Struct, array_like=True):
+    """A plot that waits: when it was seen, the track that it founded, and its four numbers (radial speed or none)."""
+
+    time_s: float
+    founded: str
+    east_m: float
+    north_m: float
+    range_m: float
+    rate_mps: float | None
+
+
+class MapDump(Struct, array_like=True):
+    """State of one radar's map."""
+
+    looks: float
+    reach_m: float
+    filters: bool
+    counts: bytes
+    waiting: list[Plot]
+
+
+class Map:
+    """The counts of one radar, and whether it measures radial speed.
+
+    Shapes: cells (SIDE, SIDE), rings (RINGS,), doppler (BINS,).
+    """
+
+    def __init__(self, reach_m: float) -> None:
+        self.reach_m = reach_m
+        self.looks = 0.0
+        self.filters = False
+        self.counts: Array = np.zeros(SIDE * SIDE + RINGS + BINS)
+        self.waiting: list[Plot] = []
+        self._split()
+
+    def _split(self) -> None:
+        self.cells = self.counts[: SIDE * SIDE].reshape(SIDE, SIDE)
+        self.rings = self.counts[SIDE * SIDE : SIDE * SIDE + RINGS]
+        self.doppler = self.counts[SIDE * SIDE + RINGS :]
+
+    def settle(self, before_s: float, believed: set[str]) -> None:
+        """Count the plots seen before a time, but for those whose tracks are believed."""
+        ready = 0
+        for plot in self.waiting:
+            if plot.time_s > before_s:
+                break
+            ready += 1
+            if plot.founded not in believed:
+                rate = np.nan if plot.rate_mps is None else plot.rate_mps
+                numbers = np.array([plot.east_m, plot.north_m, plot.range_m, rate])
+                count_plot(numbers, self.reach_m, self.cells, self.rings, self.doppler)
+        del self.waiting[:ready]
+
+    def dump(self) -> MapDump:
+        """Return the state."""
+        return MapDump(self.looks, self.reach_m, self.filters, zlib.compress(self.counts.tobytes(), 1), self.waiting)
+
+    @staticmethod
+    def load(dump: MapDump) -> Map:
+        """Return the map that `dump` described; `ValueError` where it is of another shape."""
+        made = Map(dump.reach_m)
+        try:
+            counts = np.frombuffer(zlib.decompress(dump.counts))
+        except zlib.error as error:
+            raise ValueError(str(error)) from None
+        made.counts = counts.reshape(made.counts.shape).copy()
+        made.looks, made.filters, made.waiting = dump.looks, dump.filters, dump.waiting
+        made._split()
+        return made
+
+
+class Clutter:
+    """The maps of all radars, by sensor id."""
+
+    def __init__(self) -> None:
+        self.maps: dict[str, Map] = {}
+
+    def weigh(self, sensor: str, codes: Indices, rows: Array, look: Array) -> None:
+        """Give the plots of a look the density of clutter that was learned, and let one look pass.
+
+        The look learns too whether this radar measures radial speed.
+        """
+        seen = self.maps.get(sensor)
+        if seen is None:
+            if len(self.maps) >= MOST_MAPS:
+                del self.maps[next(iter(self.maps))]
+            seen = self.maps[sensor] = Map(float(look[L_MAX]))
+        weigh_clutter(codes, rows, look, seen.cells, seen.rings, seen.doppler, seen.looks)
+        fade(seen.cells, seen.rings, seen.doppler)
+        seen.filters = seen.filters or bool((codes % 8 == 1).any())
+        look[L_DOPPLER] = float(seen.filters)
+        seen.looks = seen.looks * (1.0 - 1.0 / MEMORY_LOOKS) + 1.0
+
+    def note(self, sensor: str, scan: str, time_s: float, codes: Indices, rows: Array, free: Array) -> None:
+        """Keep the plots that no track took until it is clear what they were; `scan` names the tracks they found."""
+        waiting = self.maps[sensor].waiting
+        numbers = np.empty(4)
+        for j in np.flatnonzero(free > TAKEN):
+            if len(waiting) < MOST_WAITING and measured(codes[j], rows[j], numbers):
+                east, north, far, rate = numbers.tolist()
+                waiting.append(Plot(time_s, f"{scan}#{j}", east, north, far, None if math.isnan(rate) else rate))
+
+    def settle(self, now_s: float, founded: Sequence[str], existence: Array) -> None:
+        """Count what has waited long enough. `founded` names the living tracks' first plots, row by row."""
+        if not any(one.waiting for one in self.maps.values()):
+            return
+        believed = {name for name, r in zip(founded, existence.tolist(), strict=True) if r > TAKEN}
+        for one in self.maps.values():
+            one.settle(now_s - SETTLE_S, believed)
+
+    def dump(self) -> dict[str, MapDump]:
+        """Return the state."""
+        return {sensor: one.dump() for sensor, one in self.maps.items()}
+
+    def load(self, dump: dict[str, MapDump]) -> None:
+        """Take a state."""
+        self.maps = {sensor: Map.load(one) for sensor, one in dump.items()}

@@ -1,0 +1,88 @@
+"""New tracks from measurements that hold a place: which are worth one, how many a sensor may found, their first rows.
+
+Two bounds keep a flood out. A sensor founds at most so many tracks in a second, fewer where it reports what others
+claim; and tracks that only claims support have room of their own, so that no number of false identities takes room or
+budget from what radars, cameras and microphones see.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from skysentry.tracking.batch import Listener
+from skysentry.tracking.compiled import kernel
+from skysentry.tracking.found import found
+from skysentry.tracking.measure import AZ_EL, BEARING, L_TIME, NEW_SHARE, TDOA
+from skysentry.tracking.motion import Array, Indices
+from skysentry.tracking.outline import outline
+from skysentry.tracking.table import MOST_CLAIMED, MOST_OBSERVED, Table
+
+# New tracks that one sensor may found in a second: a salvo in one radar, a thousand drones within five seconds of
+# switching on a receiver; not a flood of false identities.
+FOUNDED_PER_S = 200
+CLAIMED_PER_S = 200
+# A birth with less chance than this of being true is left to the next look; a measurement mostly explained founds none.
+LEAST_BIRTH = 1e-4
+LEAST_FREE = 0.3
+# Squared distance on the ground within which a seed of the grid is a track that lives already.
+HELD = 9.0
+
+
+class Budget:
+    """Counts what each sensor has founded in the second that runs. `spent` maps it to (second, count)."""
+
+    def __init__(self, spent: dict[str, tuple[int, int]] | None = None) -> None:
+        self.spent = spent if spent is not None else {}
+
+    def grant(self, own: Listener, second: int, wanted: int, table: Table) -> int:
+        """Return how many of the wanted tracks this sensor may found now, and count them."""
+        last, count = self.spent.get(own.id, (second, 0))
+        if last != second:
+            count = 0
+        if own.reports:
+            room, limit = MOST_CLAIMED - table.claimed, CLAIMED_PER_S
+        else:
+            room, limit = MOST_OBSERVED - (table.n - table.claimed), FOUNDED_PER_S
+        room = min(room, MOST_CLAIMED + MOST_OBSERVED - table.n)
+        granted = max(min(wanted, limit - count, room), 0)
+        self.spent[own.id] = (second, count + granted)
+        return granted
+
+
+def held(table: Table, now_s: float, place: Array, cov: Array) -> bool:
+    """Return whether a track that lives could be what the grid has found, with state (6,) and covariance (6, 6)."""
+    n = table.n
+    if not n:
+        return False
+    lead = (now_s - table.t[:n])[:, None]
+    mean = np.einsum("nm,nma->na", table.w[:n], table.x[:n])
+    off = mean[:, :2] + lead * mean[:, 3:5] - place[:2]
+    both = np.einsum("nm,nmab->nab", table.w[:n], table.P[:n, :, :2, :2]) + cov[:2, :2]
+    near = np.einsum("na,na->n", off, np.linalg.solve(both, off[:, :, None])[:, :, 0])
+    return bool((near < HELD).any())
+
+
+@kernel
+def worth(codes: Indices, rows: Array, free: Array, which: Indices) -> int:
+    """Write the measurements that may found a track into `which` (m,), in their order; return how many."""
+    count = 0
+    for j in range(codes.shape[0]):
+        if free[j] <= LEAST_FREE or free[j] * rows[j, NEW_SHARE] < LEAST_BIRTH:
+            continue
+        if codes[j] // 8 not in (BEARING, AZ_EL, TDOA):
+            which[count] = j
+            count += 1
+    return count
+
+
+@kernel
+def found_all(
+    codes: Indices, rows: Array, free: Array, which: Indices, look: Array, prior_alt_m: float, first: int,
+    x: Array, P: Array, w: Array, t: Array, r: Array, lines: Array,
+) -> None:  # fmt: skip
+    """Write the first states of tracks founded by measurements `which` into the rows from `first` on."""
+    for k in range(which.shape[0]):
+        j, i = which[k], first + k
+        found(codes[j], rows[j], look, prior_alt_m, x[i], P[i], w[i])
+        t[i], r[i] = look[L_TIME], free[j] * rows[j, NEW_SHARE]
+        outline(x[i], P[i], w[i], t[i], lines[i])
