@@ -74,6 +74,12 @@ def test_order_in_a_batch_changes_nothing(
     assert sky.run(Tracker(site), shuffled, 7.0) == sky.run(Tracker(site), few, 7.0)
 
 
+def test_a_look_sent_four_times_counts_once(sky: SimpleNamespace, mixed: tuple[Site, list[Scan]]) -> None:
+    site, scans = mixed
+    doubled = [scan for scan in scans for _ in range(4)]
+    assert sky.run(Tracker(site), doubled, float(SECONDS)) == sky.run(Tracker(site), scans, float(SECONDS))
+
+
 def test_order_of_detections_changes_nothing(sky: SimpleNamespace, mixed: tuple[Site, list[Scan]]) -> None:
     """Detections keep their ids; their order in the tuple is turned around."""
     site, scans = mixed

@@ -20,13 +20,14 @@ import numpy as np
 from skysentry.errors import StateError
 from skysentry.events import Action, AnyEvent, Detection, Order, Place, Position, Scan
 from skysentry.site import Site
+from skysentry.tracking.once import Once
 
 if TYPE_CHECKING:
     from skysentry.tracking.fusion import Fusion
 
 GRID_NS = 100_000_000
 SECOND_NS = 1_000_000_000
-SNAPSHOT_VERSION = 2
+SNAPSHOT_VERSION = 3
 
 
 class Tracker:
@@ -37,6 +38,7 @@ class Tracker:
 
         self.site = site
         self.now_ns: int | None = None
+        self.once = Once()
         self.fusion: Fusion | None = None
         if site.sensors or (site.position.lat_deg, site.position.lon_deg) != (0.0, 0.0):
             self.fusion = Fusion(site, site.position)
@@ -75,7 +77,8 @@ class Tracker:
         events.sort(key=lambda event: (event.time_ns, event.id))
         for event in events:
             if type(event) is Scan:
-                self.fusion.take(now_ns, event)
+                if self.once.first(event):
+                    self.fusion.take(now_ns, event)
             elif isinstance(event, Order) and event.action is Action.DECLARE:
                 self.fusion.declare(event)
         return self.fusion.report(now_ns)
@@ -94,7 +97,7 @@ class Tracker:
     def snapshot(self) -> bytes:
         """Return the whole state."""
         inner = None if self.fusion is None else (self.fusion.origin, self.fusion.dump())
-        return msgspec.msgpack.encode((SNAPSHOT_VERSION, self.now_ns, inner))
+        return msgspec.msgpack.encode((SNAPSHOT_VERSION, self.now_ns, self.once.dump(), inner))
 
     def restore(self, state: bytes) -> None:
         """Take a snapshot; raises `StateError` where it is of another version or cannot be read."""
@@ -104,8 +107,8 @@ class Tracker:
             version = msgspec.msgpack.decode(state, type=tuple[object, ...])[0]
             if version != SNAPSHOT_VERSION:
                 raise StateError(f"a tracker's snapshot of version {version}", hint="start with --fresh to leave it")
-            shape = tuple[int, int | None, tuple[Place, Dump] | None]
-            _, now_ns, inner = msgspec.msgpack.decode(state, type=shape)
+            shape = tuple[int, int | None, list[tuple[str, list[int]]], tuple[Place, Dump] | None]
+            _, now_ns, taken, inner = msgspec.msgpack.decode(state, type=shape)
             fusion = None
             if inner is not None:
                 fusion = Fusion(self.site, inner[0])
@@ -113,6 +116,7 @@ class Tracker:
         except (msgspec.DecodeError, ValueError, IndexError) as error:
             raise StateError(f"the tracker's snapshot cannot be read: {error}") from None
         self.now_ns = now_ns
+        self.once.load(taken)
         self.fusion = fusion if fusion is not None else Tracker(self.site).fusion
 
 
