@@ -438,6 +438,30 @@ def scan_id(sensor: str, time_ns: int) -> str:
     return f"{sensor}@{time_ns}"
 
 
+def health(
+    source: str,
+    now_ns: int,
+    state: HealthState,
+    reason: str,
+    mend: str = "",
+    counts: tuple[tuple[str, int], ...] = (),
+    part: str = "",
+) -> Health:
+    """Return what is to be told of a source now; `part` names who tells it, where several may."""
+    name = f"{source}:{part}" if part else source
+    return Health(
+        # An id holds 200 characters: what is cut off is of the name, never of the time.
+        id=f"health:{name[:150]}@{now_ns}",
+        time_ns=now_ns,
+        received_ns=now_ns,
+        source=source,
+        state=state,
+        reason=reason,
+        mend=mend,
+        counts=counts,
+    )
+
+
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
 

@@ -143,7 +143,7 @@ class Alerter:
             for zone_id in sorted(self.state.approaches.keys() | self.state.of_zone.keys()):
                 self._judge(now_ns, zone_id)
             made += notice.publish(self.state, now_ns, self._sentence)
-        made += notice.health(self.state, now_ns)
+        made += notice.own_health(self.state, now_ns)
         return made
 
     def _expires(self, now_ns: int) -> bool:

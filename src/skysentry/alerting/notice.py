@@ -16,7 +16,7 @@ from skysentry.alerting import words
 from skysentry.alerting.phases import Trigger, move
 from skysentry.alerting.rules import LEVELS, SECOND_NS, WARNING, Approach
 from skysentry.alerting.state import Live, State, short
-from skysentry.events import Alert, AnyEvent, Arrival, Health, HealthState, Order, Phase
+from skysentry.events import Alert, AnyEvent, Arrival, Health, HealthState, Order, Phase, health
 
 DEMOTE_NS = 10 * SECOND_NS
 DEMOTE_DOUBLINGS = 3
@@ -53,7 +53,7 @@ def publish(state: State, now_ns: int, sentence: Callable[[Live, int], str]) -> 
     return made
 
 
-def health(state: State, now_ns: int) -> list[AnyEvent]:
+def own_health(state: State, now_ns: int) -> list[AnyEvent]:
     """Say at most every ten seconds what could not be used, and once that it has passed."""
     counts = state.counts
     if any(n != state.told.get(what, 0) for what, n in counts.items() if what != "orders_refused"):
@@ -70,15 +70,13 @@ def health(state: State, now_ns: int) -> list[AnyEvent]:
 
 
 def _health(state: State, now_ns: int, health_state: HealthState, reason: str, mend: str) -> Health:
-    return Health(
-        id=f"health:alerter@{now_ns}",
-        time_ns=now_ns,
-        received_ns=now_ns,
-        source="alerter",
-        state=health_state,
-        reason=reason,
-        mend=mend,
-        counts=tuple(state.told.items()),
+    return health(
+        "alerter",
+        now_ns,
+        health_state,
+        reason,
+        mend,
+        tuple(state.told.items()),
     )
 
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import click
 
 from skysentry.errors import SkysentryError, StateError
-from skysentry.events import Alert, AnyEvent, Health, HealthState, Order
+from skysentry.events import Alert, AnyEvent, HealthState, Order, health
 from skysentry.runtime.deliver import Webhook
 from skysentry.runtime.engine import Engine
 from skysentry.runtime.feed import Feed
@@ -58,14 +58,12 @@ class System:
         self.store = None
         now_ns = self.clock()
         self.inbox.put(
-            Health(
-                id=f"health:store@{now_ns}",
-                time_ns=now_ns,
-                received_ns=now_ns,
-                source="store",
-                state=HealthState.LOST,
-                reason=f"decisions are kept in the recording alone: {error.message}",
-                mend=error.hint or "",
+            health(
+                "store",
+                now_ns,
+                HealthState.LOST,
+                f"decisions are kept in the recording alone: {error.message}",
+                error.hint or "",
             )
         )
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from skysentry.errors import DecodeError, FormatError, InputError
-from skysentry.events import AnyEvent, Health, HealthState, LinkKind, Packet
+from skysentry.events import AnyEvent, HealthState, LinkKind, Packet, health
 from skysentry.formats import ReadOptions
 from skysentry.wire.aircraft_json import DOCUMENT_BYTES, decode_document
 
@@ -51,15 +51,14 @@ def read(path: Path, options: ReadOptions) -> Iterator[AnyEvent]:
     if not documents:
         raise FormatError(why, where=str(path), hint="say what the file holds with --as")
     if bad:
-        yield Health(
-            id=f"{sensor}:file:{time_ns}",
-            time_ns=time_ns,
-            received_ns=time_ns,
-            source=sensor,
-            state=HealthState.DEGRADED,
-            reason=f"{bad} documents of {path.name} could not be read; the last: {why}",
-            mend="the file may be damaged",
-            counts=(("documents_good", documents), ("documents_bad", bad)),
+        yield health(
+            sensor,
+            time_ns,
+            HealthState.DEGRADED,
+            f"{bad} documents of {path.name} could not be read; the last: {why}",
+            "the file may be damaged",
+            (("documents_good", documents), ("documents_bad", bad)),
+            part="file",
         )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from skysentry.errors import FormatError, InputError
-from skysentry.events import AnyEvent, Health, HealthState, LinkKind, Packet
+from skysentry.events import AnyEvent, Health, HealthState, LinkKind, Packet, health
 from skysentry.formats import ReadOptions
 from skysentry.wire import mode_s
 from skysentry.wire.beast import MLAT_STAMP, BeastDecoder, elapsed_ns
@@ -69,18 +69,17 @@ def _chunks(path: Path) -> Iterator[bytes]:
 
 def _end(path: Path, sensor: str, time_ns: int, count: int, decoder: BeastDecoder) -> Iterator[Health]:
     if decoder.skipped_bytes or decoder.cut_messages:
-        yield Health(
-            id=f"{sensor}:file:{time_ns}",
-            time_ns=time_ns,
-            received_ns=time_ns,
-            source=sensor,
-            state=HealthState.DEGRADED,
-            reason=f"{path.name}: {decoder.skipped_bytes} bytes skipped, {decoder.cut_messages} messages cut short",
-            mend="the recording may be damaged or have gaps",
-            counts=(
+        yield health(
+            sensor,
+            time_ns,
+            HealthState.DEGRADED,
+            f"{path.name}: {decoder.skipped_bytes} bytes skipped, {decoder.cut_messages} messages cut short",
+            "the recording may be damaged or have gaps",
+            (
                 ("frames", count),
                 ("bytes_skipped", decoder.skipped_bytes),
                 ("messages_cut", decoder.cut_messages),
                 ("messages_ignored", decoder.other_messages),
             ),
+            part="file",
         )

@@ -24,7 +24,7 @@ import msgspec
 
 from skysentry import events
 from skysentry.errors import FormatError, InputError
-from skysentry.events import AnyEvent, Health, HealthState
+from skysentry.events import AnyEvent, Health, HealthState, health
 from skysentry.formats import HEAD_BYTES, ReadOptions
 
 NAME = "jsonl"
@@ -165,13 +165,12 @@ def _unpacked(file: BinaryIO) -> Iterator[bytes]:
 
 def _told(path: Path, last: AnyEvent, bad_lines: int, first_line: int, reason: str) -> Health:
     source = path.name.encode("utf-8", "replace").decode()[:150]
-    return Health(
-        id=f"health:{source}@{last.received_ns}",
-        time_ns=last.received_ns,
-        received_ns=last.received_ns,
-        source=source,
-        state=HealthState.DEGRADED,
-        reason=f"{bad_lines} damaged lines were passed over, the first is line {first_line}: {reason}",
-        mend="the other lines were read; compare with the file at its source",
-        counts=(("bad_lines", bad_lines), ("first_bad_line", first_line)),
+    return health(
+        source,
+        last.received_ns,
+        HealthState.DEGRADED,
+        f"{bad_lines} damaged lines were passed over, the first is line {first_line}: {reason}",
+        "the other lines were read; compare with the file at its source",
+        (("bad_lines", bad_lines), ("first_bad_line", first_line)),
+        part="file",
     )

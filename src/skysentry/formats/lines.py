@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from skysentry.errors import FormatError, InputError
-from skysentry.events import Health, HealthState
+from skysentry.events import Health, HealthState, health
 
 # Messages here have at most a few hundred bytes.
 LINE_BYTES = 65_536
@@ -45,15 +45,14 @@ class Tally:
                 hint="say what the file holds with --as",
             )
         if self.bad:
-            yield Health(
-                id=f"{sensor}:file:{time_ns}",
-                time_ns=time_ns,
-                received_ns=time_ns,
-                source=sensor,
-                state=HealthState.DEGRADED,
-                reason=f"{self.bad} lines of {self.path.name} could not be read; the first: {self.first_bad}",
-                mend="the file may be damaged or hold something else in between",
-                counts=(("lines_good", self.good), ("lines_bad", self.bad), ("lines_ignored", self.ignored)),
+            yield health(
+                sensor,
+                time_ns,
+                HealthState.DEGRADED,
+                f"{self.bad} lines of {self.path.name} could not be read; the first: {self.first_bad}",
+                "the file may be damaged or hold something else in between",
+                (("lines_good", self.good), ("lines_bad", self.bad), ("lines_ignored", self.ignored)),
+                part="file",
             )
 
 

@@ -30,7 +30,7 @@ from mcap.writer import CompressionType, IndexType, Writer
 from zstandard import ZstdError
 
 from skysentry.errors import FormatError
-from skysentry.events import AnyEvent, Health, HealthState, Truth, decode, encode
+from skysentry.events import AnyEvent, HealthState, Truth, decode, encode, health
 from skysentry.formats import ReadOptions
 from skysentry.site import Site
 
@@ -183,15 +183,14 @@ def read(path: Path, options: ReadOptions) -> Iterator[AnyEvent]:
     if damage and not good and not any(True for _ in records(path)):
         raise FormatError(f"not a recording: {damage[0]}", where=str(path), hint="the file is damaged from its start")
     if damage:
-        yield Health(
-            id=f"health:{path.stem}:end@{last_ns}",
-            time_ns=last_ns,
-            received_ns=last_ns,
-            source=path.stem,
-            state=HealthState.DEGRADED,
-            reason=f"the recording ends early or is damaged ({damage[0]}); {good} events before it are whole",
-            mend="expected after a crash or power cut; nothing to do",
-            counts=(("events", good), ("damaged", len(damage))),
+        yield health(
+            path.stem,
+            last_ns,
+            HealthState.DEGRADED,
+            f"the recording ends early or is damaged ({damage[0]}); {good} events before it are whole",
+            "expected after a crash or power cut; nothing to do",
+            (("events", good), ("damaged", len(damage))),
+            part="file",
         )
 
 

@@ -24,7 +24,7 @@ from struct import Struct as Layout
 from typing import BinaryIO, NamedTuple
 
 from skysentry.errors import FormatError, InputError
-from skysentry.events import AnyEvent, Health, HealthState, LinkKind, Packet
+from skysentry.events import AnyEvent, Health, HealthState, LinkKind, Packet, health
 from skysentry.formats import ReadOptions
 from skysentry.wire import ble, wifi
 from skysentry.wire.capture_header import NORDIC_LINK, RADIOTAP_LINK, STRIP, Heard, with_nordic, with_radiotap
@@ -125,15 +125,14 @@ def _packet(
 def _health(sensor: str, time_ns: int, counts: dict[str, int]) -> Health:
     text = f"capture read: {counts['frames']} frames, {counts['kept']} with Remote ID, {counts['dropped']} dropped"
     damaged = counts["damaged"] > 0
-    return Health(
-        id=f"health:{sensor}:capture@{time_ns}",
-        time_ns=time_ns,
-        received_ns=time_ns,
-        source=sensor,
-        state=HealthState.DEGRADED if damaged else HealthState.OK,
-        reason=f"{text}; it breaks off in the middle of a frame" if damaged else text,
-        mend="the recording was cut off; what came before is used" if damaged else "",
-        counts=tuple(counts.items()),
+    return health(
+        sensor,
+        time_ns,
+        HealthState.DEGRADED if damaged else HealthState.OK,
+        f"{text}; it breaks off in the middle of a frame" if damaged else text,
+        "the recording was cut off; what came before is used" if damaged else "",
+        tuple(counts.items()),
+        part="capture",
     )
 
 

@@ -20,7 +20,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from skysentry.errors import FormatError
-from skysentry.events import AnyEvent, Block, Health, HealthState
+from skysentry.events import AnyEvent, Block, Health, HealthState, health
 from skysentry.formats import ReadOptions
 
 NAME = "wav"
@@ -140,15 +140,14 @@ def _promised_wav_bytes(path: Path) -> int:
 
 def _broke_off(path: Path, sensor: str, now_ns: int, done: int, missing: int, fault: str) -> Health:
     why = f": {fault}" if fault else ""
-    return Health(
-        id=f"health:{sensor}:wav@{now_ns}",
-        time_ns=now_ns,
-        received_ns=now_ns,
-        source=sensor,
-        state=HealthState.DEGRADED,
-        reason=f"the sound file {path.name} breaks off or is damaged{why}"[:500],
-        mend="copy or record it again; what came before was read",
-        counts=(("frames_read", done), ("frames_missing", missing)),
+    return health(
+        sensor,
+        now_ns,
+        HealthState.DEGRADED,
+        f"the sound file {path.name} breaks off or is damaged{why}"[:500],
+        "copy or record it again; what came before was read",
+        (("frames_read", done), ("frames_missing", missing)),
+        part="file",
     )
 
 

@@ -31,7 +31,7 @@ import httpx
 
 from skysentry.alerting import words
 from skysentry.errors import ConfigError, SkysentryError
-from skysentry.events import Alert, Health, HealthState, Phase, encode
+from skysentry.events import Alert, Health, HealthState, Phase, encode, health
 from skysentry.site import Output
 
 # A receiver that needs longer than this to say yes is treated as away; ten seconds is a slow siren gateway.
@@ -181,15 +181,13 @@ class Webhook:
         source = f"webhook:{self.target}"[:200]
         counts = (("refused", self.refused), ("waiting", len(self)))
         self._on_health(
-            Health(
-                id=f"{source[:170]}@{now_ns}",
-                time_ns=now_ns,
-                received_ns=now_ns,
-                source=source,
-                state=state,
-                reason=reason,
-                mend=mend,
-                counts=counts,
+            health(
+                source,
+                now_ns,
+                state,
+                reason,
+                mend,
+                counts,
             )
         )
 

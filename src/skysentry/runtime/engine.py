@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from skysentry.errors import InputError, StateError
-from skysentry.events import AnyEvent, Block, Health, HealthState, Truth
+from skysentry.events import AnyEvent, Block, Health, HealthState, Truth, health
 from skysentry.runtime import pipeline
 from skysentry.runtime.recorder import Recorder, resumption
 from skysentry.site import Site
@@ -111,12 +111,10 @@ class Engine:
             self._record(self.now_ns, lambda recorder: recorder.close())
 
     def _told(self, now_ns: int, state: HealthState, reason: str, mend: str = "") -> Health:
-        return Health(
-            id=f"health:engine@{now_ns}",
-            time_ns=now_ns,
-            received_ns=now_ns,
-            source="engine",
-            state=state,
-            reason=reason,
-            mend=mend,
+        return health(
+            "engine",
+            now_ns,
+            state,
+            reason,
+            mend,
         )

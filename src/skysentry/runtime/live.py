@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from skysentry.errors import SkysentryError
-from skysentry.events import AnyEvent, Health, HealthState
+from skysentry.events import AnyEvent, HealthState, health
 from skysentry.runtime.engine import Engine
 from skysentry.runtime.pipeline import GRID_NS, SKIP_NS, grid_ns, silence
 from skysentry.runtime.sources import Source
@@ -66,7 +66,7 @@ class Loop:
         try:
             made = self._engine.step(now_ns, batch)
         except SkysentryError as error:
-            made = [_health("engine", now_ns, HealthState.LOST, error.message, error.hint or "")]
+            made = [health("engine", now_ns, HealthState.LOST, error.message, error.hint or "")]
         self._publish(now_ns, [*batch, *made])
 
     def _own_health(self, now_ns: int) -> list[AnyEvent]:
@@ -76,23 +76,11 @@ class Loop:
             by_s = (stepped_ns - self._stepped_ns) / 1e9
             self._stepped_ns = stepped_ns
             reason, mend = f"the clock was set by {by_s:+.1f} s", "keep it in step with NTP or GPS"
-            told.append(_health("clock", now_ns, HealthState.DEGRADED, reason, mend))
+            told.append(health("clock", now_ns, HealthState.DEGRADED, reason, mend))
         late = self.lag_ns > LATE_NS
         if late != self._late:
             self._late = late
             state = HealthState.DEGRADED if late else HealthState.OK
             reason = f"the loop is {self.lag_ns / 1e9:.1f} s behind" if late else "the loop keeps up again"
-            told.append(_health("loop", now_ns, state, reason, "fewer sensors on this machine" if late else ""))
+            told.append(health("loop", now_ns, state, reason, "fewer sensors on this machine" if late else ""))
         return told
-
-
-def _health(source: str, now_ns: int, state: HealthState, reason: str, mend: str) -> Health:
-    return Health(
-        id=f"health:{source}@{now_ns}",
-        time_ns=now_ns,
-        received_ns=now_ns,
-        source=source,
-        state=state,
-        reason=reason,
-        mend=mend,
-    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
-from skysentry.events import AnyEvent, Health, HealthState, Order
+from skysentry.events import AnyEvent, Health, HealthState, Order, health
 
 # Ten seconds at a hundred thousand events a second: beyond it the process is hopelessly behind, and says so.
 INBOX_EVENTS = 1_000_000
@@ -43,15 +43,13 @@ class Inbox:
         return due
 
     def _overrun(self, now_ns: int) -> Health:
-        return Health(
-            id=f"health:inbox@{now_ns}",
-            time_ns=now_ns,
-            received_ns=now_ns,
-            source="inbox",
-            state=HealthState.DEGRADED,
-            reason=f"{self._refused} events refused: more arrive than can be worked off",
-            mend="find the sensor that floods (its link says so), or give it a process of its own",
-            counts=(("refused", self._refused),),
+        return health(
+            "inbox",
+            now_ns,
+            HealthState.DEGRADED,
+            f"{self._refused} events refused: more arrive than can be worked off",
+            "find the sensor that floods (its link says so), or give it a process of its own",
+            (("refused", self._refused),),
         )
 
 

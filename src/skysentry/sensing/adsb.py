@@ -45,6 +45,7 @@ from skysentry.events import (
     Place,
     Position,
     Scan,
+    health,
     scan_id,
 )
 from skysentry.geo import distance_m
@@ -282,15 +283,14 @@ class AdsbReceiver:
         share = new / max(1, table.packets - table.told_packets)
         table.degraded = share > DEGRADED_SHARE
         table.told_ns, table.told_packets, table.told_faults = now_ns, table.packets, faults
-        return Health(
-            id=f"{sensor}:adsb:{now_ns}",
-            time_ns=now_ns,
-            received_ns=now_ns,
-            source=sensor,
-            state=HealthState.DEGRADED if table.degraded else HealthState.OK,
-            reason=f"{new} ADS-B messages were damaged or not believed" if new else "ADS-B messages are good again",
-            mend="see docs/links.md for what each count means" if table.degraded else "",
-            counts=(("packets", table.packets), *sorted(table.counts.items())),
+        return health(
+            sensor,
+            now_ns,
+            HealthState.DEGRADED if table.degraded else HealthState.OK,
+            f"{new} ADS-B messages were damaged or not believed" if new else "ADS-B messages are good again",
+            "see docs/links.md for what each count means" if table.degraded else "",
+            (("packets", table.packets), *sorted(table.counts.items())),
+            part="adsb",
         )
 
 

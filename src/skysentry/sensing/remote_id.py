@@ -42,6 +42,7 @@ from skysentry.events import (
     Packet,
     Presence,
     Scan,
+    health,
     scan_id,
 )
 from skysentry.sensing.remote_id_place import Claim, jumped, measure, place_of, repeat_age_s
@@ -375,13 +376,12 @@ def _health(sensor: str, time_ns: int, counts: Counts) -> Health:
     if doubtful:
         reason += f", {doubtful} claims that do not fit together"
     names = ("packets", "messages", "bad_checksum", "damaged", "no_place", "several_ids", "jumps", "evicted")
-    return Health(
-        id=f"health:{sensor}:remote_id@{time_ns}",
-        time_ns=time_ns,
-        received_ns=time_ns,
-        source=sensor,
-        state=HealthState.DEGRADED if degraded else HealthState.OK,
-        reason=reason,
-        mend="check antenna, distance and interference" if degraded else "",
-        counts=tuple((name, getattr(counts, name)) for name in names),
+    return health(
+        sensor,
+        time_ns,
+        HealthState.DEGRADED if degraded else HealthState.OK,
+        reason,
+        "check antenna, distance and interference" if degraded else "",
+        tuple((name, getattr(counts, name)) for name in names),
+        part="remote_id",
     )

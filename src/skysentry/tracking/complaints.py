@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from skysentry.events import Health, HealthState
+from skysentry.events import Health, HealthState, health
 
 SECOND_NS = 1_000_000_000
 QUIET_NS = 10 * SECOND_NS
@@ -46,15 +46,14 @@ class Complaints:
             known.told_ns, known.news = now_ns, False
             counts = tuple(sorted(known.counts.items()))
             told.append(
-                Health(
-                    id=f"health:tracker:{source}@{now_ns}",
-                    time_ns=now_ns,
-                    received_ns=now_ns,
-                    source=source,
-                    state=HealthState.DEGRADED,
-                    reason="; ".join(f"{reason} ({count})" for reason, count in counts),
-                    mend=known.mend,
-                    counts=counts,
+                health(
+                    source,
+                    now_ns,
+                    HealthState.DEGRADED,
+                    "; ".join(f"{reason} ({count})" for reason, count in counts),
+                    known.mend,
+                    counts,
+                    part="tracker",
                 )
             )
         return told
