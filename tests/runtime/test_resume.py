@@ -14,7 +14,7 @@ from skysentry.events import Action, Alert, AnyEvent, Health, Order, Track, enco
 from skysentry.formats import mcap
 from skysentry.runtime import pipeline
 from skysentry.runtime.engine import Engine
-from skysentry.runtime.recorder import Recorder, latest_alerts, orders, resumption
+from skysentry.runtime.recorder import Recorder, orders, resumption
 from skysentry.runtime.replay import inputs as recorded_inputs
 from skysentry.runtime.replay import recorded_site
 
@@ -146,9 +146,12 @@ def test_alerts_and_orders_are_found_again(tmp_path: Path) -> None:
         id="order:1", time_ns=now_ns, received_ns=now_ns, by="me", action=Action.ACKNOWLEDGE, target=alert.alert_id
     )
     made += engine.step(now_ns, [order])
-    engine.close()
+    abandon(engine)
     newest = [event for event in made if isinstance(event, Alert)][-1]
-    assert latest_alerts(tmp_path) == [newest]
+    again = Engine(SITE, tmp_path)
+    assert order in again.resume(engine.now_ns + pipeline.GRID_NS)
+    assert again.alerts == [newest]
+    again.close()
     assert newest.phase == "acknowledged"
     assert list(orders(tmp_path)) == [order]
     assert recorded_site([tmp_path]) == SITE

@@ -45,7 +45,7 @@ async def _watch(site: Site, data: Path, fresh: bool, as_json: bool, screen: tup
     from skysentry.runtime.engine import Engine
     from skysentry.runtime.links import open_link
     from skysentry.runtime.pipeline import GRID_NS
-    from skysentry.runtime.recorder import latest_alerts, orders
+    from skysentry.runtime.recorder import orders
     from skysentry.runtime.store import Store
     from skysentry.tracking import kernels
 
@@ -55,11 +55,10 @@ async def _watch(site: Site, data: Path, fresh: bool, as_json: bool, screen: tup
     clock = WallClock()
     engine = Engine(site, folder)
     system = System(engine, "live", clock, printer(as_json, Alert, Health))
-    system.keep(lambda: Store(f"sqlite:///{data / 'decisions.sqlite'}"), orders(folder))
+    system.keep(lambda: Store(f"sqlite:///{data / 'decisions.sqlite'}"), lambda: orders(folder))
     if not fresh:
-        known = latest_alerts(folder)
         now_ns = clock() // GRID_NS * GRID_NS
-        system.take_up(now_ns, known, engine.resume(now_ns))
+        system.take_up(now_ns, engine.resume(now_ns))
     links = [open_link(sensor, clock) for sensor in site.sensors if sensor.link]
     title = f"{site.name}: watching with {len(links)} live sensors, see"
     shown = Screen(*screen, title) if screen is not None else None

@@ -46,11 +46,15 @@ class System:
         self.store: Store | None = None
         self.webhooks = [self._webhook(output) for output in engine.site.outputs if output.kind == "webhook"]
 
-    def keep(self, open_store: Callable[[], Store], decided: Iterable[Order]) -> None:
-        """Keep what people decide; a store that cannot be used is told, and warning goes on without it."""
+    def keep(self, open_store: Callable[[], Store], recorded: Callable[[], Iterable[Order]]) -> None:
+        """Keep what people decide; an empty store is built from the recording.
+
+        A store that cannot be used is told, and warning goes on without it.
+        """
         try:
             self.store = open_store()
-            self.store.rebuild(decided)
+            if not self.store.orders():
+                self.store.rebuild(recorded())
         except StateError as error:
             self._drop_store(error)
 
@@ -67,8 +71,9 @@ class System:
             )
         )
 
-    def take_up(self, now_ns: int, known: Sequence[Alert], made: Sequence[AnyEvent]) -> None:
-        """Show and deliver what an earlier process left: its alerts, and what it made and had not recorded."""
+    def take_up(self, now_ns: int, made: Sequence[AnyEvent]) -> None:
+        """Show and deliver what an earlier process left: its alerts, and what resuming made."""
+        known = self.engine.alerts
         self.feed.publish(now_ns, known)
         for webhook in self.webhooks:
             delivered = self.store.delivered(webhook.target) if self.store is not None else {}

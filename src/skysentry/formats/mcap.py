@@ -4,6 +4,7 @@ A recording is a folder of segments (0001.mcap, 0002.mcap, …), each a whole MC
 
     site          the `Site` in force, once at the start of a segment
     state         a snapshot of the stages (bytes of `Stage.snapshot`); log_time is the grid instant it is of
+    alert           the newest revision of each alert in force, after each snapshot
     in/TYPE       what the stages took, one event a message; log_time is the arrival, publish_time the event's time
     step          a grid instant about to be stepped: everything above it that is not yet stepped belongs to it
     out/TYPE      what the stages made of it; log_time is the grid instant
@@ -30,7 +31,7 @@ from mcap.writer import CompressionType, IndexType, Writer
 from zstandard import ZstdError
 
 from skysentry.errors import FormatError
-from skysentry.events import AnyEvent, HealthState, Truth, decode, encode, health
+from skysentry.events import Alert, AnyEvent, HealthState, Truth, decode, encode, health
 from skysentry.formats import ReadOptions
 from skysentry.site import Site
 
@@ -94,9 +95,11 @@ class SegmentWriter:
         for event in events:
             self.message(f"out/{_tag(event)}", now_ns, encode(event), event.time_ns)
 
-    def state(self, now_ns: int, snapshot: bytes) -> None:
-        """Append a snapshot of the stages."""
+    def state(self, now_ns: int, snapshot: bytes, alerts: Sequence[Alert] = ()) -> None:
+        """Append a snapshot of the stages, and the alerts in force then."""
         self.message("state", now_ns, snapshot)
+        for alert in alerts:
+            self.message("alert", now_ns, encode(alert), alert.time_ns)
 
     def message(self, topic: str, time_ns: int, data: bytes, publish_ns: int | None = None) -> None:
         """Append one message."""

@@ -6,13 +6,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from skysentry.errors import InputError, StateError
-from skysentry.events import AnyEvent, Block, Health, HealthState, Truth, health
+from skysentry.events import Alert, AnyEvent, Block, Health, HealthState, Order, Phase, Truth, health
 from skysentry.runtime import pipeline
 from skysentry.runtime.recorder import Recorder, resumption
 from skysentry.site import Site
 
 # After a write that failed (a full disk), the next try.
 RETRY_NS = 10_000_000_000
+# An all-clear is remembered for this long: a webhook that was away is still to have it after a restart.
+KEPT_NS = 3_600_000_000_000
 
 
 class Engine:
@@ -28,6 +30,12 @@ class Engine:
         self._core = pipeline.core(site)
         self._recorder = Recorder(folder, site) if folder is not None else None
         self._failed_ns: int | None = None
+        self._alerts: dict[str, Alert] = {}
+
+    @property
+    def alerts(self) -> list[Alert]:
+        """The newest revision of each alert that is in force, or was within the last hour."""
+        return list(self._alerts.values())
 
     def step(self, now_ns: int, batch: Sequence[AnyEvent]) -> list[AnyEvent]:
         """Advance to a grid instant; return what is new: scans from signals, and what the stages made.
@@ -40,11 +48,25 @@ class Engine:
         made = self._core.step(now_ns, inputs)
         told += self._record(now_ns, lambda recorder: recorder.outputs(now_ns, made))
         self.now_ns = now_ns
+        self._remember(made)
         return scans + made + told
+
+    def _remember(self, made: Sequence[AnyEvent]) -> None:
+        for event in made:
+            if isinstance(event, Alert):
+                self._alerts[event.alert_id] = event
+                self._forget()
+
+    def _forget(self) -> None:
+        """Drop what has been over for long."""
+        past_ns = self.now_ns - KEPT_NS
+        for alert in self.alerts:
+            if alert.phase is Phase.ALL_CLEAR and alert.time_ns < past_ns:
+                del self._alerts[alert.alert_id]
 
     def _ahead(self, recorder: Recorder, now_ns: int, inputs: Sequence[AnyEvent]) -> None:
         if recorder.wants_snapshot(now_ns):
-            recorder.snapshot(self.now_ns or now_ns - pipeline.GRID_NS, self._core.snapshot())
+            recorder.snapshot(self.now_ns or now_ns - pipeline.GRID_NS, self._core.snapshot(), self.alerts)
         recorder.append(now_ns, inputs)
 
     def _record(self, now_ns: int, write: Callable[[Recorder], None]) -> list[AnyEvent]:
@@ -68,8 +90,9 @@ class Engine:
     def resume(self, until_ns: int) -> list[AnyEvent]:
         """Take up what the recording folder says, and step on to the last grid instant before `until_ns`.
 
-        Returns the outputs that the earlier process had not recorded, which are recorded now. Where the state cannot be
-        used, tracks begin anew and a `Health` says why.
+        Returns what people had decided since the last snapshot (the earlier process may not have stored it), and the
+        outputs that it had not recorded, which are recorded now. Where the state cannot be used, tracks begin anew and
+        a `Health` says why.
         """
         recorder = self._recorder
         found = resumption(recorder.folder) if recorder is not None else None
@@ -93,21 +116,25 @@ class Engine:
             fresh += [event for event in self._core.step(now_ns, batch) if event.id not in found.made]
             self.now_ns = now_ns
         # Outputs go in before the snapshot: a crash between the two resumes from the older segment, which knows them.
+        self._alerts = found.alerts
+        self._remember(fresh)
         told = self._record(self.now_ns, lambda recorder: self._anew(recorder, fresh))
         gap_s = max(0.0, (until_ns - found.last_step_ns) / 1e9)
         reason = f"resumed: {gap_s:.0f} s missed, {len(found.inputs)} events stepped again"
-        return [*fresh, *told, self._told(until_ns, HealthState.OK, reason)]
+        decided = [event for event in found.inputs if isinstance(event, Order)]
+        return [*decided, *fresh, *told, self._told(until_ns, HealthState.OK, reason)]
 
     def _anew(self, recorder: Recorder, fresh: Sequence[AnyEvent]) -> None:
         recorder.begin(self.now_ns)
         recorder.outputs(self.now_ns, fresh)
-        recorder.snapshot(self.now_ns, self._core.snapshot())
+        recorder.snapshot(self.now_ns, self._core.snapshot(), self.alerts)
 
     def close(self) -> None:
         """Write a last snapshot and end the recording."""
         if self._recorder is not None:
             if self.now_ns:
-                self._record(self.now_ns, lambda recorder: recorder.snapshot(self.now_ns, self._core.snapshot()))
+                state = self._core.snapshot()
+                self._record(self.now_ns, lambda recorder: recorder.snapshot(self.now_ns, state, self.alerts))
             self._record(self.now_ns, lambda recorder: recorder.close())
 
     def _told(self, now_ns: int, state: HealthState, reason: str, mend: str = "") -> Health:

@@ -25,8 +25,6 @@ SEGMENT_NS = 600_000_000_000
 SNAPSHOT_NS = 10_000_000_000
 # What a power cut may take; a killed process loses nothing.
 FSYNC_NS = 1_000_000_000
-# Alerts are told again at each change, so an open one is in the last two hours of segments or is long over.
-REMEMBERED_SEGMENTS = 12
 
 
 class Recorder:
@@ -68,12 +66,12 @@ class Recorder:
         """Tell whether the next snapshot is due."""
         return self._segment is None or now_ns - self._snapshot_ns >= SNAPSHOT_NS
 
-    def snapshot(self, now_ns: int, state: bytes) -> None:
-        """Append a snapshot; begins a new segment where the old one is full or old."""
+    def snapshot(self, now_ns: int, state: bytes, alerts: Sequence[Alert]) -> None:
+        """Append a snapshot and the alerts in force; begins a new segment where the old one is full or old."""
         segment = self._segment
         if segment is None or now_ns - self._opened_ns >= SEGMENT_NS or segment.tell() >= SEGMENT_BYTES:
             segment = self.begin(now_ns)
-        segment.state(now_ns, state)
+        segment.state(now_ns, state, alerts)
         segment.flush()
         self._snapshot_ns = now_ns
 
@@ -116,7 +114,8 @@ class Recorder:
 class Resumption:
     """What a recording folder says of where it stopped: the last snapshot and what came after it.
 
-    `state` is `None` where no snapshot can be used. `made` are the ids of outputs already recorded after it.
+    `state` is `None` where no snapshot can be used. `made` are the ids of outputs already recorded after it, `alerts`
+    the newest revision of each alert.
     """
 
     site: Site | None
@@ -124,6 +123,7 @@ class Resumption:
     state: bytes | None
     inputs: list[AnyEvent]
     made: set[str]
+    alerts: dict[str, Alert]
     last_step_ns: int
 
 
@@ -141,14 +141,17 @@ def _after_last_snapshot(paths: Sequence[Path]) -> Resumption | None:
     found: Resumption | None = None
     for record in _records(paths):
         if record.topic == "state":
-            site = found.site if found else None
-            found = Resumption(site, record.time_ns, record.data, [], set(), record.time_ns)
+            alerts = found.alerts if found else {}
+            found = Resumption(None, record.time_ns, record.data, [], set(), alerts, record.time_ns)
         elif found is None:
             continue
         elif record.topic.startswith("in/"):
             found.inputs.append(record.event())
-        elif record.topic.startswith("out/"):
-            found.made.add(record.event().id)
+        elif record.topic.startswith(("out/", "alert")):
+            event = record.event()
+            found.made.add(event.id)
+            if isinstance(event, Alert):
+                found.alerts[event.alert_id] = event
         elif record.topic == "step":
             found.last_step_ns = record.time_ns
     if found is not None:
@@ -159,17 +162,6 @@ def _after_last_snapshot(paths: Sequence[Path]) -> Resumption | None:
 def _records(paths: Sequence[Path]) -> Iterator[mcap.Record]:
     for path in paths:
         yield from mcap.records(path)
-
-
-def latest_alerts(folder: Path) -> list[Alert]:
-    """Return the newest revision of each alert in the newest segments, in the order of their last change."""
-    newest: dict[str, Alert] = {}
-    for record in _records(mcap.segments(folder)[-REMEMBERED_SEGMENTS:] if folder.is_dir() else []):
-        event = record.event() if record.topic == "out/alert" else None
-        if isinstance(event, Alert):
-            newest.pop(event.alert_id, None)
-            newest[event.alert_id] = event
-    return list(newest.values())
 
 
 def orders(folder: Path) -> Iterator[Order]:
