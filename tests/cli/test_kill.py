@@ -7,73 +7,27 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-from msgspec.structs import replace
-
-from skysentry.events import Alert, AnyEvent, Track, encode
+from skysentry.events import Track, encode
 from skysentry.formats import mcap
-from skysentry.sim.site_file import site_toml
+
+sys.path.insert(0, str(Path(__file__).parent))
+from watch import PERIOD_S, Watch, free_port, send, write_site
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "runtime"))
-from approach import SITE, approach
+from approach import approach
 
-PERIOD_S = 0.25
 # Looks before the kill, between the kill and the restart (lost, as nobody listens), and after it.
 BEFORE, AWAY, AFTER = 24, 8, 24
 
 
-@pytest.fixture
-def port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-class Watch:
-    """`skysentry run` as a process, and the alerts that it printed."""
-
-    def __init__(self, site: Path, data: Path, output: Path) -> None:
-        self.output = output.open("wb")
-        command = [sys.executable, "-m", "skysentry", "run", str(site), "--data", str(data), "--no-screen", "--json"]
-        self.process = subprocess.Popen(command, stdout=self.output, stderr=subprocess.PIPE)
-        self.path = output
-
-    def wait_for_link(self) -> None:
-        """Wait until it has said that it listens."""
-        deadline = time.monotonic() + 60.0
-        while b'"health"' not in self.path.read_bytes():
-            assert self.process.poll() is None, self.process.communicate()[1].decode()
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-
-    def end(self, kill: bool) -> list[Alert]:
-        """End it, by `kill -9` or as a person does, and return its alerts."""
-        (self.process.kill if kill else self.process.terminate)()
-        errors = self.process.communicate(timeout=30)[1].decode()
-        self.output.close()
-        assert "Traceback" not in errors, errors
-        found = (mcap.decode(line) for line in self.path.read_bytes().splitlines() if line.endswith(b"}"))
-        return [event for event in found if isinstance(event, Alert)]
-
-
-def send(port: int, looks: Iterator[AnyEvent], count: int) -> None:
-    """Send looks as datagrams, each when it is due."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-        for _ in range(count):
-            look = next(looks)
-            time.sleep(max(0.0, (look.time_ns - time.time_ns()) / 1e9))
-            sender.sendto(encode(look), ("127.0.0.1", port))
-
-
-def test_killed_and_restarted(tmp_path: Path, port: int) -> None:
-    radar = replace(SITE.sensors[0], link=f"udp://127.0.0.1:{port}", period_s=PERIOD_S)
+def test_killed_and_restarted(tmp_path: Path) -> None:
+    port = free_port(socket.SOCK_DGRAM)
     site_file, data = tmp_path / "site.toml", tmp_path / "data"
-    site_file.write_text(site_toml(replace(SITE, sensors=(radar,))))
+    write_site(site_file, port)
 
-    first = Watch(site_file, data, tmp_path / "first.jsonl")
+    first = Watch(site_file, data, tmp_path / "first.jsonl", "--no-screen")
     first.wait_for_link()
     looks = approach(BEFORE + AWAY + AFTER, time.time_ns() + 200_000_000, period_s=PERIOD_S)
     send(port, looks, BEFORE)
@@ -83,7 +37,7 @@ def test_killed_and_restarted(tmp_path: Path, port: int) -> None:
     tracks_before = tracks(data)
     assert len(tracks_before) == 2
 
-    second = Watch(site_file, data, tmp_path / "second.jsonl")
+    second = Watch(site_file, data, tmp_path / "second.jsonl", "--no-screen")
     second.wait_for_link()
     for _ in range(AWAY):
         next(looks)
