@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from pathlib import Path
 
 import click
 
 from skysentry.cli.options import pace_of, read_options, screen_options, site_for
-from skysentry.cli.output import printer
+from skysentry.cli.output import printer, progress
 from skysentry.errors import InputError
 from skysentry.events import Alert, AnyEvent, Health, Scan, Track
 from skysentry.formats import ReadOptions
@@ -57,11 +58,13 @@ def command(
         raise InputError("a pace needs --screen", where="--speed", hint="leave it at max, or add --screen")
     show = printer(as_json, *_SHOWN[until])
     told = 0
-    for event in run(inputs(files, options), site, until):
+    events = inputs(files, options)
+    for event in run(events if sys.stdout.isatty() else progress(events, "replaying"), site, until):
         show(event)
         told += isinstance(event, _SHOWN[until])
     if not told:
-        click.echo("nothing to show: no track came of it; try --until detections", err=True)
+        hint = "" if until == "detections" else "; --until detections shows what sensors found"
+        click.echo(f"nothing came of it{hint}", err=True)
 
 
 async def _on_screen(

@@ -2,7 +2,7 @@
 
 What a file is, its content decides; its name only hints. Each module offers
 
-    NAME: str                                              the word after --as
+    NAME: str                                              the word after --as (`iq` has several)
     def matches(head: bytes, name: str) -> bool            does the first 4 KiB look like it?
     def read(path, options) -> Iterator[AnyEvent]          in file order, lazily
 
@@ -24,7 +24,7 @@ from skysentry.events import AnyEvent
 
 HEAD_BYTES = 4096
 # In the order they are asked: those with magic numbers first.
-MODULES = ("mcap", "pcap", "wav", "beast", "aircraft_json", "sbs", "avr", "jsonl")
+MODULES = ("mcap", "pcap", "wav", "beast", "aircraft_json", "sbs", "avr", "jsonl", "iq")
 
 
 class ReadOptions(Struct, frozen=True, kw_only=True):
@@ -52,7 +52,7 @@ def sniff(path: Path, options: ReadOptions) -> ModuleType:
 
     Raises `AmbiguousFormatError` where none or several fit, `InputError` where the file cannot be opened.
     """
-    known = {module.NAME: module for module in map(_module, MODULES)}
+    known = formats()
     _check_file(path)
     if options.format is not None:
         if options.format not in known:
@@ -67,7 +67,7 @@ def sniff(path: Path, options: ReadOptions) -> ModuleType:
         raise InputError(error.strerror or str(error), where=str(path), hint="check the path") from None
     if not head:
         raise AmbiguousFormatError("the file is empty", where=str(path), hint="nothing to read")
-    fits = [module for module in known.values() if module.matches(head, path.name)]
+    fits = [module for name, module in known.items() if name == module.NAME and module.matches(head, path.name)]
     if len(fits) == 1:
         return fits[0]
     found = "no known format fits" if not fits else f"fits {', '.join(module.NAME for module in fits)}"
@@ -76,6 +76,12 @@ def sniff(path: Path, options: ReadOptions) -> ModuleType:
         where=str(path),
         hint=f"say it with --as {{{','.join(sorted(known))}}}",
     )
+
+
+def formats() -> dict[str, ModuleType]:
+    """Return the format modules by the words that `--as` takes."""
+    modules = map(_module, MODULES)
+    return {name: module for module in modules for name in getattr(module, "SAMPLES", (module.NAME,))}
 
 
 def _check_file(path: Path) -> None:

@@ -37,6 +37,8 @@ from skysentry.site import Sensor, SensorKind, Site
 
 SNAPSHOT_VERSION = 1
 HEALTH_EVERY_NS = 10_000_000_000
+# No sound card is faster: pairs or complex numbers that come faster are radio, another stage's business.
+FASTEST_SOUND_HZ = 1_000_000.0
 # An ear holds up to 1 MB (a second at 200 kHz); a server hears a few thousand microphones.
 MOST_EARS = 10_000
 # So many seconds without any change of a sample are no pause but a dead microphone.
@@ -95,7 +97,10 @@ class AcousticDetector:
 
     def _is_sound(self, block: Block) -> bool:
         sensor = self.sensors.get(block.sensor)
-        return sensor is None or sensor.kind in (SensorKind.MICROPHONE, SensorKind.ARRAY)
+        radio = block.dtype == "complex64" or block.shape[1] == 2
+        if sensor is None:
+            return not (radio and block.rate_hz > FASTEST_SOUND_HZ)
+        return sensor.kind in (SensorKind.MICROPHONE, SensorKind.ARRAY)
 
     def _hear(self, block: Block, made: list[AnyEvent]) -> None:
         name = block.sensor
