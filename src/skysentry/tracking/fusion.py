@@ -46,6 +46,7 @@ MOST_TWINS = 1_000
 # What passed the grid's threshold with support of several sensors is as likely as not.
 SPAWN_EXISTENCE = 0.6
 NO_BEARINGS: Array = np.zeros((0, 3))
+UNPLACED_MEND = "write where it stands into site.toml; for a replay, name that file with --site"
 
 
 class Dump(Struct):
@@ -98,7 +99,8 @@ class Fusion:
         own = self.roster.listener(scan)
         packed = batch.pack(scan, own, self.roster.places)
         if packed.rejected:
-            self.complaints.add(scan.sensor, packed.reason, "check what this sensor sends", packed.rejected)
+            mend = UNPLACED_MEND if packed.reason.endswith("is unknown") else "check what this sensor sends"
+            self.complaints.add(scan.sensor, packed.reason, mend, packed.rejected)
         look = own.look
         look[m.L_TIME] = (scan.time_ns - self.epoch_ns) / SECOND_NS
         look[m.L_SIGMA_T] = max(own.clock_sigma_s, scan.time_sigma_ns / SECOND_NS)
