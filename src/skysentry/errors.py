@@ -1,8 +1,8 @@
 """The error tree, by culprit. Each error says what, where, and how to mend it.
 
-`exit_code` is what the command line returns: 2 for what a person gave by hand, 3 for a missing optional part,
-4 for recorded state that cannot be used, 1 for the rest. Bytes from a wire never end the program: a codec
-raises `DecodeError`, the stage that called it counts it and says so in a `Health` event.
+`exit_code` is what the command line returns: 2 for what a person gave by hand, 4 for recorded state that cannot be
+used, 1 for the rest. Bytes from a wire never end the program: a codec raises `DecodeError`, the stage that called it
+counts it and says so in a `Health` event.
 """
 
 from __future__ import annotations
@@ -47,12 +47,6 @@ class AmbiguousFormatError(InputError):
 
 class DecodeError(SkysentryError):
     """Bytes from a wire do not follow their specification. Counted, never believed."""
-
-
-class MissingExtraError(SkysentryError):
-    """An optional library is absent; the hint names the extra that brings it."""
-
-    exit_code = 3
 
 
 class StateError(SkysentryError):

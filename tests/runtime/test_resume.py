@@ -135,6 +135,19 @@ def test_a_state_that_is_not_understood_is_left_aside(tmp_path: Path, monkeypatc
     second.close()
 
 
+def test_events_of_another_version_do_not_keep_the_watch_from_starting(tmp_path: Path) -> None:
+    writer = mcap.SegmentWriter(tmp_path / "000001.mcap", SITE)
+    writer.state(START_NS, Engine(SITE)._core.snapshot())
+    writer.message("in/scan", START_NS, b'{"type":"scan","of":"the future"}')
+    writer.close()
+    engine = Engine(SITE, tmp_path)
+    (told_of_it,) = engine.resume(START_NS)
+    assert isinstance(told_of_it, Health)
+    assert told_of_it.state == "degraded"
+    assert told([e for now_ns, batch in batches() for e in engine.step(now_ns, batch)]) == uninterrupted(batches())
+    engine.close()
+
+
 def test_alerts_and_orders_are_found_again(tmp_path: Path) -> None:
     engine = Engine(SITE, tmp_path)
     made: list[AnyEvent] = []

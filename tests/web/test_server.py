@@ -320,6 +320,7 @@ def test_a_client_that_leaves_gives_its_seat_back(feed: Feed, serve: Serve) -> N
             await asyncio.sleep(0.05)
 
     asyncio.run(asyncio.wait_for(free(), 10))
+    assert feed.clients == 0
 
 
 def test_a_track_has_a_trail_and_an_unknown_one_has_none(feed: Feed, sky: Any, serve: Serve) -> None:

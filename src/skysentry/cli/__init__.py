@@ -1,7 +1,7 @@
 """The command line: one module a command, imported when it is called, so that none waits for the others' libraries.
 
 stdout is data, stderr is messages. Errors say what, where and a hint; exit codes: 0 done, 1 failed, 2 wrong input,
-3 a missing optional part, 4 recorded state that cannot be used, 130 interrupted.
+4 recorded state that cannot be used, 130 interrupted.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import click
 
-from skysentry.errors import SkysentryError, StateError
+from skysentry.errors import FormatError, SkysentryError, StateError
 from skysentry.events import Alert, AnyEvent, HealthState, Order, health
 from skysentry.runtime.deliver import Webhook
 from skysentry.runtime.engine import Engine
@@ -55,10 +55,10 @@ class System:
             self.store = open_store()
             if not self.store.orders():
                 self.store.rebuild(recorded())
-        except StateError as error:
+        except (StateError, FormatError) as error:
             self._drop_store(error)
 
-    def _drop_store(self, error: StateError) -> None:
+    def _drop_store(self, error: SkysentryError) -> None:
         self.store = None
         now_ns = self.clock()
         self.inbox.put(

@@ -28,7 +28,7 @@ def matches(head: bytes, name: str) -> bool:
 
 def read(path: Path, options: ReadOptions) -> Iterator[AnyEvent]:
     """Yield a `Packet` an aircraft, and a `Health` at the end where documents could not be read."""
-    sensor = options.sensor or path.stem
+    sensor = options.sensor_of(path)
     count = documents = bad = 0
     time_ns, why = options.start_ns, "the file is empty"
     for text in _documents(path):

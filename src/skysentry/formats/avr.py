@@ -49,7 +49,7 @@ def matches(head: bytes, name: str) -> bool:
 
 def read(path: Path, options: ReadOptions) -> Iterator[AnyEvent]:
     """Yield a `Packet` a frame, and a `Health` at the end where lines were bad. Mode A/C replies are left out."""
-    sensor = options.sensor or path.stem
+    sensor = options.sensor_of(path)
     tally = Tally(path)
     time_ns, stamp = options.start_ns, None
     for number, line in numbered(path):

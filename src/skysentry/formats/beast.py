@@ -32,7 +32,7 @@ def matches(head: bytes, name: str) -> bool:
 
 def read(path: Path, options: ReadOptions) -> Iterator[AnyEvent]:
     """Yield a `Packet` a frame, and a `Health` at the end where bytes were skipped."""
-    sensor = options.sensor or path.stem
+    sensor = options.sensor_of(path)
     gps = options.rate_hz == GPS_RATE_HZ
     decoder = BeastDecoder()
     time_ns, stamp, count = options.start_ns, None, 0

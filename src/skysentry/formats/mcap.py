@@ -187,7 +187,7 @@ def read(path: Path, options: ReadOptions) -> Iterator[AnyEvent]:
         raise FormatError(f"not a recording: {damage[0]}", where=str(path), hint="the file is damaged from its start")
     if damage:
         yield health(
-            path.stem,
+            options.sensor_of(path),
             last_ns,
             HealthState.DEGRADED,
             f"the recording ends early or is damaged ({damage[0]}); {good} events before it are whole",

@@ -72,7 +72,7 @@ def read(path: Path, options: ReadOptions) -> Iterator[AnyEvent]:
     The sensor is `options.sensor` or the file's stem. Raises `FormatError` where the file is no capture, or one of a
     link type without Remote ID.
     """
-    sensor = options.sensor or path.stem or "pcap"
+    sensor = options.sensor_of(path)
     counts = {"frames": 0, "kept": 0, "dropped": 0, "damaged": 0, "bad_checksum": 0}
     known = False
     last_ns = options.start_ns

@@ -28,7 +28,7 @@ def matches(head: bytes, name: str) -> bool:
 
 def read(path: Path, options: ReadOptions) -> Iterator[AnyEvent]:
     """Yield a `Packet` a MSG line, and a `Health` at the end where lines were bad."""
-    sensor = options.sensor or path.stem
+    sensor = options.sensor_of(path)
     tally = Tally(path)
     time_ns = options.start_ns
     for number, line in numbered(path):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from skysentry.errors import InputError, StateError
-from skysentry.events import Alert, AnyEvent, Block, Health, HealthState, Order, Phase, Truth, health
+from skysentry.errors import FormatError, InputError, StateError
+from skysentry.events import Alert, AnyEvent, Block, HealthState, Order, Phase, Truth, health
 from skysentry.runtime import pipeline
 from skysentry.runtime.recorder import Recorder, resumption
 from skysentry.site import Site
@@ -80,11 +80,12 @@ class Engine:
             self._recorder.abandon()
             self._failed_ns = now_ns
             reason = f"not recording: {error.strerror or error}" if isinstance(error, OSError) else error.message
-            return [self._told(now_ns, HealthState.DEGRADED, reason, f"free some space at {self._recorder.folder}")]
+            mend = f"free some space at {self._recorder.folder}"
+            return [health("engine", now_ns, HealthState.DEGRADED, reason, mend)]
         self._failed_ns = None
         if failed_ns is not None:
             reason = f"recording again; {(now_ns - failed_ns) / 1e9:.0f} s are missing"
-            return [self._told(now_ns, HealthState.OK, reason)]
+            return [health("engine", now_ns, HealthState.OK, reason)]
         return []
 
     def resume(self, until_ns: int) -> list[AnyEvent]:
@@ -94,22 +95,20 @@ class Engine:
         outputs that it had not recorded, which are recorded now. Where the state cannot be used, tracks begin anew and
         a `Health` says why.
         """
-        recorder = self._recorder
-        found = resumption(recorder.folder) if recorder is not None else None
-        if recorder is not None and found is None and any(recorder.folder.iterdir()):
-            reason = "the earlier recording cannot be read: tracks begin anew"
-            return [self._told(until_ns, HealthState.DEGRADED, reason, f"look at {recorder.folder}")]
-        if found is None or found.state is None:
+        if self._recorder is None:
             return []
-        if found.site != self.site:
-            reason = "the site file has changed since the last run: tracks begin anew"
-            return [self._told(until_ns, HealthState.OK, reason)]
+        folder = self._recorder.folder
         try:
+            found = resumption(folder)
+            if found is None:
+                if any(folder.iterdir()):
+                    return self._anew(until_ns, "the earlier recording cannot be read", f"look at {folder}")
+                return []
+            if found.site != self.site:
+                return self._anew(until_ns, "the site file has changed since the last run")
             self._core.restore(found.state)
-        except StateError as error:
-            self._core = pipeline.core(self.site)
-            reason = f"tracks begin anew: {error.message}"
-            return [self._told(until_ns, HealthState.DEGRADED, reason, "expected after an update; nothing to do")]
+        except (StateError, FormatError) as error:
+            return self._anew(until_ns, error.message, "expected after an update; nothing to do")
         self.now_ns = found.state_ns
         fresh: list[AnyEvent] = []
         for now_ns, batch in pipeline.batches_between(found.inputs, found.state_ns, until_ns):
@@ -118,13 +117,18 @@ class Engine:
         # Outputs go in before the snapshot: a crash between the two resumes from the older segment, which knows them.
         self._alerts = found.alerts
         self._remember(fresh)
-        told = self._record(self.now_ns, lambda recorder: self._anew(recorder, fresh))
+        told = self._record(self.now_ns, lambda recorder: self._begin(recorder, fresh))
         gap_s = max(0.0, (until_ns - found.last_step_ns) / 1e9)
         reason = f"resumed: {gap_s:.0f} s missed, {len(found.inputs)} events stepped again"
         decided = [event for event in found.inputs if isinstance(event, Order)]
-        return [*decided, *fresh, *told, self._told(until_ns, HealthState.OK, reason)]
+        return [*decided, *fresh, *told, health("engine", until_ns, HealthState.OK, reason)]
 
-    def _anew(self, recorder: Recorder, fresh: Sequence[AnyEvent]) -> None:
+    def _anew(self, now_ns: int, reason: str, mend: str = "") -> list[AnyEvent]:
+        """Leave aside what an earlier process left, and say why."""
+        self._core = pipeline.core(self.site)
+        return [health("engine", now_ns, HealthState.DEGRADED, f"tracks begin anew: {reason}", mend)]
+
+    def _begin(self, recorder: Recorder, fresh: Sequence[AnyEvent]) -> None:
         recorder.begin(self.now_ns)
         recorder.outputs(self.now_ns, fresh)
         recorder.snapshot(self.now_ns, self._core.snapshot(), self.alerts)
@@ -136,12 +140,3 @@ class Engine:
                 state = self._core.snapshot()
                 self._record(self.now_ns, lambda recorder: recorder.snapshot(self.now_ns, state, self.alerts))
             self._record(self.now_ns, lambda recorder: recorder.close())
-
-    def _told(self, now_ns: int, state: HealthState, reason: str, mend: str = "") -> Health:
-        return health(
-            "engine",
-            now_ns,
-            state,
-            reason,
-            mend,
-        )

@@ -114,13 +114,12 @@ class Recorder:
 class Resumption:
     """What a recording folder says of where it stopped: the last snapshot and what came after it.
 
-    `state` is `None` where no snapshot can be used. `made` are the ids of outputs already recorded after it, `alerts`
-    the newest revision of each alert.
+    `made` are the ids of outputs already recorded after it, `alerts` the newest revision of each alert.
     """
 
     site: Site | None
     state_ns: int
-    state: bytes | None
+    state: bytes
     inputs: list[AnyEvent]
     made: set[str]
     alerts: dict[str, Alert]
@@ -128,7 +127,10 @@ class Resumption:
 
 
 def resumption(folder: Path) -> Resumption | None:
-    """Return where a recording stopped, or `None` where there is nothing to resume."""
+    """Return where a recording stopped, or `None` where there is nothing to resume.
+
+    Raises `FormatError` where events were written by a version that this one does not understand.
+    """
     paths = mcap.segments(folder) if folder.is_dir() else []
     for index in range(len(paths) - 1, -1, -1):
         found = _after_last_snapshot(paths[index:])
