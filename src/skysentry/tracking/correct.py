@@ -24,7 +24,7 @@ from skysentry.tracking.measure import (
     log_likelihood,
     whiten,
 )
-from skysentry.tracking.motion import MODELS, NOISE_M2_S3, Array, Indices, mirror, predict
+from skysentry.tracking.motion import MODELS, NOISE_M2_S3, NOISE_UP_M2_S3, Array, Indices, mirror, predict
 from skysentry.tracking.outline import candidates, emerge, line_up, out_of_reach, outline
 
 # Squared Mahalanobis gates for 1 … 6 dimensions: all but 1e-5 of a normal; a wider tail only costs false alarms.
@@ -71,15 +71,16 @@ def _identity_weight(own: Indices, scheme: int, value: int) -> float:
 def _weigh(
     x: Array, P: Array, w: Array, t_s: float, code: int, row: Array, look: Array, work: Array, kept: Array, out: Array
 ) -> float:  # fmt: skip
-    """Write each model's likelihood share [shape=(3,)] of one measurement into `out`; return the log of their sum.
+    """Write each model's likelihood share [shape=(MODELS,)] of one measurement into `out`; return the log of their sum.
 
-    `kept` [shape=(3, KEPT, 6)] takes what the correction needs of each model. −inf where no model gates it.
+    `kept` [shape=(MODELS, KEPT, 6)] takes what the correction needs of each model. −inf where no model gates it.
     """
     best = -np.inf
     gated = False
     for m in range(MODELS):
         nu, S, PHt = kept[m, 0], kept[m, 1:7], kept[m, 7:13]
-        dims = innovate(code, row, look, x[m], P[m], t_s, NOISE_M2_S3[m], nu, S, PHt, work)
+        q, q_up = NOISE_M2_S3[m], NOISE_UP_M2_S3[m]
+        dims = innovate(code, row, look, x[m], P[m], t_s, q, q_up, nu, S, PHt, work)
         log_l, d2 = log_likelihood(nu, S, dims)
         out[m] = log_l + math.log(max(w[m], 1e-12))
         gated = gated or d2 < GATES[dims - 1]
@@ -101,7 +102,7 @@ def _collapse(
 ) -> None:  # fmt: skip
     """Correct one track with all its measurements `hits`, weighted by `share`, and collapse each model by moments.
 
-    `models` [shape=(hits, 3)] are the model weights given each measurement, `kept` [shape=(hits, 3, KEPT, 6)] the
+    `models` [shape=(hits, MODELS)] are the model weights given each measurement, `kept` [shape=(hits, MODELS, KEPT, 6)] the
     whitened innovation, factor and P Hᵀ of each. A Kalman update takes K K' from P with K = P Hᵀ L⁻ᵀ, so the moments
     of the mixture need no state of any single measurement.
     """
@@ -210,8 +211,8 @@ def correct_scan(
 ) -> int:  # fmt: skip
     """Correct all tracks with one scan, in place; return the number of (track, measurement) edges.
 
-    Shapes: x (n, 3, 6), P (n, 3, 6, 6), w (n, 3), t and r (n,), own (n, SCHEMES), lines (n, OUTLINE), codes (m,), rows
-    (m, ROW), claims (m, 2) as (scheme, value); kept (k, 3, KEPT, 6) is room. Writes the edges with their
+    Shapes: x (n, MODELS, 6), P (n, MODELS, 6, 6), w (n, MODELS), t and r (n,), own (n, SCHEMES), lines (n, OUTLINE), codes (m,), rows
+    (m, ROW), claims (m, 2) as (scheme, value); kept (k, MODELS, KEPT, 6) is room. Writes the edges with their
     probabilities, as many as fit, and `free` (m,): the probability that a measurement came from no track.
     """
     room = edge_i.shape[0]

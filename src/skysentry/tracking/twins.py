@@ -29,7 +29,7 @@ def twins(x: Array, P: Array, w: Array, t: Array, own: Indices, tracks: int, pai
     mean = np.empty((tracks, 6))
     for i in range(tracks):
         for a in range(6):
-            mean[i, a] = w[i, 0] * x[i, 0, a] + w[i, 1] * x[i, 1, a] + w[i, 2] * x[i, 2, a]
+            mean[i, a] = (w[i] * x[i, :, a]).sum()
     count = 0
     Pi, Pj, d = np.empty((6, 6)), np.empty((6, 6)), np.empty(6)
     for i in range(tracks):
