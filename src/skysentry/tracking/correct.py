@@ -102,7 +102,7 @@ def _collapse(
 ) -> None:  # fmt: skip
     """Correct one track with all its measurements `hits`, weighted by `share`, and collapse each model by moments.
 
-    `models` [shape=(hits, MODELS)] are the model weights given each measurement, `kept` [shape=(hits, MODELS, KEPT, 6)] the
+    `models` [shape=(hits, MODELS)] are the model weights given each measurement, `kept` (hits, MODELS, KEPT, 6) the
     whitened innovation, factor and P Hᵀ of each. A Kalman update takes K K' from P with K = P Hᵀ L⁻ᵀ, so the moments
     of the mixture need no state of any single measurement.
     """
@@ -211,8 +211,8 @@ def correct_scan(
 ) -> int:  # fmt: skip
     """Correct all tracks with one scan, in place; return the number of (track, measurement) edges.
 
-    Shapes: x (n, MODELS, 6), P (n, MODELS, 6, 6), w (n, MODELS), t and r (n,), own (n, SCHEMES), lines (n, OUTLINE), codes (m,), rows
-    (m, ROW), claims (m, 2) as (scheme, value); kept (k, MODELS, KEPT, 6) is room. Writes the edges with their
+    Shapes: x (n, MODELS, 6), P (n, MODELS, 6, 6), w (n, MODELS), t and r (n,), own (n, SCHEMES), lines (n, OUTLINE),
+    codes (m,), rows (m, ROW), claims (m, 2) as (scheme, value); kept (k, MODELS, KEPT, 6) is room. Writes the edges with their
     probabilities, as many as fit, and `free` (m,): the probability that a measurement came from no track.
     """
     room = edge_i.shape[0]

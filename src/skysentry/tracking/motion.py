@@ -35,8 +35,8 @@ NOISE_UP_M2_S3 = np.array([0.0005, 5.0, 0.005, 0.005])
 # Rate of the turns, counter-clockwise positive: wings turn at 2 to 8 °/s, quadcopters at any; models at ± 7 °/s halve
 # what a straight model with the same noise errs in a turn (docs/decisions/0005-tracker.md).
 TURN_RAD_S = np.array([0.0, 0.0, math.radians(7.0), -math.radians(7.0)])
-# Mean time in a model before it jumps to one of the others. What the radar scenarios ask for lies anywhere between 25 and
-# 100 s on a straight leg; the long one serves what is only heard, whose place is drawn by the model for longer.
+# Mean time in a model before it jumps to one of the others. What the radar scenarios ask for lies anywhere between 25
+# and 100 s on a straight leg; the long one serves what is only heard, which coasts on its model for longer.
 STAY_S = np.array([100.0, 5.0, 12.0, 12.0])
 # Where a jump leads: from straight flight to a turn, seldom to more; from a turn mostly back to straight.
 JUMP = np.array([[0.0, 0.04, 0.48, 0.48], [0.4, 0.0, 0.3, 0.3], [0.85, 0.1, 0.0, 0.05], [0.85, 0.1, 0.05, 0.0]])

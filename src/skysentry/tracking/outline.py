@@ -41,7 +41,7 @@ UNSEEN = 10.0
 
 @kernel
 def outline(x: Array, P: Array, w: Array, t_s: float, out: Array) -> None:
-    """Write the outline [shape=(OUTLINE,)] of one track with state x (MODELS, 6), P (MODELS, 6, 6), w (MODELS,) at t."""
+    """Write the outline [shape=(OUTLINE,)] of one track, state x (MODELS, 6), P (MODELS, 6, 6), w (MODELS,) at t."""
     for a in range(6):
         out[O_MEAN + a] = 0.0
         for m in range(MODELS):
