@@ -13,11 +13,13 @@ import numpy as np
 from skysentry.tracking.associate import marginals
 from skysentry.tracking.compiled import kernel
 from skysentry.tracking.coverage import detectable, filtered
+from skysentry.tracking.fix import PLACE, mend_place, weigh_place
 from skysentry.tracking.measure import (
     DENSITY,
     L_MISS_FLOOR,
     L_REPORTS,
     L_SOUND,
+    L_TIME,
     WORK,
     dims_of,
     innovate,
@@ -46,6 +48,8 @@ KEPT = 13
 OUTSIDE_PD = 0.02
 # A track that exists with this probability is excused where a radar's filter may hide it; clutter is not.
 SURE = 0.3
+# A state this near to the time of a look is of that time.
+NOW_S = 1e-6
 # Looks of one sound sensor are as correlated when they hit as when they miss (a wrong heading, a mower that runs for an
 # hour): they raise existence by this many times what silence may lower it, 0.3 nat a second of listening.
 SOUND_HIT = 3.0
@@ -123,7 +127,10 @@ def _collapse(
                 part = share[k] * models[k, m] / weight
                 if part < 1e-9:
                     continue
-                _mend(P[m], part, dims_of(codes[hits[k]]), kept[k, m], dx, mean)
+                if dims_of(codes[hits[k]]) == 3:
+                    mend_place(P[m], part, kept[k, m], mean)
+                else:
+                    mend(P[m], part, dims_of(codes[hits[k]]), kept[k, m], dx, mean)
             for a in range(6):
                 x[m, a] += mean[a]
                 for b in range(a + 1):
@@ -135,7 +142,7 @@ def _collapse(
 
 
 @kernel
-def _mend(P: Array, part: float, dims: int, kept: Array, dx: Array, mean: Array) -> None:
+def mend(P: Array, part: float, dims: int, kept: Array, dx: Array, mean: Array) -> None:
     """Add one measurement's share `part` of the change to the lower triangle of P and to `mean` (6,)."""
     nu, S, K = kept[0], kept[1:7], kept[7:13]
     for a in range(6):
@@ -190,7 +197,10 @@ def _edges(
             j = close[k]
             # Beyond the room that is kept, the last place is written over and weighed again when it is needed.
             at = min(edges, kept.shape[0] - 1)
-            log_l = _weigh(x[i], P[i], w[i], t[i], codes[j], rows[j], look, work[1:], kept[at], models[edges])
+            if codes[j] == PLACE and abs(look[L_TIME] - t[i]) < NOW_S:
+                log_l = weigh_place(x[i], P[i], w[i], rows[j], GATES[2], kept[at], models[edges])
+            else:
+                log_l = _weigh(x[i], P[i], w[i], t[i], codes[j], rows[j], look, work[1:], kept[at], models[edges])
             if log_l == -np.inf:
                 continue
             log_l += _identity_weight(own[i], claims[j, 0], claims[j, 1])
@@ -212,8 +222,8 @@ def correct_scan(
     """Correct all tracks with one scan, in place; return the number of (track, measurement) edges.
 
     Shapes: x (n, MODELS, 6), P (n, MODELS, 6, 6), w (n, MODELS), t and r (n,), own (n, SCHEMES), lines (n, OUTLINE),
-    codes (m,), rows (m, ROW), claims (m, 2) as (scheme, value); kept (k, MODELS, KEPT, 6) is room. Writes the edges with their
-    probabilities, as many as fit, and `free` (m,): the probability that a measurement came from no track.
+    codes (m,), rows (m, ROW), claims (m, 2) as (scheme, value); kept (k, MODELS, KEPT, 6) is room. Writes the edges
+    with their probabilities, as many as fit, and `free` (m,): the probability that a measurement came from no track.
     """
     room = edge_i.shape[0]
     ratio, models, seen, work = np.empty(room), np.empty((room, MODELS)), np.zeros(tracks), np.empty((WORK + 1, 6))

@@ -127,9 +127,11 @@ class Fusion:
             self.edge_i, self.edge_j, self.share = _edges(2 * room)
         free = np.ones(found) if not table.n else np.empty(found)
         if table.n:
+            codes, rows = np.empty_like(packed.codes), np.empty_like(packed.rows)
+            kernels.fix_places(packed.codes, packed.rows, codes, rows)
             edges = kernels.correct_scan(
-                table.x, table.P, table.w, table.t, table.r, table.own, table.lines, table.n, look, packed.codes,
-                packed.rows, packed.claims, self.edge_i, self.edge_j, self.share, self.kept, free,
+                table.x, table.P, table.w, table.t, table.r, table.own, table.lines, table.n, look, codes, rows,
+                packed.claims, self.edge_i, self.edge_j, self.share, self.kept, free,
             )  # fmt: skip
             for e, share in enumerate(self.share[:edges].tolist()):
                 if share > HIT:

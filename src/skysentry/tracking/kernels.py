@@ -10,6 +10,7 @@ from skysentry.tracking.batch import PACKED, unpack
 from skysentry.tracking.clutter import BINS, RINGS, SIDE, count_plot, fade, weigh_clutter
 from skysentry.tracking.correct import KEPT, SCHEMES, correct_scan
 from skysentry.tracking.field import STATES, drift, heed
+from skysentry.tracking.fix import fix_places
 from skysentry.tracking.found import prepare
 from skysentry.tracking.founding import found_all, worth
 from skysentry.tracking.measure import LOOK, ROW
@@ -28,6 +29,7 @@ __all__ = [
     "correct_presence",
     "correct_scan",
     "drift",
+    "fix_places",
     "found_all",
     "heed",
     "prepare",
@@ -47,6 +49,7 @@ def warm() -> None:
     edges, none, kept = np.zeros(1, np.int64), np.zeros((0, 2), np.int64), np.zeros((1, MODELS, KEPT, 6))
     unpack(np.zeros((0, PACKED)), codes, rows, none)
     prepare(codes, rows, look, frame, 0.0)
+    fix_places(codes, rows, codes.copy(), rows.copy())
     correct_scan(x, P, w, t, r, own, lines, 1, look, codes, rows, none, edges, edges.copy(), np.zeros(1), kept, free)
     correct_presence(x, P, w, t, r, 1, look, False, np.zeros(1))
     outline_all(x, P, w, t, 0, 1, lines)

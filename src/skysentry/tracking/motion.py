@@ -118,30 +118,43 @@ def _roughen(P: Array, q: float, q_up: float, dt_s: float) -> None:
 
 @kernel
 def mix(x: Array, P: Array, w: Array, dt_s: float) -> None:
-    """Let the models of one track interact over dt, in place. Shapes (MODELS, 6), (MODELS, 6, 6), (MODELS,)."""
+    """Let the models of one track interact over dt, in place. Shapes (MODELS, 6), (MODELS, 6, 6), (MODELS,).
+
+    Second moments are taken about the first model's state, so that no digit is lost far from the origin.
+    """
     jump = np.empty((MODELS, MODELS))
     transition(dt_s, jump)
-    old_x, old_P = x.copy(), P.copy()
-    weight = np.zeros(MODELS)
+    about, off, weight = np.empty(6), np.empty((MODELS, 6)), np.empty(MODELS)
+    for a in range(6):
+        about[a] = x[0, a]
+    for i in range(MODELS):
+        for a in range(6):
+            off[i, a] = x[i, a] - about[a]
+        for a in range(6):
+            for b in range(a + 1):
+                P[i, a, b] += off[i, a] * off[i, b]
     for j in range(MODELS):
+        total = 0.0
         for i in range(MODELS):
             jump[i, j] *= w[i]
-            weight[j] += jump[i, j]
-    for j in range(MODELS):
-        w[j] = weight[j]
+            total += jump[i, j]
+        for i in range(MODELS):
+            jump[i, j] /= total
         for a in range(6):
             x[j, a] = 0.0
             for i in range(MODELS):
-                x[j, a] += jump[i, j] / weight[j] * old_x[i, a]
+                x[j, a] += jump[i, j] * off[i, a]
+        weight[j] = total
+    for a in range(6):
+        for b in range(a + 1):
+            p0, p1, p2, p3 = P[0, a, b], P[1, a, b], P[2, a, b], P[3, a, b]
+            for j in range(MODELS):
+                both = jump[0, j] * p0 + jump[1, j] * p1 + jump[2, j] * p2 + jump[3, j] * p3
+                P[j, a, b] = both - x[j, a] * x[j, b]
+    for j in range(MODELS):
+        w[j] = weight[j]
         for a in range(6):
-            for b in range(a + 1):
-                P[j, a, b] = 0.0
-        for i in range(MODELS):
-            share = jump[i, j] / weight[j]
-            for a in range(6):
-                da = old_x[i, a] - x[j, a]
-                for b in range(a + 1):
-                    P[j, a, b] += share * (old_P[i, a, b] + da * (old_x[i, b] - x[j, b]))
+            x[j, a] += about[a]
         mirror(P[j])
 
 

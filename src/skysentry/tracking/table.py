@@ -49,7 +49,7 @@ class Life(Struct, gc=False):
 
 
 class Table:
-    """Rows of tracks. Shapes: x (cap, MODELS, 6), P (cap, MODELS, 6, 6), w (cap, MODELS), t, r (cap,), own (cap, SCHEME_SLOTS).
+    """Rows of tracks: x (cap, MODELS, 6), P (cap, MODELS, 6, 6), w (cap, MODELS), t, r (cap,), own (cap, SLOTS).
 
     `lines` (cap, OUTLINE) follow from the state: the coarse gate. `claimed` counts the tracks that only claims support.
     """
