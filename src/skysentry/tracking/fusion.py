@@ -20,6 +20,7 @@ from skysentry.tracking.founding import LEAST_FREE, Budget, held
 from skysentry.tracking.life import COAST_S, downs, fate, spreads_m, status
 from skysentry.tracking.motion import MODELS, Array
 from skysentry.tracking.publish import Publisher
+from skysentry.tracking.resume import SHOWN, Gone, Resumption
 from skysentry.tracking.roster import Roster
 from skysentry.tracking.table import MOST_OBSERVED, Life, Table
 
@@ -62,6 +63,7 @@ class Dump(Struct):
     looked: dict[str, int]
     births: FieldDump | None
     clutter: dict[str, MapDump]
+    gone: list[Gone]
 
 
 class Fusion:
@@ -82,6 +84,7 @@ class Fusion:
         self.touched: set[int] = set()
         self.looked: dict[str, int] = {}
         self.clutter = Clutter()
+        self.resumption = Resumption()
         self.births: Births | None = None
         if any(sensor.kind in FEEDING and sensor.position is not None for sensor in site.sensors):
             self.births = Births(self.roster.known, site.sensors, origin.alt_m or 0.0)
@@ -309,7 +312,9 @@ class Fusion:
 
     def _publish(self, now_ns: int, due: list[int], whole: bool) -> list[AnyEvent]:
         """Return the events of these rows; at whole seconds each is asked first whether it lives on."""
-        table, over = self.table, []
+        table = self.table
+        over: list[int] = []
+        made: list[AnyEvent] = []
         shown: list[tuple[int, str]] = []
         doubled = self._doubled() if whole else set()
         existence = table.r[: table.n].tolist()
@@ -317,23 +322,46 @@ class Fusion:
         spread = spreads_m(table, now_s).tolist() if whole else []
         down = downs(table, now_s).tolist() if whole else []
         for i in due:
+            if i in over:
+                continue
             life, r = table.lives[i], existence[i]
             if whole:
                 end = "merged" if i in doubled else fate(life, r, now_ns, spread[i], down[i])
                 if end != "stays":
                     over.append(i)
+                    if end != "merged" and life.status in SHOWN:
+                        self.resumption.keep(table, i)
                     if life.track_id:
                         life.status = TrackStatus.ENDED
                         shown.append((i, end))
                     continue
             # A confirmed track that was seen just now stays confirmed: the most frequent case by far.
             if life.status is not TrackStatus.CONFIRMED or now_ns - life.last_ns > COAST_NS:
-                life.status = status(life, r, now_ns, table, i)
+                before, life.status = life.status, status(life, r, now_ns, table, i)
+                if before is TrackStatus.TENTATIVE and life.status is TrackStatus.CONFIRMED:
+                    made += self._resume(now_ns, i, shown, over)
+                    life = table.lives[i]
             if self.publisher.due(life, now_ns):
                 shown.append((i, ""))
-        made = self.publisher.publish(now_ns, now_s, table, shown)
-        table.remove(over[::-1])
+        made += self.publisher.publish(now_ns, now_s, table, shown)
+        table.remove(sorted(over, reverse=True))
         return made
+
+    def _resume(self, now_ns: int, i: int, shown: list[tuple[int, str]], over: list[int]) -> list[AnyEvent]:
+        """Let a row that is confirmed now go on as the track that it is, if it is one; its own id ends, where told."""
+        table, now_s, life = self.table, (now_ns - self.epoch_ns) / SECOND_NS, self.table.lives[i]
+        left = self.resumption.resume(now_ns, now_s, table, i)
+        if left is None:
+            return []
+        if left >= 0:
+            over.append(left)
+            shown[:] = [pair for pair in shown if pair[0] != left]
+        if not life.track_id:
+            return []
+        resumed, table.lives[i], life.status = table.lives[i], life, TrackStatus.ENDED
+        told = self.publisher.publish(now_ns, now_s, table, [(i, "merged")])
+        table.lives[i] = resumed
+        return told
 
     def _unpoison(self) -> None:
         """Forget a track whose numbers have failed rather than publish or spread them."""
@@ -373,6 +401,7 @@ class Fusion:
             self.looked,
             None if self.births is None else self.births.dump(),
             self.clutter.dump(),
+            self.resumption.gone,
         )
 
     def load(self, dump: Dump) -> None:
@@ -384,6 +413,7 @@ class Fusion:
         self.touched = set(dump.touched)
         self.looked = dump.looked
         self.clutter.load(dump.clutter)
+        self.resumption = Resumption(dump.gone)
         if (self.births is None) != (dump.births is None):
             raise ValueError("a snapshot of another site")
         if self.births is not None and dump.births is not None:
