@@ -40,7 +40,7 @@ def scene(home: Place, turn_rad: float) -> tuple[Site, list[Scan], Frame]:
                 pd=0.9,
                 false_per_scan=2.0 if kind is SensorKind.RADAR else 0.02,
                 coverage=Coverage(max_m=8000.0 if kind is SensorKind.RADAR else 4000.0),
-            )  # fmt: skip
+            )
         )
     paths = [((-2000.0, 1000.0, 300.0), (40.0, -15.0, 0.0)), ((1500.0, 2500.0, 200.0), (-10.0, -45.0, 0.0))]
     scans = []
@@ -67,7 +67,7 @@ def scene(home: Place, turn_rad: float) -> tuple[Site, list[Scan], Frame]:
                         sigma_range_m=10.0,
                         sigma_az_deg=0.5,
                         sigma_el_deg=0.5,
-                    )  # fmt: skip
+                    )
                 )
             time_ns = START_NS + round(t * 1e9)
             key = scan_id(sensor.id, time_ns)
