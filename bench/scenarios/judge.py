@@ -1,107 +1,182 @@
-"""The metric of the reference on what was published by each second: GOSPA and its parts, identity, initiation."""
+"""The metric of the reference on what was published by each second: GOSPA and its parts, identity, initiation.
+
+    GOSPA          p = 2, α = 2, the scenario's c; its mean over time, the first 10 s left out
+    identity       pairs of the second before are kept while within c, the rest by optimal assignment; a switch is a
+                   change of `track_id` on an object, wherever in the run
+    completeness   share of an object's seconds with a pair
+    initiation     median over objects of the time from their start to their first pair
+    false track    a confirmed track that never pairs
+    doubled        share of the seconds of tracks that stand, unpaired, within c of an object that has another track
+
+Only confirmed and coasting tracks count, carried on along their velocity from where they were last published.
+"""
 
 from __future__ import annotations
 
 import statistics
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from bench.scenarios.looks import START_NS
 from bench.scenarios.paths import Array
-from bench.scenarios.world import HOME, World
+from bench.scenarios.world import FRAME, World
 from skysentry.events import AnyEvent, Track, TrackStatus
-from skysentry.geo import Frame
-from skysentry.score.gospa import distances_m, gospa, match
+from skysentry.score.gospa import distances_m, gospa_of, match
 
 SHOWN = (TrackStatus.CONFIRMED, TrackStatus.COASTING)
 SKIP_S = 10
+SECOND_NS = 1_000_000_000
+# Objects that are further apart than this do not disturb each other on `presence`.
+APART_M = 4_000.0
+
+Pairs = list[tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class Instant:
+    """One second: which objects were there and where, which tracks were shown and where, and which are pairs.
+
+    `alive` are the objects' numbers; `truth` and `placed` [shape=(n, 3)] are flat where the scenario is; `tracks` are
+    the last events of the tracks shown, by id; `pairs` are (row of truth, row of tracks).
+    """
+
+    second: int
+    alive: list[int]
+    truth: Array
+    tracks: list[Track]
+    placed: Array
+    pairs: Pairs
+    gospa_m: float
+
+    def paired(self) -> dict[int, str]:
+        """Return the track of each object that has one."""
+        return {self.alive[row]: self.tracks[column].track_id for row, column in self.pairs}
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Means over time; `initiation_s` is the median, `false_tracks` those that never paired."""
+    """Means over time; `initiation_s` is the median, `false_tracks` those that never paired.
+
+    `far_median_m` is the median error of objects with no other within 4 km.
+    """
 
     gospa_m: float
     rmse_m: float
     median_m: float
+    far_median_m: float
     missed: float
     false: float
     switches: int
     false_tracks: int
     completeness: float
     initiation_s: float
+    worst_initiation_s: float
+    doubled: float
 
 
-def judge(world: World, events: list[AnyEvent]) -> Verdict:
+def judge(world: World, events: Iterable[AnyEvent]) -> Verdict:
     """Return how tracks follow the truth, at 1 Hz; a track counts where it is at that second."""
-    frame = Frame.at(HOME)
-    states: dict[str, tuple[float, Array]] = {}
-    owner: dict[int, str] = {}
-    figures: list[tuple[float, int, int]] = []
-    errors: list[float] = []
-    first: dict[int, float] = {}
-    paired: set[str] = set()
-    confirmed: set[str] = set()
-    switches = kept = total = 0
+    return verdict(world, list(follow(world, events)))
+
+
+def follow(world: World, events: Iterable[AnyEvent]) -> Iterator[Instant]:
+    """Yield the seconds of a scenario with what was published by then."""
+    shown: dict[str, Track] = {}
+    last: dict[int, str] = {}
     tracks = iter([event for event in events if isinstance(event, Track)])
     ahead = next(tracks, None)
     for second in range(1, world.seconds + 1):
-        now_ns = START_NS + second * 1_000_000_000
-        while ahead is not None and ahead.time_ns <= now_ns:
-            _publish(frame, ahead, states, confirmed)
+        while ahead is not None and ahead.time_ns <= START_NS + second * SECOND_NS:
+            if ahead.status in SHOWN:
+                shown[ahead.track_id] = ahead
+            else:
+                shown.pop(ahead.track_id, None)
             ahead = next(tracks, None)
-        alive = np.flatnonzero(world.paths.alive(float(second)))
-        truth = world.paths.at(float(second))[alive]
-        names = sorted(states)
-        placed = np.array([_at(states[name], now_ns) for name in names]).reshape(-1, 3)
-        if world.flat:
-            truth, placed = truth * (1, 1, 0), placed * (1, 1, 0)
-        gap = distances_m(truth, placed)
-        value = gospa(gap, world.cut_m)
-        pairs = _keep(gap, world.cut_m, owner, alive.tolist(), names)
-        for row, column in pairs:
-            name, who = names[column], int(alive[row])
+        now = instant(world, second, shown, last)
+        last = now.paired()
+        yield now
+
+
+def instant(world: World, second: int, shown: dict[str, Track], last: dict[int, str]) -> Instant:
+    """Return one second, given the tracks shown and the pairs of the second before."""
+    now_ns = START_NS + second * SECOND_NS
+    alive = np.flatnonzero(world.paths.alive(float(second))).tolist()
+    truth = world.paths.at(float(second))[alive]
+    tracks = [shown[name] for name in sorted(shown)]
+    placed = np.array([place_m(track, now_ns) for track in tracks]).reshape(-1, 3)
+    if world.flat:
+        truth, placed = truth * (1, 1, 0), placed * (1, 1, 0)
+    gap = distances_m(truth, placed)
+    best = gospa_of(gap, match(gap, world.cut_m), world.cut_m)
+    pairs = _keep(gap, world.cut_m, last, alive, [track.track_id for track in tracks])
+    return Instant(second, alive, truth, tracks, placed, pairs, best.distance_m)
+
+
+def place_m(track: Track, now_ns: int) -> Array:
+    """Return where a track is at a time, in the site's frame."""
+    at = np.array(FRAME.to_local(track.lat_deg, track.lon_deg, track.alt_m))
+    return at + np.array(track.velocity_mps) * ((now_ns - track.time_ns) / 1e9)
+
+
+def verdict(world: World, instants: list[Instant]) -> Verdict:
+    """Return the figures of a run."""
+    owner: dict[int, str] = {}
+    first: dict[int, float] = {}
+    switches, paired, confirmed = 0, set[str](), set[str]()
+    for now in instants:
+        confirmed.update(track.track_id for track in now.tracks)
+        for who, name in now.paired().items():
             switches += owner.get(who, name) != name
             owner[who] = name
             paired.add(name)
-            first.setdefault(who, second - max(float(world.paths.start_s[who]), 0.0))
-            if second > SKIP_S:
-                errors.append(float(gap[row, column]))
-        if second > SKIP_S:
-            figures.append((value.distance_m, value.missed, value.false))
-            kept, total = kept + len(pairs), total + len(alive)
-    mean = np.array(figures).mean(axis=0)
-    err = np.array(errors or [np.nan])
-    late = [first.get(i, float(world.seconds)) for i in range(world.paths.place.shape[0])]
+            first.setdefault(who, now.second - max(float(world.paths.start_s[who]), 0.0))
+    judged = [now for now in instants if now.second > SKIP_S]
+    errors = [now.truth[row] - now.placed[column] for now in judged for row, column in now.pairs]
+    error = np.linalg.norm(np.array(errors or [[np.nan] * 3]), axis=1)
+    far = np.array([yes for now in judged for yes in _far(now)] or [False])
+    pairs, alive, shown = (
+        sum(len(part) for part in parts)
+        for parts in zip(*((now.pairs, now.alive, now.tracks) for now in judged), strict=True)
+    )
+    waited = [first.get(i, float(world.seconds)) for i in range(world.paths.place.shape[0])]
     return Verdict(
-        float(mean[0]), float(np.sqrt((err**2).mean())), float(np.median(err)), float(mean[1]), float(mean[2]),
-        switches, len(confirmed - paired), kept / max(total, 1), statistics.median(late),
-    )  # fmt: skip
+        gospa_m=float(np.mean([now.gospa_m for now in judged])),
+        rmse_m=float(np.sqrt((error**2).mean())),
+        median_m=float(np.median(error)),
+        far_median_m=float(np.median(error[far])) if far.any() else float("nan"),
+        missed=(alive - pairs) / len(judged),
+        false=(shown - pairs) / len(judged),
+        switches=switches,
+        false_tracks=len(confirmed - paired),
+        completeness=pairs / max(alive, 1),
+        initiation_s=statistics.median(waited),
+        worst_initiation_s=max(waited),
+        doubled=sum(_doubled(now, world.cut_m) for now in judged) / max(shown, 1),
+    )
 
 
-def _publish(frame: Frame, track: Track, states: dict[str, tuple[float, Array]], confirmed: set[str]) -> None:
-    if track.status not in SHOWN:
-        states.pop(track.track_id, None)
-        return
-    confirmed.add(track.track_id)
-    place = frame.to_local(track.lat_deg, track.lon_deg, track.alt_m)
-    states[track.track_id] = (track.time_ns, np.array([*place, *track.velocity_mps]))
+def _far(now: Instant) -> list[bool]:
+    """For each pair, whether no other object is near."""
+    gap = distances_m(now.truth, now.truth) + np.where(np.eye(len(now.alive)), np.inf, 0.0)
+    return [bool((gap[row] > APART_M).all()) for row, _ in now.pairs]
 
 
-def _at(state: tuple[float, Array], now_ns: int) -> Array:
-    return state[1][:3] + state[1][3:] * ((now_ns - state[0]) / 1e9)
+def _doubled(now: Instant, cut_m: float) -> int:
+    """Return how many unpaired tracks are within c of an object that has another."""
+    rows, columns = {row for row, _ in now.pairs}, {column for _, column in now.pairs}
+    loose = [column for column in range(len(now.tracks)) if column not in columns]
+    if not loose or not rows:
+        return 0
+    return int((distances_m(now.truth[sorted(rows)], now.placed[loose]) < cut_m).any(axis=0).sum())
 
 
-def _keep(gap: Array, cut_m: float, owner: dict[int, str], alive: list[int], names: list[str]) -> list[tuple[int, int]]:
-    """Keep last pairs within the cut-off, pair the rest by the best assignment."""
+def _keep(gap: Array, cut_m: float, last: dict[int, str], alive: list[int], names: list[str]) -> Pairs:
+    """Keep the pairs of the second before within the cut-off, pair the rest by the best assignment."""
     index = {name: k for k, name in enumerate(names)}
-    kept, used = [], set()
-    for row, who in enumerate(alive):
-        column = index.get(owner.get(who, ""), -1)
-        if column >= 0 and gap[row, column] < cut_m and column not in used:
-            kept.append((row, column))
-            used.add(column)
+    held = [(row, index[last[who]]) for row, who in enumerate(alive) if last.get(who) in index]
+    kept = [(row, column) for row, column in held if gap[row, column] < cut_m]
     rest = gap.copy()
     for row, column in kept:
         rest[row, :] = cut_m

@@ -1,0 +1,102 @@
+"""Late messages: the tracker against itself on the same messages in order of measurement.
+
+At each instant T four sets of tracks are compared with the truth at T:
+
+    live      what the tracker had published by T, given messages as they arrived
+    causal    what it says at T, run from scratch on the messages that had arrived by T, in order of measurement
+    lagged    live at T, then given what was measured by T and arrived later, and nothing newer, carried back to T
+    ordered   run from scratch on all messages measured by T, in order
+
+All messages measured before T − (the greatest delay) have arrived by T, so a run from scratch goes through the state of
+one ordered run at that time: it is continued from its snapshot, which is exact, instead of begun anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+
+from bench.scenarios.judge import SECOND_NS, SHOWN, SKIP_S, instant
+from bench.scenarios.looks import START_NS
+from bench.scenarios.world import World
+from bench.tracker import GRID_NS
+from skysentry.events import AnyEvent, Scan, Track
+from skysentry.tracking.tracker import Tracker
+
+EVERY_S = 10
+
+
+@dataclass(frozen=True)
+class Late:
+    """Mean GOSPA in metres over the same instants."""
+
+    live_m: float
+    causal_m: float
+    lagged_m: float
+    ordered_m: float
+
+
+class Play:
+    """A tracker, and the tracks that it shows."""
+
+    def __init__(self, world: World, scans: Sequence[Scan], now_ns: int, state: bytes | None = None) -> None:
+        self.tracker = Tracker(world.site)
+        if state is not None:
+            self.tracker.restore(state)
+        self.scans, self.next, self.now_ns = scans, 0, now_ns
+        self.shown: dict[str, Track] = {}
+
+    def until(self, now_ns: int) -> None:
+        """Step through the grid to a time."""
+        while self.now_ns < now_ns:
+            self.now_ns += GRID_NS
+            part: list[AnyEvent] = []
+            while self.next < len(self.scans) and self.scans[self.next].received_ns <= self.now_ns:
+                part.append(self.scans[self.next])
+                self.next += 1
+            for event in self.tracker.step(self.now_ns, part):
+                if isinstance(event, Track):
+                    self.shown.pop(event.track_id, None)
+                    if event.status in SHOWN:
+                        self.shown[event.track_id] = event
+
+
+def compare(world: World) -> Late:
+    """Return the four figures of a world with late messages."""
+    delay_ns = -(-max(scan.received_ns - scan.time_ns for scan in world.scans) // GRID_NS) * GRID_NS
+    live = Play(world, world.scans, START_NS)
+    ordered = Play(world, in_order(world.scans), START_NS)
+    behind = Play(world, in_order(world.scans), START_NS)
+    found = []
+    for second in range(SKIP_S + EVERY_S, world.seconds + 1, EVERY_S):
+        now_ns = START_NS + second * SECOND_NS
+        for play, until_ns in ((live, now_ns), (ordered, now_ns), (behind, now_ns - delay_ns)):
+            play.until(until_ns)
+        recent = [scan for scan in world.scans if behind.now_ns < scan.time_ns <= now_ns]
+        causal = _on(world, behind, in_order(scan for scan in recent if scan.received_ns <= now_ns), now_ns)
+        lagged = _on(world, live, [scan for scan in recent if scan.received_ns > now_ns], now_ns + delay_ns)
+        found.append([_gospa_m(world, second, play) for play in (live, causal, lagged, ordered)])
+    return Late(*np.mean(found, axis=0).tolist())
+
+
+def in_order(scans: Iterable[Scan]) -> list[Scan]:
+    """Return scans as if each had arrived when it was measured."""
+    return [
+        msgspec.structs.replace(scan, received_ns=scan.time_ns)
+        for scan in sorted(scans, key=lambda s: (s.time_ns, s.id))
+    ]
+
+
+def _on(world: World, play: Play, scans: list[Scan], until_ns: int) -> Play:
+    """Return a play that goes on from another's state with other messages, and leaves that one as it is."""
+    on = Play(world, scans, play.now_ns, play.tracker.snapshot())
+    on.shown.update(play.shown)
+    on.until(until_ns)
+    return on
+
+
+def _gospa_m(world: World, second: int, play: Play) -> float:
+    return instant(world, second, play.shown, {}).gospa_m
