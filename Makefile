@@ -2,6 +2,7 @@
 # make test   the same set-up, then all tests
 # make check  format, lint, types, layers, generated files
 # make bench  speed and memory, as printed figures
+# make bench-tracking  the tracker on its scenarios, beside Stone Soup
 # make lock   pin the newest allowed versions again (needs the network)
 # make system-test-packages   system programs that some tests drive (Debian, root)
 
@@ -13,7 +14,7 @@ UI_SOURCES := $(shell find ui -type f -not -path '*/node_modules/*' 2>/dev/null)
 KERNELS := $(wildcard src/skysentry/tracking/*.py src/skysentry/alerting/*.py)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: run test check format bench lock system-test-packages clean
+.PHONY: run test check format bench bench-tracking lock system-test-packages clean
 
 run: $(VENV)/.compiled $(STATIC)/index.html
 	@$(BIN)/skysentry demo
@@ -36,6 +37,9 @@ format: $(VENV)/.test-installed
 
 bench: $(VENV)/.compiled
 	$(BIN)/python -m bench
+
+bench-tracking: $(VENV)/.test-installed $(VENV)/.compiled
+	$(BIN)/python -m bench.tracking
 
 lock:
 	$(PYTHON) -m venv $(VENV)/lock && $(VENV)/lock/bin/pip install -q uv

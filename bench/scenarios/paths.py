@@ -59,9 +59,10 @@ class Paths:
         def late(sent: Array) -> Array:
             way = self.at(sent) + (arrived - sent)[..., None] * wind - sensor
             length: Array = np.linalg.norm(way, axis=-1)
-            return sent + length / speed_mps - arrived
+            behind: Array = sent + length / speed_mps - arrived
+            return behind
 
-        sent = arrived - np.linalg.norm(self.at(arrived) - sensor, axis=-1) / speed_mps
+        sent: Array = arrived - np.linalg.norm(self.at(arrived) - sensor, axis=-1) / speed_mps
         for _ in range(NEWTON_STEPS):
             miss = late(sent)
             slope = (late(sent + 0.05) - miss) / 0.05

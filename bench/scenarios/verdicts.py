@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bench.scenarios.judge import SECOND_NS, SKIP_S, Instant, place_m
 from bench.scenarios.looks import START_NS
@@ -170,7 +171,7 @@ def counted(world: World, instants: list[Instant], after_s: int = 60) -> Counted
     return Counted(float(np.mean(good)) if good else math.nan, float(np.mean(widths)) if widths else math.nan)
 
 
-def _intervals(now: Instant, groups: Array, cut_m: float) -> tuple[Array, Array]:
+def _intervals(now: Instant, groups: NDArray[np.int64], cut_m: float) -> tuple[Array, Array]:
     """Return for each group the summed low and high numbers of members of the tracks that stand at it."""
     low, high = np.zeros(int(groups.max()) + 1), np.zeros(int(groups.max()) + 1)
     if now.tracks:

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import bench
 from bench.scenarios import make
-from bench.scenarios.judge import Verdict, follow, verdict
+from bench.scenarios.judge import Instant, follow, verdict
 from bench.scenarios.verdicts import arrivals, counted, ended, named
 from bench.scenarios.world import World
 from bench.tracker import track
+from bench.tracking import mixed, peers
+from bench.tracking.figures import quality
 from bench.tracking.oracle import compare
 from skysentry.events import AnyEvent
 
-TEN_MINUTES_S = 600.0
+
+def job(name: str, seed: int, seconds: int | None) -> tuple[str, dict[str, bench.Cell]]:
+    """Return the name and the row of one run of anything in the table."""
+    if name == "peer":
+        return name, peers.run(seed, seconds)
+    if name == "mixed":
+        return name, mixed.raid(seed, seconds or 300)
+    return name, run(name, seed, seconds)
 
 
 def run(name: str, seed: int, seconds: int | None = None) -> dict[str, bench.Cell]:
@@ -24,25 +33,7 @@ def run(name: str, seed: int, seconds: int | None = None) -> dict[str, bench.Cel
     return row | _asked(world, instants, events)
 
 
-def quality(v: Verdict, seconds: int) -> dict[str, bench.Cell]:
-    """Return the metric as cells."""
-    return {
-        "GOSPA m": v.gospa_m,
-        "RMSE m": v.rmse_m,
-        "median m": v.median_m,
-        "far median m": v.far_median_m,
-        "missed": v.missed,
-        "false": v.false,
-        "switches": v.switches,
-        "false tracks / 10 min": v.false_tracks * TEN_MINUTES_S / seconds,
-        "completeness": v.completeness,
-        "initiation s": v.initiation_s,
-        "worst s": v.worst_initiation_s,
-        "doubled": v.doubled,
-    }
-
-
-def _asked(world: World, instants: list, events: list[AnyEvent]) -> dict[str, bench.Cell]:
+def _asked(world: World, instants: list[Instant], events: list[AnyEvent]) -> dict[str, bench.Cell]:
     """Return what a variant is asked beside the metric."""
     variant = world.name.partition("-")[2] or world.name
     if variant == "late":
@@ -57,7 +48,8 @@ def _asked(world: World, instants: list, events: list[AnyEvent]) -> dict[str, be
         }
     if variant == "biased":
         n = named(world, events)
-        return {"outliers": n.outliers, "named": n.named, "named wrongly": n.wrongly}
+        share = n.named / n.outliers if n.outliers else None
+        return {"outliers": n.outliers, "named": n.named, "named share": share, "named wrongly": n.wrongly}
     if variant == "deaf":
         e = ended(world, instants, events)
         return {"confirmed": e.confirmed, "ended wrongly": e.wrongly, "share": e.wrongly / max(e.confirmed, 1)}
