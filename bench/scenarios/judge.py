@@ -23,6 +23,7 @@ from bench.scenarios.looks import START_NS
 from bench.scenarios.paths import Array
 from bench.scenarios.world import FRAME, World
 from skysentry.events import AnyEvent, Track, TrackStatus
+from skysentry.geo import Frame
 from skysentry.score.gospa import distances_m, gospa_of, match
 
 SHOWN = (TrackStatus.CONFIRMED, TrackStatus.COASTING)
@@ -116,8 +117,11 @@ def instant(world: World, second: int, shown: dict[str, Track], last: dict[int, 
 
 def place_m(track: Track, now_ns: int) -> Array:
     """Return where a track is at a time, in the site's frame."""
-    at = np.array(FRAME.to_local(track.lat_deg, track.lon_deg, track.alt_m))
-    return at + np.array(track.velocity_mps) * ((now_ns - track.time_ns) / 1e9)
+    gone_s = (now_ns - track.time_ns) / 1e9
+    if not gone_s:
+        return np.array(FRAME.to_local(track.lat_deg, track.lon_deg, track.alt_m))
+    own = Frame.at_geodetic(track.lat_deg, track.lon_deg, track.alt_m)
+    return np.array(FRAME.to_local(*own.to_geodetic(*(gone_s * v for v in track.velocity_mps))))
 
 
 def verdict(world: World, instants: list[Instant]) -> Verdict:
