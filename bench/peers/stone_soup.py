@@ -8,6 +8,7 @@ stood in the reference: GNN-EKF 161 m, 13 switches, untuned; `bench/tracking` sa
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,10 +17,11 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from bench.scenarios.looks import START_NS
 from bench.scenarios.world import FRAME, World
-from skysentry.events import AnyEvent, RangeAzEl, Scan, Track, TrackEnd, TrackStatus
+from skysentry.events import AnyEvent, RangeAzEl, Track, TrackEnd, TrackStatus
 
 BEGIN = datetime(2023, 11, 14, tzinfo=UTC).replace(tzinfo=None)
 PLACE, VELOCITY = (0, 2, 4), (1, 3, 5)
@@ -43,8 +45,7 @@ class Tuning:
 
 def track(world: World, tuning: Tuning = Tuning()) -> tuple[list[AnyEvent], float]:
     """Return its tracks as events, published at each look, and the CPU seconds it took."""
-    detections = [_detections(world, scan) for scan in world.scans]
-    tracker = _tracker(tuning, iter(detections))
+    tracker = _tracker(tuning, iter(_feed(world)))
     made: list[AnyEvent] = []
     before: dict[str, Track] = {}
     used_s, last = 0.0, time.process_time()
@@ -87,30 +88,40 @@ def _tracker(tuning: Tuning, feed: Iterator[Any]) -> Any:
     return MultiTargetMixtureTracker(initiator, deleter, feed, joint, updater)
 
 
-def _detections(world: World, scan: Scan) -> tuple[datetime, set[Any]]:
-    """Return a look as Stone Soup has it: elevation, bearing (counter-clockwise from east), range."""
+def _feed(world: World) -> list[tuple[datetime, set[Any]]]:
+    """Return the looks as Stone Soup has them: elevation, bearing (counter-clockwise from east), range.
+
+    One measurement model is shared by all detections of equal sigmas: it keys the cache of predicted measurements.
+    """
     from stonesoup.models.measurement.nonlinear import CartesianToElevationBearingRange
     from stonesoup.types.angle import Bearing, Elevation
     from stonesoup.types.detection import Detection
 
-    sensor = world.site.sensor(scan.sensor)
+    models: dict[tuple[float, ...], Any] = {}
+    looks = []
+    for scan in world.scans:
+        when = BEGIN + timedelta(microseconds=(scan.time_ns - START_NS) // 1000)
+        found = set()
+        for z in (detection.measurement for detection in scan.detections):
+            assert isinstance(z, RangeAzEl)
+            sigmas = (math.radians(z.sigma_el_deg), math.radians(z.sigma_az_deg), z.sigma_range_m)
+            if sigmas not in models:
+                models[sigmas] = CartesianToElevationBearingRange(
+                    ndim_state=6, mapping=PLACE, noise_covar=np.diag(np.square(sigmas)),
+                    translation_offset=_stand(world, scan.sensor),
+                )  # fmt: skip
+            state = [[Elevation(math.radians(z.el_deg))], [Bearing(math.radians(90.0 - z.az_deg))], [z.range_m]]
+            found.add(Detection(np.array(state), timestamp=when, measurement_model=models[sigmas]))
+        looks.append((when, found))
+    return looks
+
+
+def _stand(world: World, name: str) -> NDArray[np.float64]:
+    sensor = world.site.sensor(name)
     assert sensor is not None
     assert sensor.position is not None
     place = sensor.position
-    at = np.array(FRAME.to_local(place.lat_deg, place.lon_deg, place.alt_m or 0.0)).reshape(3, 1)
-    when = BEGIN + timedelta(microseconds=(scan.time_ns - START_NS) // 1000)
-    found = set()
-    for detection in scan.detections:
-        z = detection.measurement
-        assert isinstance(z, RangeAzEl)
-        sigmas = np.radians([z.sigma_el_deg, z.sigma_az_deg]).tolist()
-        model = CartesianToElevationBearingRange(
-            ndim_state=6, mapping=PLACE, noise_covar=np.diag([*np.square(sigmas), z.sigma_range_m**2]),
-            translation_offset=at,
-        )  # fmt: skip
-        state = [[Elevation(np.radians(z.el_deg))], [Bearing(np.radians(90.0 - z.az_deg))], [z.range_m]]
-        found.add(Detection(np.array(state), timestamp=when, measurement_model=model))
-    return when, found
+    return np.array(FRAME.to_local(place.lat_deg, place.lon_deg, place.alt_m or 0.0)).reshape(3, 1)
 
 
 def _event(track: Any, when: datetime) -> Track:
