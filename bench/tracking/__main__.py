@@ -20,7 +20,7 @@ WEIGHTS = {
     "presence-late": 30,
     "bearings-late": 30,
     "salvo-late": 15,
-    "peer": 60,
+    "peer": 25,
     "sparse": 20,
     "site": 1,
     "site-late": 2,
@@ -52,12 +52,12 @@ def main() -> int:
 
 
 def _setting(name: str, default: str) -> str:
-    return os.environ.get(f"SKYSENTRY_BENCH_{name}", default)
+    return os.environ.get(f"SKYSENTRY_TRACKING_{name}", default)
 
 
 def _jobs(names: Sequence[str]) -> list[Job]:
     first, count = int(_setting("FIRST", "101")), int(_setting("SEEDS", "5"))
-    of_site, of_peer = int(_setting("SITE_SEEDS", "20")), int(_setting("PEER_SEEDS", "5"))
+    of_site, of_peer = int(_setting("SITE_SEEDS", "20")), int(_setting("PEER_SEEDS", "20"))
     seconds = int(_setting("SECONDS", "0")) or None
     wanted = {name: of_site if name == "site" else count for name in names}
     for name in names:
