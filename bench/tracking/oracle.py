@@ -4,8 +4,11 @@ At each instant T four sets of tracks are compared with the truth at T:
 
     live      what the tracker had published by T, given messages as they arrived
     causal    what it says at T, run from scratch on the messages that had arrived by T, in order of measurement
-    lagged    live at T, then given what was measured by T and arrived later, and nothing newer, carried back to T
+    lagged    live at T, then given what was measured by T and arrived later, and nothing newer
     ordered   run from scratch on all messages measured by T, in order
+
+The messages of the lag are handed over in their order of arrival, a second of it in each step of 100 ms, and the tracks
+of the last two are carried back to T along their velocity: half a second, for over five a turning track would be wrong.
 
 All messages measured before T − (the greatest delay) have arrived by T, so a run from scratch goes through the state of
 one ordered run at that time: it is continued from its snapshot, which is exact, instead of begun anew.
@@ -73,12 +76,15 @@ def compare(world: World) -> Late:
     found = []
     for second in range(SKIP_S + EVERY_S, world.seconds + 1, EVERY_S):
         now_ns = START_NS + second * SECOND_NS
-        for play, until_ns in ((live, now_ns), (ordered, now_ns), (behind, now_ns - delay_ns)):
-            play.until(until_ns)
+        for play, then_ns in ((live, now_ns), (ordered, now_ns), (behind, now_ns - delay_ns)):
+            play.until(then_ns)
         recent = [scan for scan in world.scans if behind.now_ns < scan.time_ns <= now_ns]
         causal = _on(world, behind, in_order(scan for scan in recent if scan.received_ns <= now_ns), now_ns)
-        lagged = _on(world, live, [scan for scan in recent if scan.received_ns > now_ns], now_ns + delay_ns)
-        found.append([_gospa_m(world, second, play) for play in (live, causal, lagged, ordered)])
+        pressed = [scan for scan in recent if scan.received_ns > now_ns]
+        pressed = [msgspec.structs.replace(scan, received_ns=_pressed_ns(scan.received_ns, now_ns)) for scan in pressed]
+        until_ns = _pressed_ns(now_ns + delay_ns, now_ns)
+        lagged, whole = _on(world, live, pressed, until_ns), _on(world, ordered, [], until_ns)
+        found.append([_gospa_m(world, second, play) for play in (live, causal, lagged, whole)])
     return Late(*np.mean(found, axis=0).tolist())
 
 
@@ -88,6 +94,11 @@ def in_order(scans: Iterable[Scan]) -> list[Scan]:
         msgspec.structs.replace(scan, received_ns=scan.time_ns)
         for scan in sorted(scans, key=lambda s: (s.time_ns, s.id))
     ]
+
+
+def _pressed_ns(time_ns: int, now_ns: int) -> int:
+    """Return when what arrives at a time after now is handed over: a second of it in a step of the grid."""
+    return now_ns + -(-(time_ns - now_ns) // SECOND_NS) * GRID_NS
 
 
 def _on(world: World, play: Play, scans: list[Scan], until_ns: int) -> Play:
