@@ -72,14 +72,14 @@ def compare(world: World) -> Late:
     delay_ns = -(-max(scan.received_ns - scan.time_ns for scan in world.scans) // GRID_NS) * GRID_NS
     live = Play(world, world.scans, START_NS)
     ordered = Play(world, in_order(world.scans), START_NS)
-    behind = Play(world, in_order(world.scans), START_NS)
     found = []
     for second in range(SKIP_S + EVERY_S, world.seconds + 1, EVERY_S):
         now_ns = START_NS + second * SECOND_NS
-        for play, then_ns in ((live, now_ns), (ordered, now_ns), (behind, now_ns - delay_ns)):
-            play.until(then_ns)
-        recent = [scan for scan in world.scans if behind.now_ns < scan.time_ns <= now_ns]
-        causal = _on(world, behind, in_order(scan for scan in recent if scan.received_ns <= now_ns), now_ns)
+        live.until(now_ns)
+        ordered.until(now_ns - delay_ns)
+        recent = [scan for scan in world.scans if ordered.now_ns < scan.time_ns <= now_ns]
+        causal = _on(world, ordered, in_order(scan for scan in recent if scan.received_ns <= now_ns), now_ns)
+        ordered.until(now_ns)
         pressed = [scan for scan in recent if scan.received_ns > now_ns]
         pressed = [msgspec.structs.replace(scan, received_ns=_pressed_ns(scan.received_ns, now_ns)) for scan in pressed]
         until_ns = _pressed_ns(now_ns + delay_ns, now_ns)
