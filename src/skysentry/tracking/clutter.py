@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Sequence
 
 import numpy as np
 from msgspec import Struct
@@ -37,6 +36,7 @@ from skysentry.tracking.measure import (
     Z,
 )
 from skysentry.tracking.motion import Array, Indices
+from skysentry.tracking.table import Table
 
 # Cells on a side: 600 m for a radar that reaches 24 km, about the size of a wood or a road, and 74 kB.
 SIDE = 96
@@ -267,11 +267,11 @@ class Clutter:
                 east, north, far, rate = numbers.tolist()
                 waiting.append(Plot(time_s, f"{scan}#{j}", east, north, far, None if math.isnan(rate) else rate))
 
-    def settle(self, now_s: float, founded: Sequence[str], existence: Array) -> None:
-        """Count what has waited long enough. `founded` names the living tracks' first plots, row by row."""
+    def settle(self, now_s: float, table: Table) -> None:
+        """Count what has waited long enough, but for the first plots of living tracks that are believed."""
         if not any(one.waiting for one in self.maps.values()):
             return
-        believed = {name for name, r in zip(founded, existence.tolist(), strict=True) if r > TAKEN}
+        believed = {table.lives[i].founded for i in np.flatnonzero(table.r[: table.n] > TAKEN).tolist()}
         for one in self.maps.values():
             one.settle(now_s - SETTLE_S, believed)
 

@@ -6,6 +6,7 @@ import math
 
 from skysentry.events import ObjectClass
 from skysentry.site import SensorKind
+from skysentry.tracking.show import S_GIST
 from skysentry.tracking.table import Life
 
 SECOND_NS = 1_000_000_000
@@ -35,22 +36,19 @@ ENDS = {
 def explain(
     life: Life,
     end: str,
-    sensors: tuple[str, ...],
     told: str,
-    row: list[float],
+    row: tuple[float, ...],
     classes: tuple[tuple[ObjectClass, float], ...],
     now_ns: int,
 ) -> str:
     """Return the sentence, with `told` from `senses`; the last one again while nothing in it has changed."""
-    speed = math.hypot(row[3], row[4])
-    heading = round(math.degrees(math.atan2(row[3], row[4])) / 10.0) * 10 % 360
     unseen_s = (now_ns - life.last_ns) // SECOND_NS
-    top, share = classes[0]
     claim = "" if life.identity is None else life.identity.value
-    old_s = unseen_s if unseen_s > RECENT_S else 0
-    key = (end, sensors, round(speed), heading, top, round(10.0 * share), old_s, claim)
+    key = (end, life.sensors, row[S_GIST], unseen_s if unseen_s > RECENT_S else 0, claim)
     if key == life.why_key:
         return life.why
+    speed, (top, share) = math.hypot(row[3], row[4]), classes[0]
+    heading = round(math.degrees(math.atan2(row[3], row[4])) / 10.0) * 10 % 360
     parts = [ENDS[end]] if end else []
     parts += [told if unseen_s <= RECENT_S else f"not seen for {unseen_s} s"]
     parts.append(f"{speed:.0f} m/s heading {heading}°" if speed >= 1.0 else "hovering")

@@ -17,11 +17,11 @@ from skysentry.tracking.clutter import Clutter, MapDump
 from skysentry.tracking.complaints import Complaint, Complaints
 from skysentry.tracking.found import ALT_PRIOR_M, FIRST_WEIGHT
 from skysentry.tracking.founding import LEAST_FREE, Budget, held
-from skysentry.tracking.life import COAST_S, downs, fate, spreads_m, status
-from skysentry.tracking.motion import MODELS, Array
+from skysentry.tracking.life import COAST_S, fate, foresee, forgotten, poisoned, status
+from skysentry.tracking.motion import MODELS, Array, Indices
 from skysentry.tracking.publish import Publisher
 from skysentry.tracking.roster import Roster
-from skysentry.tracking.table import MOST_OBSERVED, Life, Table
+from skysentry.tracking.table import MOST_OBSERVED, MOST_SEEN, First, Life, Table
 
 SECOND_NS = 1_000_000_000
 COAST_NS = round(COAST_S * SECOND_NS)
@@ -32,7 +32,6 @@ AHEAD_S = 5.0
 # From this probability on a measurement counts as a look at the track; below, it only weighs on its state.
 HIT = 0.5
 MOST_PENDING = 64
-MOST_SEEN = 64
 # Pairs of track and measurement whose numbers are kept between weighing and correcting; beyond, they are made again.
 MOST_WEIGHED = 512
 # A claim younger than this is borne out by another sensor's look at the same track.
@@ -197,7 +196,7 @@ class Fusion:
         scheme, value = batch.claim_of(detection.identity)
         for i in np.flatnonzero(self.table.own[: self.table.n, scheme] == value):
             life = self.table.lives[int(i)]
-            life.seen[own.id] = scan.time_ns
+            life.saw(own.id, scan.time_ns)
             life.last_ns = max(life.last_ns, scan.time_ns)
             life.identity = detection.identity
 
@@ -217,8 +216,7 @@ class Fusion:
             life.agreed_s += min(max(since_ns, 0), AGREE_NS) / SECOND_NS
             self.classifier.trust(self.table.evidence[i], life.identity, before_s, life.agreed_s)
         life.last_ns = max(life.last_ns, scan.time_ns)
-        if own.id in life.seen or len(life.seen) < MOST_SEEN:
-            life.seen[own.id] = scan.time_ns
+        life.saw(own.id, scan.time_ns)
         life.period_s = own.period_s
         if life.claimed and not own.reports:
             self.table.bear_out(life)
@@ -239,22 +237,21 @@ class Fusion:
         wanted = kernels.worth(packed.codes, packed.rows, free, which)
         if not wanted:
             return
-        table, first = self.table, self.table.n
+        table = self.table
         granted = self.budget.grant(own, scan.received_ns // SECOND_NS, wanted, table)
         if granted < wanted:
             reason = "more new objects than can be followed"
             self.complaints.add(own.id, reason, "a flood of false reports?", wanted - granted)
-        for j in which[:granted].tolist():
-            detection = packed.kept[j]
-            life = Life(
-                founded=f"{scan.id}#{j}", first_ns=scan.time_ns, last_ns=scan.time_ns, hits=1, period_s=own.period_s,
-                claimed=own.reports, seen={own.id: scan.time_ns}, pending=[detection.id],
-            )  # fmt: skip
-            i = table.add(life)
+        ranks = which[:granted].tolist()
+        at_ns, kept = scan.time_ns, packed.kept
+        firsts = [First(scan.id, j, at_ns, own.id, own.period_s, own.reports, kept[j].id) for j in ranks]
+        first = table.add(*firsts)
+        for i, j in enumerate(ranks, first):
+            detection = kept[j]
             if detection.class_llr:
                 self.classifier.hear(table.evidence[i], detection.class_llr, 1.0, 1e9)
             if detection.identity is not None:
-                self._claim(i, life, detection.identity)
+                self._claim(i, table.lives[i], detection.identity)
         kernels.found_all(
             packed.codes, packed.rows, free, which[:granted], look, self.prior_alt_m, first,
             table.x, table.P, table.w, table.t, table.r, table.lines,
@@ -286,73 +283,86 @@ class Fusion:
 
     def report(self, now_ns: int) -> list[AnyEvent]:
         """Return the events of a grid instant, and let tracks live or end."""
-        whole = now_ns % SECOND_NS == 0
-        if whole:
-            self._unpoison()
-            self.classifier.settle(self.table)
-        due = sorted(self.touched) if not whole else list(range(self.table.n))
+        if now_ns % SECOND_NS == 0:
+            return self._tend(now_ns)
+        if not self.touched:
+            return []
+        due = sorted(self.touched)
         self.touched.clear()
-        made: list[AnyEvent] = []
-        if due:
-            made += self._publish(now_ns, due, whole)
-        if whole:
-            made += self.complaints.tell(now_ns)
-            founded = [life.founded for life in self.table.lives]
-            self.clutter.settle((now_ns - self.epoch_ns) / SECOND_NS, founded, self.table.r[: self.table.n])
-            if self.births is not None:
-                self.births.advance((now_ns - self.epoch_ns) / SECOND_NS)
-                for seed in self.births.seeds():
-                    self._spawn(now_ns, seed)
+        existence = self.table.r[: self.table.n].tolist()
+        shown = [(i, "") for i in due if self._due(i, existence[i], now_ns)]
+        return self.publisher.publish(now_ns, (now_ns - self.epoch_ns) / SECOND_NS, self.table, shown)
+
+    def _tend(self, now_ns: int) -> list[AnyEvent]:
+        """Return the events of a whole second: each track is asked whether it lives on, the grid for new ones."""
+        now_s = (now_ns - self.epoch_ns) / SECOND_NS
+        self._unpoison()
+        self.touched.clear()
+        made = self._age(now_ns, now_s) if self.table.n else []
+        made += self.complaints.tell(now_ns)
+        self.clutter.settle(now_s, self.table)
+        if self.births is not None:
+            self.births.advance(now_s)
+            for seed in self.births.seeds():
+                self._spawn(now_ns, seed)
         return made
 
-    def _publish(self, now_ns: int, due: list[int], whole: bool) -> list[AnyEvent]:
-        """Return the events of these rows; at whole seconds each is asked first whether it lives on."""
-        table, over = self.table, []
-        shown: list[tuple[int, str]] = []
-        doubled = self._doubled() if whole else set()
-        existence = table.r[: table.n].tolist()
-        now_s = (now_ns - self.epoch_ns) / SECOND_NS
-        spread = spreads_m(table, now_s).tolist() if whole else []
-        down = downs(table, now_s).tolist() if whole else []
-        for i in due:
-            life, r = table.lives[i], existence[i]
-            if whole:
-                end = "merged" if i in doubled else fate(life, r, now_ns, spread[i], down[i])
-                if end != "stays":
-                    over.append(i)
-                    if life.track_id:
-                        life.status = TrackStatus.ENDED
-                        shown.append((i, end))
-                    continue
-            # A confirmed track that was seen just now stays confirmed: the most frequent case by far.
-            if life.status is not TrackStatus.CONFIRMED or now_ns - life.last_ns > COAST_NS:
-                life.status = status(life, r, now_ns, table, i)
-            if self.publisher.due(life, now_ns):
-                shown.append((i, ""))
+    def _due(self, i: int, existence: float, now_ns: int) -> bool:
+        """Bring the status of a living track up to now; return whether it is to be told."""
+        life = self.table.lives[i]
+        # A confirmed track that was seen just now stays confirmed: the most frequent case by far.
+        if life.status is not TrackStatus.CONFIRMED or now_ns - life.last_ns > COAST_NS:
+            life.status = status(life, existence, now_ns, self.table, i)
+        return self.publisher.due(life, now_ns)
+
+    def _age(self, now_ns: int, now_s: float) -> list[AnyEvent]:
+        """Return the events of all tracks, each asked first whether it lives on."""
+        table, existence = self.table, self.table.r[: self.table.n].tolist()
+        rows = table.lives.grown()
+        which, ahead = np.array(rows, np.int64), np.empty((len(rows), 2))
+        self.classifier.settle(table, which)
+        foresee(table.x, table.P, table.w, table.t, which, now_s, ahead)
+        doubled = self._doubled(which)
+        over, shown = [], []
+        for i, (spread_m, down) in zip(rows, ahead.tolist(), strict=True):
+            life = table.lives[i]
+            end = "merged" if i in doubled else fate(life, existence[i], now_ns, spread_m, down)
+            if end == "stays":
+                if self._due(i, existence[i], now_ns):
+                    shown.append((i, ""))
+                continue
+            over.append(i)
+            if life.track_id:
+                life.status = TrackStatus.ENDED
+                shown.append((i, end))
         made = self.publisher.publish(now_ns, now_s, table, shown)
-        table.remove(over[::-1])
+        lives, old = table.lives.rows, set(rows)
+        over += [i for i in range(table.n) if i not in old and forgotten(lives[i], existence[i], now_ns)]
+        table.remove(sorted(over, reverse=True))
         return made
 
     def _unpoison(self) -> None:
         """Forget a track whose numbers have failed rather than publish or spread them."""
         table, n = self.table, self.table.n
+        if not poisoned(table.x, table.P, table.r, n):
+            return
         good = np.isfinite(table.x[:n].sum(axis=(1, 2)) + table.P[:n].sum(axis=(1, 2, 3)) + table.r[:n])
-        if not good.all():
-            failed = np.flatnonzero(~good)[::-1].tolist()
-            self.complaints.add("tracker", "a state that is not finite", "report this, with the recording", len(failed))
-            table.remove(failed)
+        failed = np.flatnonzero(~good)[::-1].tolist()
+        self.complaints.add("tracker", "a state that is not finite", "report this, with the recording", len(failed))
+        table.remove(failed)
 
-    def _doubled(self) -> set[int]:
-        """Return the rows that have been the younger of two tracks of one object for a while."""
+    def _doubled(self, which: Indices) -> set[int]:
+        """Return the rows of `which` that have been the younger of two tracks of one object for a while."""
         table, over = self.table, set()
         pairs = np.empty((MOST_TWINS, 2), np.int64)
-        count = kernels.twins(table.x, table.P, table.w, table.t, table.own, table.n, pairs)
-        younger = {max(map(int, pair), key=lambda i: _age_key(table.lives[i])) for pair in pairs[:count]}
+        count = kernels.twins(table.x, table.P, table.w, table.t, table.own, which, pairs)
+        younger = {max(pair, key=lambda i: _age_key(table.lives[i])) for pair in pairs[:count].tolist()}
         for i in younger:
             table.lives[i].twin_s += 1
             if table.lives[i].twin_s >= TWIN_S:
                 over.add(i)
-        for i, life in enumerate(table.lives):
+        for i in which.tolist():
+            life = table.lives[i]
             if life.twin_s and i not in younger:
                 life.twin_s = 0
         return over

@@ -7,24 +7,24 @@ import sys
 import numpy as np
 
 from skysentry.tracking.batch import PACKED, unpack
+from skysentry.tracking.classify import settle_all
 from skysentry.tracking.clutter import BINS, RINGS, SIDE, count_plot, fade, weigh_clutter
 from skysentry.tracking.correct import KEPT, SCHEMES, correct_scan
 from skysentry.tracking.field import STATES, drift, heed
 from skysentry.tracking.found import prepare
 from skysentry.tracking.founding import found_all, worth
+from skysentry.tracking.life import foresee, poisoned
 from skysentry.tracking.measure import LOOK, ROW
 from skysentry.tracking.motion import MODELS
 from skysentry.tracking.outline import OUTLINE, outline_all
 from skysentry.tracking.presence import correct_presence
-from skysentry.tracking.show import PRESENTED, SHOWN, present
+from skysentry.tracking.show import PRESENTED, present
 from skysentry.tracking.table import CLASSES, fill_gaps
 from skysentry.tracking.twins import twins
 
 __all__ = [
     "KEPT",
-    "PRESENTED",
     "SCHEMES",
-    "SHOWN",
     "correct_presence",
     "correct_scan",
     "drift",
@@ -55,11 +55,15 @@ def warm() -> None:
     heed(grid, offset, np.zeros(2), 500.0, 0.0, 0.0, look, np.zeros((0, 3)), 1.0, 1.0)
     worth(codes, rows, free, codes)
     found_all(codes, rows, free, codes, look, 0.0, 0, x, P, w, t, r, lines)
-    twins(x, P, w, t, own, 1, none.copy())
+    twins(x, P, w, t, own, edges * 0, none.copy())
+    foresee(x, P, w, t, edges * 0, 0.0, np.zeros((1, 2)))
+    poisoned(x, P, r, 1)
     evidence, classes = np.zeros((1, len(CLASSES))), np.ones(len(CLASSES))
     bands, shown = np.ones((len(CLASSES), 4)), np.zeros((1, PRESENTED))
-    present(x, P, w, t, r, evidence, edges * 0, 0.0, frame, classes, np.zeros(2), bands, classes, shown)
+    words = np.zeros((1, len(CLASSES)), np.int16)
+    present(x, P, w, t, r, evidence, edges * 0, 0.0, frame, classes, np.zeros(2), bands, classes, classes, shown, words)
     fill_gaps(x, P, w, t, r, own, evidence, lines, edges * 0, 1)
+    settle_all(x, P, w, evidence, edges * 0, np.zeros(2), bands, classes)
     counts = np.zeros((SIDE, SIDE)), np.zeros(RINGS), np.zeros(BINS)
     weigh_clutter(codes, rows, look, *counts, 1.0)
     fade(*counts)

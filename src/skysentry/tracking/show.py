@@ -5,17 +5,21 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skysentry.geo import geodetic
 from skysentry.tracking.compiled import kernel
 from skysentry.tracking.motion import MODELS, NOISE_M2_S3, Array, Indices, moments, predict, predict_one
-from skysentry.tracking.table import CLASSES
 
 # Columns: latitude, longitude, altitude, velocity (e, n, u), upper triangle of the covariance (21).
 SHOWN = 27
-# ... then the classes in thousandths, existence, and 1 where all of it is finite.
-S_EXISTENCE = SHOWN + len(CLASSES)
-S_GOOD, PRESENTED = S_EXISTENCE + 1, S_EXISTENCE + 2
+# ... then existence, motion and class in one number, what it surely is (1 nature, 2 crewed), 1 where all is finite.
+S_EXISTENCE, S_GIST, S_GENUS, S_GOOD, PRESENTED = SHOWN, SHOWN + 1, SHOWN + 2, SHOWN + 3, SHOWN + 4
+# A class and its probability as one number: class · CODE + thousandths. Python keeps what it made of them by it.
+CODE = 1001
+# A class less probable than this is not shown; thousandths beyond which a track surely is of a genus.
+LEAST_SHOWN = 0.005
+SURE = 900.0
 
 to_geodetic = kernel(geodetic)
 
@@ -98,9 +102,9 @@ TOP_SOFT_M = 30.0
 
 @kernel
 def weigh_classes(
-    evidence: Array, log_prior: Array, wind: Array, bands: Array, airborne: Array, row: Array
+    evidence: Array, log_prior: Array, wind: Array, bands: Array, airborne: Array, row: Array, share: Array
 ) -> None:  # fmt: skip
-    """Write P(class) of one track in thousandths into its row, from `SHOWN` on; the row's velocity is known.
+    """Write P(class) [shape=(classes,)] of one track into `share`; `row` holds its state, as `show` writes it.
 
     `bands` (classes, 4): lowest and highest speed, softness, greatest altitude. The density of a band counts: a narrow
     one that fits says more than a wide one. Where `airborne` is 1 the speed through the air is meant.
@@ -116,27 +120,73 @@ def weigh_classes(
         above = max(row[2] - bands[c, 3], 0.0)
         motion -= min(0.5 * above * above / (TOP_SOFT_M**2 + max(row[17], 0.0)), MOST_MOTION)
         width = bands[c, 1] - bands[c, 0] + 2.0 * math.sqrt(bands[c, 2] ** 2 + variance)
-        row[SHOWN + c] = evidence[c] + log_prior[c] + motion - math.log(width)
-        top = max(top, row[SHOWN + c])
+        share[c] = evidence[c] + log_prior[c] + motion - math.log(width)
+        top = max(top, share[c])
     total = 0.0
     for c in range(classes):
-        row[SHOWN + c] = math.exp(row[SHOWN + c] - top)
-        total += row[SHOWN + c]
+        share[c] = math.exp(share[c] - top)
+        total += share[c]
     for c in range(classes):
-        row[SHOWN + c] = math.floor(1000.0 * row[SHOWN + c] / total + 0.5)
+        share[c] /= total
+
+
+@kernel
+def rank_classes(share: Array, codes: NDArray[np.int16]) -> None:
+    """Write the classes worth showing as codes, the likeliest first, in thousandths that add up to 1000; −1 ends them.
+
+    `share` [shape=(classes,)] becomes the probabilities that are shown.
+    """
+    classes = share.shape[0]
+    total, best = 0.0, 0
+    for c in range(classes):
+        if share[c] < LEAST_SHOWN:
+            share[c] = 0.0
+        total += share[c]
+        if share[c] > share[best]:
+            best = c
+    left = 1000
+    for c in range(classes):
+        share[c] = math.floor(1000.0 * share[c] / total + 0.5)
+        left -= int(share[c])
+    share[best] += left
+    for c in range(classes):
+        rank = 0
+        for other in range(classes):
+            rank += share[other] > share[c] or (share[other] == share[c] and other < c)
+        codes[rank] = c * CODE + int(share[c]) if share[c] > 0.0 else -1
+
+
+@kernel
+def gist(row: Array, code: int) -> float:
+    """Return what `explain` says of motion and class as one number: it is put in new words when that changes."""
+    speed = min(round(math.sqrt(row[3] * row[3] + row[4] * row[4])), 9_999)
+    heading = round(math.degrees(math.atan2(row[3], row[4])) / 10.0) % 36
+    return float(((speed * 36 + heading) * 20 + code // CODE) * 11 + round(code % CODE / 100.0))
 
 
 @kernel
 def present(
     x: Array, P: Array, w: Array, t: Array, r: Array, evidence: Array, which: Indices, now_s: float, frame: Array,
-    log_prior: Array, wind: Array, bands: Array, airborne: Array, out: Array,
+    log_prior: Array, wind: Array, bands: Array, airborne: Array, genus: Array, out: Array, codes: NDArray[np.int16],
 ) -> None:  # fmt: skip
-    """Write one row [shape=(PRESENTED,)] for each track in `which`: state, classes, existence, and whether finite."""
+    """Write one row [shape=(PRESENTED,)] of `out` and of `codes` (classes,) for each track in `which`.
+
+    `genus` (classes,) is 1 for what nature makes and 2 for what has a crew.
+    """
     show(x, P, w, t, which, now_s, frame, out)
+    share = np.empty(log_prior.shape[0])
+    sums = np.empty(3)
     for k in range(which.shape[0]):
-        weigh_classes(evidence[which[k]], log_prior, wind, bands, airborne, out[k])
-        out[k, S_EXISTENCE] = r[which[k]]
-        total = 0.0
-        for c in range(S_GOOD):
-            total += out[k, c]
-        out[k, S_GOOD] = 1.0 if math.isfinite(total) else 0.0
+        row = out[k]
+        row[S_EXISTENCE], row[S_GIST], row[S_GENUS], row[S_GOOD] = r[which[k]], 0.0, 0.0, 0.0
+        weigh_classes(evidence[which[k]], log_prior, wind, bands, airborne, row, share)
+        total = share.sum() + row[:S_GIST].sum()
+        if not math.isfinite(total):
+            continue
+        rank_classes(share, codes[k])
+        sums[:] = 0.0
+        for c in range(share.shape[0]):
+            sums[int(genus[c])] += share[c]
+        row[S_GIST] = gist(row, codes[k, 0])
+        row[S_GENUS] = 1.0 if sums[1] > SURE else 2.0 if sums[2] > SURE else 0.0
+        row[S_GOOD] = 1.0

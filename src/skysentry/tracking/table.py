@@ -6,6 +6,8 @@ the tracker's state: `dump` and `load` are exact.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import msgspec
 import numpy as np
 from msgspec import Struct
@@ -21,11 +23,16 @@ MOST_OBSERVED = 4_000
 # other sensors see.
 MOST_CLAIMED = 4_000
 SCHEME_SLOTS = 4
+# Sensors that a track remembers; more than these do not see one thing within minutes.
+MOST_SEEN = 64
 CLASSES = tuple(ObjectClass)
 
 
 class Life(Struct, gc=False):
-    """What a track is beside its state. `seen` maps sensors to when they last saw it; `pending` are detections."""
+    """What a track is beside its state. `seen` maps sensors to when they last saw it; `pending` are detections.
+
+    `sensors` are those that saw it lately, as they were last told: they stay so until `sensors_until_ns`.
+    """
 
     founded: str
     first_ns: int
@@ -44,8 +51,68 @@ class Life(Struct, gc=False):
     published_ns: int = 0
     seen: dict[str, int] = msgspec.field(default_factory=dict)
     pending: list[str] = msgspec.field(default_factory=list)
-    why_key: tuple[str, tuple[str, ...], int, int, str, int, int, str] | None = None
+    sensors: tuple[str, ...] = ()
+    sensors_until_ns: int = 0
+    why_key: tuple[str, tuple[str, ...], float, int, str] | None = None
     why: str = ""
+
+    def saw(self, sensor: str, time_ns: int) -> None:
+        """Note that a sensor has seen this track."""
+        seen = self.seen
+        if sensor in seen:
+            seen[sensor] = max(seen[sensor], time_ns)
+        elif len(seen) < MOST_SEEN:
+            seen[sensor] = time_ns
+        if sensor not in self.sensors:
+            self.sensors_until_ns = 0
+
+
+class First(Struct, gc=False):
+    """A look that nothing has followed yet: all that is known of most tracks, for most looks at nothing stay alone."""
+
+    scan: str
+    rank: int
+    last_ns: int
+    sensor: str
+    period_s: float
+    claimed: bool
+    detection: str
+    hits: int = 1
+    sound: bool = False
+
+    def life(self) -> Life:
+        """Return the life that began with this look."""
+        return Life(
+            founded=f"{self.scan}#{self.rank}", first_ns=self.last_ns, last_ns=self.last_ns, hits=1,
+            period_s=self.period_s, claimed=self.claimed, seen={self.sensor: self.last_ns}, pending=[self.detection],
+        )  # fmt: skip
+
+
+class Lives:
+    """The lives of tracks by row; that of a single look is made when it is first asked for.
+
+    Nine of ten tracks that a radar founds are clutter and end as they began: to make a `Life` of each took a tenth of
+    all time. `rows` is the list itself, for those who can do with a `First`.
+    """
+
+    def __init__(self, rows: list[Life] | None = None) -> None:
+        self.rows: list[Life | First] = [*rows] if rows else []
+
+    def __getitem__(self, i: int) -> Life:
+        life = self.rows[i]
+        if type(life) is First:
+            life = self.rows[i] = life.life()
+        return life  # type: ignore[return-value]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __iter__(self) -> Iterator[Life]:
+        return map(self.__getitem__, range(len(self.rows)))
+
+    def grown(self) -> list[int]:
+        """Return the rows of tracks that more than a single look supports."""
+        return [i for i, life in enumerate(self.rows) if life.hits > 1 or life.sound]
 
 
 class Table:
@@ -59,7 +126,7 @@ class Table:
 
     def __init__(self, room: int = 64) -> None:
         self.n = 0
-        self.lives: list[Life] = []
+        self.lives = Lives()
         self.x: Array = np.zeros((room, MODELS, 6))
         self.P: Array = np.zeros((room, MODELS, 6, 6))
         self.w: Array = np.zeros((room, MODELS))
@@ -70,28 +137,28 @@ class Table:
         self.lines: Array = np.zeros((room, OUTLINE))
         self.claimed = 0
 
-    def add(self, life: Life) -> int:
-        """Return a cleared row for a new track."""
-        if self.n == self.x.shape[0]:
+    def add(self, *lives: Life | First) -> int:
+        """Return the first of as many cleared rows as there are new tracks."""
+        row, self.n = self.n, self.n + len(lives)
+        while self.n > self.x.shape[0]:
             for name in self.ARRAYS:
                 old = getattr(self, name)
                 setattr(self, name, np.concatenate([old, np.zeros_like(old)]))
-        row = self.n
-        self.own[row] = 0
-        self.evidence[row] = 0.0
-        self.lives.append(life)
-        self.claimed += life.claimed
-        self.n += 1
+        self.own[row : self.n] = 0
+        self.evidence[row : self.n] = 0.0
+        self.lives.rows += lives
+        self.claimed += sum([life.claimed for life in lives])
         return row
 
     def remove(self, rows: list[int]) -> None:
         """Forget tracks, given in falling order; each time the last one takes the row."""
         if not rows:
             return
+        lives = self.lives.rows
         for row in rows:
-            self.claimed -= self.lives[row].claimed
-            self.lives[row] = self.lives[-1]
-            self.lives.pop()
+            self.claimed -= lives[row].claimed
+            lives[row] = lives[-1]
+            lives.pop()
         fill_gaps(
             self.x, self.P, self.w, self.t, self.r, self.own, self.evidence, self.lines,
             np.array(rows, np.int64), self.n,
@@ -115,7 +182,7 @@ class Table:
 
     def dump(self) -> tuple[int, list[Life], list[bytes]]:
         """Return everything, for a snapshot."""
-        return self.n, self.lives, [getattr(self, name)[: self.n].tobytes() for name in self.KEPT]
+        return self.n, list(self.lives), [getattr(self, name)[: self.n].tobytes() for name in self.KEPT]
 
     @staticmethod
     def load(n: int, lives: list[Life], arrays: list[bytes]) -> Table:
@@ -129,7 +196,7 @@ class Table:
         for name, data in zip(Table.KEPT, arrays, strict=True):
             array = getattr(table, name)
             array[:n] = np.frombuffer(data, array.dtype).reshape(array[:n].shape)
-        table.n, table.lives = n, lives
+        table.n, table.lives = n, Lives(lives)
         table.claimed = sum(life.claimed for life in lives)
         table.outline()
         return table
