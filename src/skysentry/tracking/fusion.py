@@ -71,6 +71,7 @@ class Fusion:
         frame = Frame.at(origin)
         self.frame: Array = np.concatenate([frame.rotation.ravel(), np.array(frame.origin_ecef_m)])
         self.prior_alt_m = (origin.alt_m or 0.0) + ALT_PRIOR_M
+        self.around: Array = np.append(self.frame, self.prior_alt_m)
         self.epoch_ns = 0
         self.table = Table()
         self.roster = Roster(site, frame)
@@ -96,13 +97,13 @@ class Fusion:
         if self.epoch_ns == 0:
             self.epoch_ns = scan.time_ns // SECOND_NS * SECOND_NS
         own = self.roster.listener(scan)
-        packed = batch.pack(scan, own, self.roster.places)
-        if packed.rejected:
-            mend = UNPLACED_MEND if packed.reason.endswith("is unknown") else "check what this sensor sends"
-            self.complaints.add(scan.sensor, packed.reason, mend, packed.rejected)
         look = own.look
         look[m.L_TIME] = (scan.time_ns - self.epoch_ns) / SECOND_NS
         look[m.L_SIGMA_T] = max(own.clock_sigma_s, scan.time_sigma_ns / SECOND_NS)
+        packed = batch.pack(scan, own, self.roster.places, self.around)
+        if packed.rejected:
+            mend = UNPLACED_MEND if packed.reason.endswith("is unknown") else "check what this sensor sends"
+            self.complaints.add(scan.sensor, packed.reason, mend, packed.rejected)
         since_s = self._since_s(scan, own)
         if own.sound:
             look[m.L_MISS_FLOOR] = batch.SOUND_NATS_PER_S * min(max(since_s, 0.0), batch.LISTENING_S)
@@ -116,8 +117,6 @@ class Fusion:
     def _correct(self, scan: Scan, own: Listener, packed: Packed, look: Array, since_s: float) -> None:
         """Correct, then found tracks with measurements that hold at least a direction."""
         table, found = self.table, len(packed.kept)
-        if found:
-            kernels.prepare(packed.codes, packed.rows, look, self.frame, self.prior_alt_m)
         mapped = own.kind is SensorKind.RADAR and own.placed
         if mapped:
             self.clutter.weigh(own.id, packed.codes, packed.rows, look)

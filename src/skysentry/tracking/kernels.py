@@ -6,18 +6,17 @@ import sys
 
 import numpy as np
 
-from skysentry.tracking.batch import PACKED, unpack
 from skysentry.tracking.classify import settle_all
 from skysentry.tracking.clutter import BINS, RINGS, SIDE, count_plot, fade, weigh_clutter
 from skysentry.tracking.correct import KEPT, SCHEMES, correct_scan
 from skysentry.tracking.field import STATES, drift, heed
-from skysentry.tracking.found import prepare
 from skysentry.tracking.founding import found_all, worth
 from skysentry.tracking.life import foresee, poisoned
 from skysentry.tracking.measure import LOOK, ROW
 from skysentry.tracking.motion import MODELS
 from skysentry.tracking.outline import OUTLINE, outline_all
 from skysentry.tracking.presence import correct_presence
+from skysentry.tracking.read import read
 from skysentry.tracking.show import PRESENTED, present
 from skysentry.tracking.table import CLASSES, fill_gaps
 from skysentry.tracking.twins import twins
@@ -30,7 +29,6 @@ __all__ = [
     "drift",
     "found_all",
     "heed",
-    "prepare",
     "present",
     "twins",
     "warm",
@@ -45,8 +43,7 @@ def warm() -> None:
     frame = np.array([1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 6.4e6, 0.0, 0.0])
     look, rows, codes, free = np.zeros(LOOK), np.zeros((0, ROW)), np.zeros(0, np.int64), np.zeros(0)
     edges, none, kept = np.zeros(1, np.int64), np.zeros((0, 2), np.int64), np.zeros((1, MODELS, KEPT, 6))
-    unpack(np.zeros((0, PACKED)), codes, rows, none)
-    prepare(codes, rows, look, frame, 0.0)
+    read(free, look, 0.0, 0.0, np.append(frame, 0.0), codes, codes, rows, none)
     correct_scan(x, P, w, t, r, own, lines, 1, look, codes, rows, none, edges, edges.copy(), np.zeros(1), kept, free)
     correct_presence(x, P, w, t, r, 1, look, False, np.zeros(1))
     outline_all(x, P, w, t, 0, 1, lines)
