@@ -7,7 +7,7 @@ import sys
 import numpy as np
 
 from skysentry.tracking.classify import settle_all
-from skysentry.tracking.clutter import BINS, RINGS, SIDE, count_plot, fade, weigh_clutter
+from skysentry.tracking.clutter import BINS, RINGS, SIDE, count_plots, unclaimed, weigh_and_fade
 from skysentry.tracking.correct import KEPT, SCHEMES, correct_scan
 from skysentry.tracking.field import STATES, drift, heed
 from skysentry.tracking.founding import found_all, worth
@@ -43,7 +43,6 @@ def warm() -> None:
     frame = np.array([1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 6.4e6, 0.0, 0.0])
     look, rows, codes, free = np.zeros(LOOK), np.zeros((0, ROW)), np.zeros(0, np.int64), np.zeros(0)
     edges, none, kept = np.zeros(1, np.int64), np.zeros((0, 2), np.int64), np.zeros((1, MODELS, KEPT, 6))
-    read(free, look, 0.0, 0.0, np.append(frame, 0.0), codes, codes, rows, none)
     correct_scan(x, P, w, t, r, own, lines, 1, look, codes, rows, none, edges, edges.copy(), np.zeros(1), kept, free)
     correct_presence(x, P, w, t, r, 1, look, False, np.zeros(1))
     outline_all(x, P, w, t, 0, 1, lines)
@@ -62,9 +61,12 @@ def warm() -> None:
     fill_gaps(x, P, w, t, r, own, evidence, lines, edges * 0, 1)
     settle_all(x, P, w, evidence, edges * 0, np.zeros(2), bands, classes)
     counts = np.zeros((SIDE, SIDE)), np.zeros(RINGS), np.zeros(BINS)
-    weigh_clutter(codes, rows, look, *counts, 1.0)
-    fade(*counts)
-    count_plot(np.zeros(4), 1.0, *counts)
+    weigh_and_fade(codes, rows, look, *counts, 1.0)
+    # What is read from bytes is of a type of its own: it cannot be written to.
+    bare = np.frombuffer(b"")
+    count_plots(np.frombuffer(b"", np.int64), bare.reshape(0, 4), codes, 1.0, *counts)
+    read(bare, look, 0.0, 0.0, np.append(frame, 0.0), codes, codes, rows, none)
+    unclaimed(codes, rows, free, codes, np.zeros((0, 4)))
 
 
 if __name__ == "__main__":
