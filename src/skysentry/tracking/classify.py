@@ -148,6 +148,6 @@ def told(codes: bytes) -> Shares:
 
 @cache
 def share(code: int) -> tuple[ObjectClass, float]:
-    """Return a class and its probability; there are 10,010 codes."""
-    k, thousandths = divmod(code, CODE)
-    return CLASSES[k], thousandths / 1000.0
+    """Return a class and its probability; there are 1,010 codes."""
+    k, hundredths = divmod(code, CODE)
+    return CLASSES[k], hundredths / 100.0

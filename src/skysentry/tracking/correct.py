@@ -26,6 +26,7 @@ from skysentry.tracking.measure import (
 )
 from skysentry.tracking.motion import MODELS, NOISE_M2_S3, Array, Indices, mirror, predict
 from skysentry.tracking.outline import candidates, emerge, line_up, out_of_reach, outline
+from skysentry.tracking.unrolled import innovate_place, is_place
 
 # Squared Mahalanobis gates for 1 … 6 dimensions: all but 1e-5 of a normal; a wider tail only costs false alarms.
 GATES = np.array([19.5, 23.0, 25.9, 28.5, 30.9, 33.1])
@@ -76,10 +77,13 @@ def _weigh(
     `kept` [shape=(3, KEPT, 6)] takes what the correction needs of each model. −inf where no model gates it.
     """
     best = -np.inf
-    gated = False
+    gated, place = False, is_place(code, look)
     for m in range(MODELS):
         nu, S, PHt = kept[m, 0], kept[m, 1:7], kept[m, 7:13]
-        dims = innovate(code, row, look, x[m], P[m], t_s, NOISE_M2_S3[m], nu, S, PHt, work)
+        if place:
+            dims = innovate_place(code, row, look, x[m], P[m], t_s, NOISE_M2_S3[m], nu, S, PHt)
+        else:
+            dims = innovate(code, row, look, x[m], P[m], t_s, NOISE_M2_S3[m], nu, S, PHt, work)
         log_l, d2 = log_likelihood(nu, S, dims)
         out[m] = log_l + math.log(max(w[m], 1e-12))
         gated = gated or d2 < GATES[dims - 1]

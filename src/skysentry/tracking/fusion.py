@@ -129,9 +129,10 @@ class Fusion:
                 table.x, table.P, table.w, table.t, table.r, table.own, table.lines, table.n, look, packed.codes,
                 packed.rows, packed.claims, self.edge_i, self.edge_j, self.share, self.kept, free,
             )  # fmt: skip
-            for e, share in enumerate(self.share[:edges].tolist()):
+            kept, shares = packed.kept, self.share[:edges].tolist()
+            for i, j, share in zip(self.edge_i[:edges].tolist(), self.edge_j[:edges].tolist(), shares, strict=True):
                 if share > HIT:
-                    self._hit(int(self.edge_i[e]), packed.kept[int(self.edge_j[e])], share, scan, own)
+                    self._hit(i, kept[j], share, scan, own)
         if self.births is not None and own.id in self.births.listeners:
             self._direct(own, packed, look, free, since_s)
         if mapped:
@@ -201,28 +202,36 @@ class Fusion:
 
     def _hit(self, i: int, detection: Detection, share: float, scan: Scan, own: Listener) -> None:
         """Note a look at a track: who, when, what it says of class and identity."""
-        life = self.table.lives[i]
+        life, time_ns = self.table.lives.rows[i], scan.time_ns
+        if type(life) is not Life:
+            life = self.table.lives[i]
         self.touched.add(i)
         if detection.class_llr:
-            since_s = (scan.time_ns - life.seen.get(own.id, 0)) / SECOND_NS
+            since_s = (time_ns - life.seen.get(own.id, 0)) / SECOND_NS
             self.classifier.hear(self.table.evidence[i], detection.class_llr, share, since_s)
         life.hits += 1
         if own.reports:
-            life.claim_ns = max(life.claim_ns, scan.time_ns)
-        elif life.claim_ns > scan.time_ns - AGREE_NS:
-            since_ns = scan.time_ns - life.seen.get(own.id, scan.time_ns)
-            before_s = life.agreed_s
-            life.agreed_s += min(max(since_ns, 0), AGREE_NS) / SECOND_NS
-            self.classifier.trust(self.table.evidence[i], life.identity, before_s, life.agreed_s)
-        life.last_ns = max(life.last_ns, scan.time_ns)
-        life.saw(own.id, scan.time_ns)
+            life.claim_ns = max(life.claim_ns, time_ns)
+        else:
+            if life.claim_ns > time_ns - AGREE_NS:
+                self._agree(i, life, own, time_ns)
+            if life.claimed:
+                self.table.bear_out(life)
+        if time_ns > life.last_ns:
+            life.last_ns = time_ns
+        life.saw(own.id, time_ns)
         life.period_s = own.period_s
-        if life.claimed and not own.reports:
-            self.table.bear_out(life)
         if len(life.pending) < MOST_PENDING:
             life.pending.append(detection.id)
         if detection.identity is not None and detection.identity != life.identity:
             self._claim(i, life, detection.identity)
+
+    def _agree(self, i: int, life: Life, own: Listener, time_ns: int) -> None:
+        """Another sensor than those of claims has seen what claimed to be there just now."""
+        since_ns = time_ns - life.seen.get(own.id, time_ns)
+        before_s = life.agreed_s
+        life.agreed_s += min(max(since_ns, 0), AGREE_NS) / SECOND_NS
+        self.classifier.trust(self.table.evidence[i], life.identity, before_s, life.agreed_s)
 
     def _claim(self, i: int, life: Life, identity: Identity) -> None:
         scheme, value = batch.claim_of(identity)

@@ -15,7 +15,7 @@ from skysentry.tracking.batch import REPORTING
 from skysentry.tracking.classify import AIRBORNE, GENUS, Classifier, told
 from skysentry.tracking.explain import explain, senses
 from skysentry.tracking.motion import Array
-from skysentry.tracking.show import PRESENTED, S_EXISTENCE, S_GENUS, S_GOOD, SHOWN
+from skysentry.tracking.show import PRESENTED, S_EXISTENCE, S_GENUS, S_GOOD, S_MOTION, S_TOP, SHOWN
 from skysentry.tracking.table import CLASSES, Life, Table
 
 SECOND_NS = 1_000_000_000
@@ -114,14 +114,13 @@ class Publisher:
             detections=detections,
         )
         # In two steps: Python builds a dictionary for a call with more than 15 keywords, half a microsecond.
-        classes = told(codes)
         return replace(
             track,
-            classes=classes,
+            classes=told(codes),
             identity=life.identity,
             affiliation=self._whose(life, now_ns, row[S_GENUS]),
             end=REASONS[end] if end else None,
-            why=explain(life, end, self._told(life.sensors), row, classes, now_ns),
+            why=explain(life, end, self._told(life.sensors), row[S_MOTION], row[S_TOP], now_ns),
         )
 
     def _told(self, sensors: tuple[str, ...]) -> str:

@@ -13,13 +13,17 @@ from skysentry.tracking.motion import MODELS, NOISE_M2_S3, Array, Indices, momen
 
 # Columns: latitude, longitude, altitude, velocity (e, n, u), upper triangle of the covariance (21).
 SHOWN = 27
-# ... then existence, motion and class in one number, what it surely is (1 nature, 2 crewed), 1 where all is finite.
-S_EXISTENCE, S_GIST, S_GENUS, S_GOOD, PRESENTED = SHOWN, SHOWN + 1, SHOWN + 2, SHOWN + 3, SHOWN + 4
-# A class and its probability as one number: class · CODE + thousandths. Python keeps what it made of them by it.
-CODE = 1001
-# A class less probable than this is not shown; thousandths beyond which a track surely is of a genus.
+# ... then existence, codes of motion and of the likeliest class, what a track surely is (1 nature, 2 crewed), and 1
+# where all of it is finite.
+S_EXISTENCE, S_MOTION, S_TOP, S_GENUS, S_GOOD, PRESENTED = range(SHOWN, SHOWN + 6)
+# A class and its probability as one number: class · CODE + hundredths. Python keeps what it made of them by it.
+CODE = 101
+# A class less probable than this is not shown; hundredths beyond which a track surely is of a genus.
 LEAST_SHOWN = 0.005
-SURE = 900.0
+SURE = 90.0
+# Motion in words: headings in tens of degrees, speeds up to a bound that nothing here reaches.
+HEADINGS = 36
+FASTEST_SHOWN = 9_999
 
 to_geodetic = kernel(geodetic)
 
@@ -132,23 +136,30 @@ def weigh_classes(
 
 @kernel
 def rank_classes(share: Array, codes: NDArray[np.int16]) -> None:
-    """Write the classes worth showing as codes, the likeliest first, in thousandths that add up to 1000; −1 ends them.
+    """Write the classes worth showing as codes, the likeliest first, in hundredths that add up to 100; −1 ends them.
 
     `share` [shape=(classes,)] becomes the probabilities that are shown.
     """
     classes = share.shape[0]
-    total, best = 0.0, 0
+    total = 0.0
     for c in range(classes):
         if share[c] < LEAST_SHOWN:
             share[c] = 0.0
         total += share[c]
-        if share[c] > share[best]:
-            best = c
-    left = 1000
+    left = 100
     for c in range(classes):
-        share[c] = math.floor(1000.0 * share[c] / total + 0.5)
+        share[c] = 100.0 * share[c] / total
         left -= int(share[c])
-    share[best] += left
+    # The largest remainders are rounded up.
+    while left > 0:
+        best = 0
+        for c in range(classes):
+            if share[c] % 1.0 > share[best] % 1.0:
+                best = c
+        share[best] = math.floor(share[best]) + 1.0
+        left -= 1
+    for c in range(classes):
+        share[c] = math.floor(share[c])
     for c in range(classes):
         rank = 0
         for other in range(classes):
@@ -157,11 +168,11 @@ def rank_classes(share: Array, codes: NDArray[np.int16]) -> None:
 
 
 @kernel
-def gist(row: Array, code: int) -> float:
-    """Return what `explain` says of motion and class as one number: it is put in new words when that changes."""
-    speed = min(round(math.sqrt(row[3] * row[3] + row[4] * row[4])), 9_999)
-    heading = round(math.degrees(math.atan2(row[3], row[4])) / 10.0) % 36
-    return float(((speed * 36 + heading) * 20 + code // CODE) * 11 + round(code % CODE / 100.0))
+def motion_code(row: Array) -> float:
+    """Return speed in m/s and heading in tens of degrees as one number: speed · HEADINGS + heading."""
+    speed = min(round(math.sqrt(row[3] * row[3] + row[4] * row[4])), FASTEST_SHOWN)
+    heading = round(math.degrees(math.atan2(row[3], row[4])) * HEADINGS / 360.0) % HEADINGS
+    return float(speed * HEADINGS + heading)
 
 
 @kernel
@@ -178,15 +189,16 @@ def present(
     sums = np.empty(3)
     for k in range(which.shape[0]):
         row = out[k]
-        row[S_EXISTENCE], row[S_GIST], row[S_GENUS], row[S_GOOD] = r[which[k]], 0.0, 0.0, 0.0
+        row[SHOWN:] = 0.0
+        row[S_EXISTENCE] = r[which[k]]
         weigh_classes(evidence[which[k]], log_prior, wind, bands, airborne, row, share)
-        total = share.sum() + row[:S_GIST].sum()
+        total = share.sum() + row.sum()
         if not math.isfinite(total):
             continue
         rank_classes(share, codes[k])
         sums[:] = 0.0
         for c in range(share.shape[0]):
             sums[int(genus[c])] += share[c]
-        row[S_GIST] = gist(row, codes[k, 0])
+        row[S_MOTION], row[S_TOP] = motion_code(row), codes[k, 0]
         row[S_GENUS] = 1.0 if sums[1] > SURE else 2.0 if sums[2] > SURE else 0.0
         row[S_GOOD] = 1.0

@@ -53,15 +53,11 @@ class Life(Struct, gc=False):
     pending: list[str] = msgspec.field(default_factory=list)
     sensors: tuple[str, ...] = ()
     sensors_until_ns: int = 0
-    why_key: tuple[str, tuple[str, ...], float, int, str] | None = None
-    why: str = ""
 
     def saw(self, sensor: str, time_ns: int) -> None:
         """Note that a sensor has seen this track."""
         seen = self.seen
-        if sensor in seen:
-            seen[sensor] = max(seen[sensor], time_ns)
-        elif len(seen) < MOST_SEEN:
+        if time_ns > seen.get(sensor, -1) and (sensor in seen or len(seen) < MOST_SEEN):
             seen[sensor] = time_ns
         if sensor not in self.sensors:
             self.sensors_until_ns = 0
