@@ -109,7 +109,7 @@ def near(row: Array, mean: Array, spread_m: float) -> bool:
     d2 = 0.0
     for a in range(3):
         d2 += (mean[a] - row[CENTRE + a]) ** 2
-    close: bool = d2 < (COARSE * (spread_m + row[SPREAD_M])) ** 2
+    close: bool = d2 < COARSE * COARSE * (spread_m * spread_m + row[SPREAD_M] * row[SPREAD_M])
     return close
 
 
@@ -123,7 +123,7 @@ def candidates(
     for k in range(nowhere):
         out[count] = order[k]
         count += 1
-    reach = COARSE * (spread_m + widest_m)
+    reach = COARSE * math.sqrt(spread_m * spread_m + widest_m * widest_m)
     low, high = nowhere, order.shape[0]
     while low < high:
         middle = (low + high) // 2
@@ -155,8 +155,7 @@ def out_of_reach(line: Array, look: Array, low_m: float, high_m: float, widest_m
         return False
     size = abs(lag)
     variance = line[O_ONE] + line[O_ABS] * size + line[O_LAG] * lag + lag * lag * (line[O_SQUARE] + line[O_CUBE] * size)
-    # (a + b)² ≤ 2 (a² + b²): no root for the many that are far.
-    if gap * gap <= 2.0 * COARSE * COARSE * (variance + widest_m * widest_m):
+    if gap * gap <= COARSE * COARSE * (variance + widest_m * widest_m):
         return False
     if look[L_REPORTS] != 0.0:
         return True
