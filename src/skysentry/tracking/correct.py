@@ -26,7 +26,7 @@ from skysentry.tracking.measure import (
 )
 from skysentry.tracking.motion import MODELS, NOISE_M2_S3, Array, Indices, mirror, predict
 from skysentry.tracking.outline import candidates, emerge, line_up, out_of_reach, outline
-from skysentry.tracking.unrolled import innovate_place, is_place
+from skysentry.tracking.unrolled import DIMS, LOG_CONSTANT, is_place, mend_place, weigh_place
 
 # Squared Mahalanobis gates for 1 … 6 dimensions: all but 1e-5 of a normal; a wider tail only costs false alarms.
 GATES = np.array([19.5, 23.0, 25.9, 28.5, 30.9, 33.1])
@@ -76,14 +76,13 @@ def _weigh(
 
     `kept` [shape=(3, KEPT, 6)] takes what the correction needs of each model. −inf where no model gates it.
     """
+    if is_place(code, look):
+        return _weigh_place(x, P, w, t_s, code, row, look, kept, out)
     best = -np.inf
-    gated, place = False, is_place(code, look)
+    gated = False
     for m in range(MODELS):
         nu, S, PHt = kept[m, 0], kept[m, 1:7], kept[m, 7:13]
-        if place:
-            dims = innovate_place(code, row, look, x[m], P[m], t_s, NOISE_M2_S3[m], nu, S, PHt)
-        else:
-            dims = innovate(code, row, look, x[m], P[m], t_s, NOISE_M2_S3[m], nu, S, PHt, work)
+        dims = innovate(code, row, look, x[m], P[m], t_s, NOISE_M2_S3[m], nu, S, PHt, work)
         log_l, d2 = log_likelihood(nu, S, dims)
         out[m] = log_l + math.log(max(w[m], 1e-12))
         gated = gated or d2 < GATES[dims - 1]
@@ -100,8 +99,27 @@ def _weigh(
 
 
 @kernel
+def _weigh_place(
+    x: Array, P: Array, w: Array, t_s: float, code: int, row: Array, look: Array, kept: Array, out: Array
+) -> float:
+    """Do the same for a look that `unrolled` knows."""
+    gated, total = False, 0.0
+    for m in range(MODELS):
+        density, d2 = weigh_place(code, row, look, x[m], P[m], t_s, NOISE_M2_S3[m], kept[m])
+        out[m] = max(w[m], 1e-12) * density
+        gated = gated or d2 < GATES[DIMS - 1]
+        total += out[m]
+    if not gated:
+        return -np.inf
+    for m in range(MODELS):
+        out[m] /= total
+    return math.log(total) - LOG_CONSTANT
+
+
+@kernel
 def _collapse(
-    x: Array, P: Array, w: Array, codes: Indices, hits: Indices, share: Array, models: Array, kept: Array, work: Array
+    x: Array, P: Array, w: Array, look: Array, codes: Indices, hits: Indices, share: Array, models: Array, kept: Array,
+    work: Array,
 ) -> None:  # fmt: skip
     """Correct one track with all its measurements `hits`, weighted by `share`, and collapse each model by moments.
 
@@ -126,7 +144,10 @@ def _collapse(
                 part = share[k] * models[k, m] / weight
                 if part < 1e-9:
                     continue
-                _mend(P[m], part, dims_of(codes[hits[k]]), kept[k, m], dx, mean)
+                if is_place(codes[hits[k]], look):
+                    mend_place(P[m], part, kept[k, m], dx, mean)
+                else:
+                    _mend(P[m], part, dims_of(codes[hits[k]]), kept[k, m], dx, mean)
             for a in range(6):
                 x[m, a] += mean[a]
                 for b in range(a + 1):
@@ -243,7 +264,8 @@ def correct_scan(
                     j = edge_j[e]
                     _weigh(x[i], P[i], w[i], t[i], codes[j], rows[j], look, work[1:], spare[e - first], models[e])
                 mine = spare
-            _collapse(x[i], P[i], w[i], codes, edge_j[first:last], share[first:last], models[first:last], mine, work)
+            hits, shares, weights = edge_j[first:last], share[first:last], models[first:last]
+            _collapse(x[i], P[i], w[i], look, codes, hits, shares, weights, mine, work)
             outline(x[i], P[i], w[i], t[i], lines[i])
         if last > first or seen[i] > 0.0:
             unseen = missable(seen[i], look)
