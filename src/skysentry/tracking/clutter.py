@@ -284,9 +284,8 @@ class Clutter:
             if len(self.maps) >= MOST_MAPS:
                 del self.maps[next(iter(self.maps))]
             seen = self.maps[sensor] = Map(float(look[L_MAX]))
-        seen.filters = seen.filters or weigh_and_fade(
-            codes, rows, look, seen.cells, seen.rings, seen.doppler, seen.looks
-        )  # fmt: skip
+        speeds = weigh_and_fade(codes, rows, look, seen.cells, seen.rings, seen.doppler, seen.looks)
+        seen.filters = seen.filters or speeds
         look[L_DOPPLER] = float(seen.filters)
         seen.looks = seen.looks * (1.0 - 1.0 / MEMORY_LOOKS) + 1.0
 
