@@ -1,8 +1,8 @@
 """Scans to arrays: what is known of a sensor once, what a look says each time.
 
 A `Listener` is a sensor as the kernels need it. `pack` turns the detections of a scan into rows (`measure` names the
-columns): in Python it only lays their numbers side by side, `read` makes rows of them. What cannot be used (not finite, a
-covariance that is none, a direction from a sensor without a place) is left out and named.
+columns): in Python it only lays their numbers side by side, `read` makes rows of them. What cannot be used (not finite,
+a covariance that is none, a direction from a sensor without a place) is left out and named.
 """
 
 from __future__ import annotations

@@ -299,7 +299,7 @@ class Clutter:
 
     def settle(self, now_s: float, table: Table) -> None:
         """Count what has waited long enough, but for the first plots of living tracks that are believed."""
-        if not any([one.waiting for one in self.maps.values()]):
+        if not any(one.waiting for one in self.maps.values()):
             return
         believed: dict[str, list[int]] = {}
         for i in np.flatnonzero(table.r[: table.n] > TAKEN).tolist():
