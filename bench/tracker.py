@@ -15,7 +15,7 @@ import time
 from collections.abc import Sequence
 
 import bench
-from bench.scenarios import SCENARIOS, World, make
+from bench.scenarios import BASES, World, make
 from bench.scenarios.judge import judge
 from skysentry.events import AnyEvent, Scan, decode, encode
 from skysentry.tracking.tracker import Tracker
@@ -71,6 +71,6 @@ def main() -> None:
     """Print one row for each scenario and seed."""
     track(make("site", 0, 5))
     seeds = [int(seed) for seed in os.environ.get("SKYSENTRY_BENCH_SEEDS", "1").split(",")]
-    names = os.environ.get("SKYSENTRY_BENCH_SCENARIOS", ",".join(SCENARIOS)).split(",")
+    names = os.environ.get("SKYSENTRY_BENCH_SCENARIOS", ",".join(BASES)).split(",")
     note = "own generator with the parameters of the reference; one default configuration; 1 s looks, 100 ms steps"
     bench.show("Tracker", [row(name, seed) for name in names for seed in seeds], note)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bench.scenarios.looks import START_NS
 from bench.scenarios.paths import Array
-from bench.scenarios.world import HOME, START_NS, World
+from bench.scenarios.world import HOME, World
 from skysentry.events import AnyEvent, Track, TrackStatus
 from skysentry.geo import Frame
 from skysentry.score.gospa import distances_m, gospa, match

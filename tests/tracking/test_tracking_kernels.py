@@ -10,7 +10,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from stonesoup.models.measurement.linear import LinearGaussian
-from stonesoup.models.transition.linear import CombinedLinearGaussianTransitionModel, ConstantVelocity
+from stonesoup.models.transition.linear import (
+    CombinedLinearGaussianTransitionModel,
+    ConstantVelocity,
+    KnownTurnRate,
+)
 from stonesoup.predictor.kalman import KalmanPredictor
 from stonesoup.types.detection import Detection as StoneDetection
 from stonesoup.types.hypothesis import SingleHypothesis
@@ -25,7 +29,7 @@ from skysentry.tracking.associate import marginals
 from skysentry.tracking.batch import listener
 from skysentry.tracking.coverage import detectable
 from skysentry.tracking.found import prepare
-from skysentry.tracking.motion import VERTICAL, mix, moments, predict_one, transition
+from skysentry.tracking.motion import MODELS, mix, moments, predict_one, transition, turn_one
 from skysentry.tracking.show import SHOWN, show
 
 # Our order of states is positions then velocities; Stone Soup's is (e, ve, n, vn, u, vu).
@@ -58,16 +62,29 @@ def turned(rng: np.random.Generator) -> np.ndarray:
 def test_prediction_is_stone_soups(dt: float) -> None:
     rng = np.random.default_rng(1)
     x, P = random_state(rng)
-    q = 2.0
-    model = CombinedLinearGaussianTransitionModel(
-        [ConstantVelocity(q), ConstantVelocity(q), ConstantVelocity(q * VERTICAL)]
-    )
+    q, q_up = 2.0, 0.5
+    model = CombinedLinearGaussianTransitionModel([ConstantVelocity(q), ConstantVelocity(q), ConstantVelocity(q_up)])
     start = datetime(2026, 1, 1)
     prior = GaussianState(x[ORDER], P[np.ix_(ORDER, ORDER)], timestamp=start)
     theirs = KalmanPredictor(model).predict(prior, timestamp=start + timedelta(seconds=dt))
-    predict_one(x, P, q, dt)
+    predict_one(x, P, q, q_up, dt)
     np.testing.assert_allclose(x[ORDER], np.ravel(theirs.state_vector), rtol=1e-9, atol=1e-9)
     np.testing.assert_allclose(P[np.ix_(ORDER, ORDER)], theirs.covar, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("rate", [0.1222, -0.03])
+@pytest.mark.parametrize("dt", [0.1, 1.0, 7.5])
+def test_a_turn_is_stone_soups(dt: float, rate: float) -> None:
+    rng = np.random.default_rng(4)
+    x, P = random_state(rng)
+    q, q_up = 3.0, 0.01
+    model = CombinedLinearGaussianTransitionModel([KnownTurnRate([q, q], rate), ConstantVelocity(q_up)])
+    start = datetime(2026, 1, 1)
+    prior = GaussianState(x[ORDER], P[np.ix_(ORDER, ORDER)], timestamp=start)
+    theirs = KalmanPredictor(model).predict(prior, timestamp=start + timedelta(seconds=dt))
+    turn_one(x, P, rate, q, q_up, dt)
+    np.testing.assert_allclose(x[ORDER], np.ravel(theirs.state_vector), rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(P[np.ix_(ORDER, ORDER)], theirs.covar, rtol=1e-9, atol=1e-8)
 
 
 def test_update_is_stone_soups() -> None:
@@ -81,7 +98,7 @@ def test_update_is_stone_soups() -> None:
     model = LinearGaussian(6, [0, 2, 4], R)
     theirs = KalmanUpdater(model).update(SingleHypothesis(prior, StoneDetection(z, measurement_model=model)))
     nu, S, PHt = np.empty(6), np.empty((6, 6)), np.empty((6, 6))
-    dims = m.innovate(m.POSITION3 * 8, row, look, x, P, 0.0, 0.0, nu, S, PHt, np.empty((m.WORK, 6)))
+    dims = m.innovate(m.POSITION3 * 8, row, look, x, P, 0.0, 0.0, 0.0, nu, S, PHt, np.empty((m.WORK, 6)))
     d = z - x[:3]
     full = P[:3, :3] + R
     log_l, d2 = m.log_likelihood(nu, S, dims)
@@ -95,10 +112,10 @@ def test_update_is_stone_soups() -> None:
 
 def test_interaction_keeps_the_moments_of_the_mixture() -> None:
     rng = np.random.default_rng(3)
-    states = [random_state(rng) for _ in range(3)]
+    states = [random_state(rng) for _ in range(MODELS)]
     x, P = np.array([s[0] for s in states]), np.array([s[1] for s in states])
-    w = np.array([0.5, 0.3, 0.2])
-    jump = np.empty((3, 3))
+    w = np.array([0.4, 0.3, 0.2, 0.1])
+    jump = np.empty((MODELS, MODELS))
     transition(1.0, jump)
     np.testing.assert_allclose(jump.sum(axis=1), 1.0, rtol=1e-12)
     expected_w = w @ jump
@@ -137,7 +154,7 @@ def test_jacobians_are_the_derivatives(code: int, dims: int, sound: float) -> No
 
     def innovation(state: np.ndarray) -> np.ndarray:
         nu, S, PHt = np.empty(6), np.empty((6, 6)), np.empty((6, 6))
-        assert m.innovate(code, row, look, state, np.eye(6), 14.0, 0.0, nu, S, PHt, np.empty((m.WORK, 6))) == dims
+        assert m.innovate(code, row, look, state, np.eye(6), 14.0, 0.0, 0.0, nu, S, PHt, np.empty((m.WORK, 6))) == dims
         H.append(PHt[:, :dims].T.copy())
         return nu[:dims].copy()
 
@@ -219,12 +236,12 @@ def test_a_place_100_km_away_is_right_to_a_metre(sky: SimpleNamespace) -> None:
     )
     own = Frame.at(place)
     v = own.turn_from(sky.FRAME).T @ np.array([30.0, 40.0, 5.0])
-    x = np.tile(np.concatenate([expected, v]), (1, 3, 1))
+    x = np.tile(np.concatenate([expected, v]), (1, MODELS, 1))
     local_cov = np.diag([100.0, 400.0, 900.0, 1.0, 4.0, 9.0])
     turn = np.kron(np.eye(2), own.turn_from(sky.FRAME))
-    P = np.tile(turn.T @ local_cov @ turn, (1, 3, 1, 1))
+    P = np.tile(turn.T @ local_cov @ turn, (1, MODELS, 1, 1))
     out = np.empty((1, SHOWN))
-    show(x, P, np.full((1, 3), 1 / 3), np.zeros(1), np.zeros(1, np.int64), 0.0, frame, out)
+    show(x, P, np.full((1, MODELS), 1 / MODELS), np.zeros(1), np.zeros(1, np.int64), 0.0, frame, out)
     assert out[0, 0] == pytest.approx(place.lat_deg, abs=1e-9)
     assert out[0, 1] == pytest.approx(place.lon_deg, abs=1e-9)
     np.testing.assert_allclose(out[0, 2:6], [1234.0, 30.0, 40.0, 5.0], atol=1e-5)

@@ -13,20 +13,21 @@ import numpy as np
 from skysentry.tracking.associate import marginals
 from skysentry.tracking.compiled import kernel
 from skysentry.tracking.coverage import detectable, filtered
+from skysentry.tracking.fix import PLACE, mend_place, weigh_place
 from skysentry.tracking.measure import (
     DENSITY,
     L_MISS_FLOOR,
     L_REPORTS,
     L_SOUND,
+    L_TIME,
     WORK,
     dims_of,
     innovate,
     log_likelihood,
     whiten,
 )
-from skysentry.tracking.motion import MODELS, NOISE_M2_S3, Array, Indices, mirror, predict
+from skysentry.tracking.motion import MODELS, NOISE_M2_S3, NOISE_UP_M2_S3, Array, Indices, mirror, predict
 from skysentry.tracking.outline import candidates, emerge, line_up, out_of_reach, outline
-from skysentry.tracking.unrolled import DIMS, LOG_CONSTANT, is_place, mend_place, weigh_place
 
 # Squared Mahalanobis gates for 1 … 6 dimensions: all but 1e-5 of a normal; a wider tail only costs false alarms.
 GATES = np.array([19.5, 23.0, 25.9, 28.5, 30.9, 33.1])
@@ -47,6 +48,8 @@ KEPT = 13
 OUTSIDE_PD = 0.02
 # A track that exists with this probability is excused where a radar's filter may hide it; clutter is not.
 SURE = 0.3
+# A state this near to the time of a look is of that time.
+NOW_S = 1e-6
 # Looks of one sound sensor are as correlated when they hit as when they miss (a wrong heading, a mower that runs for an
 # hour): they raise existence by this many times what silence may lower it, 0.3 nat a second of listening.
 SOUND_HIT = 3.0
@@ -72,17 +75,16 @@ def _identity_weight(own: Indices, scheme: int, value: int) -> float:
 def _weigh(
     x: Array, P: Array, w: Array, t_s: float, code: int, row: Array, look: Array, work: Array, kept: Array, out: Array
 ) -> float:  # fmt: skip
-    """Write each model's likelihood share [shape=(3,)] of one measurement into `out`; return the log of their sum.
+    """Write each model's likelihood share [shape=(MODELS,)] of one measurement into `out`; return the log of their sum.
 
-    `kept` [shape=(3, KEPT, 6)] takes what the correction needs of each model. −inf where no model gates it.
+    `kept` [shape=(MODELS, KEPT, 6)] takes what the correction needs of each model. −inf where no model gates it.
     """
-    if is_place(code, look):
-        return _weigh_place(x, P, w, t_s, code, row, look, kept, out)
     best = -np.inf
     gated = False
     for m in range(MODELS):
         nu, S, PHt = kept[m, 0], kept[m, 1:7], kept[m, 7:13]
-        dims = innovate(code, row, look, x[m], P[m], t_s, NOISE_M2_S3[m], nu, S, PHt, work)
+        q, q_up = NOISE_M2_S3[m], NOISE_UP_M2_S3[m]
+        dims = innovate(code, row, look, x[m], P[m], t_s, q, q_up, nu, S, PHt, work)
         log_l, d2 = log_likelihood(nu, S, dims)
         out[m] = log_l + math.log(max(w[m], 1e-12))
         gated = gated or d2 < GATES[dims - 1]
@@ -99,31 +101,12 @@ def _weigh(
 
 
 @kernel
-def _weigh_place(
-    x: Array, P: Array, w: Array, t_s: float, code: int, row: Array, look: Array, kept: Array, out: Array
-) -> float:
-    """Do the same for a look that `unrolled` knows."""
-    gated, total = False, 0.0
-    for m in range(MODELS):
-        density, d2 = weigh_place(code, row, look, x[m], P[m], t_s, NOISE_M2_S3[m], kept[m])
-        out[m] = max(w[m], 1e-12) * density
-        gated = gated or d2 < GATES[DIMS - 1]
-        total += out[m]
-    if not gated:
-        return -np.inf
-    for m in range(MODELS):
-        out[m] /= total
-    return math.log(total) - LOG_CONSTANT
-
-
-@kernel
 def _collapse(
-    x: Array, P: Array, w: Array, look: Array, codes: Indices, hits: Indices, share: Array, models: Array, kept: Array,
-    work: Array,
+    x: Array, P: Array, w: Array, codes: Indices, hits: Indices, share: Array, models: Array, kept: Array, work: Array
 ) -> None:  # fmt: skip
     """Correct one track with all its measurements `hits`, weighted by `share`, and collapse each model by moments.
 
-    `models` [shape=(hits, 3)] are the model weights given each measurement, `kept` [shape=(hits, 3, KEPT, 6)] the
+    `models` [shape=(hits, MODELS)] are the model weights given each measurement, `kept` (hits, MODELS, KEPT, 6) the
     whitened innovation, factor and P Hᵀ of each. A Kalman update takes K K' from P with K = P Hᵀ L⁻ᵀ, so the moments
     of the mixture need no state of any single measurement.
     """
@@ -144,10 +127,10 @@ def _collapse(
                 part = share[k] * models[k, m] / weight
                 if part < 1e-9:
                     continue
-                if is_place(codes[hits[k]], look):
-                    mend_place(P[m], part, kept[k, m], dx, mean)
+                if dims_of(codes[hits[k]]) == 3:
+                    mend_place(P[m], part, kept[k, m], mean)
                 else:
-                    _mend(P[m], part, dims_of(codes[hits[k]]), kept[k, m], dx, mean)
+                    mend(P[m], part, dims_of(codes[hits[k]]), kept[k, m], dx, mean)
             for a in range(6):
                 x[m, a] += mean[a]
                 for b in range(a + 1):
@@ -159,7 +142,7 @@ def _collapse(
 
 
 @kernel
-def _mend(P: Array, part: float, dims: int, kept: Array, dx: Array, mean: Array) -> None:
+def mend(P: Array, part: float, dims: int, kept: Array, dx: Array, mean: Array) -> None:
     """Add one measurement's share `part` of the change to the lower triangle of P and to `mean` (6,)."""
     nu, S, K = kept[0], kept[1:7], kept[7:13]
     for a in range(6):
@@ -214,7 +197,10 @@ def _edges(
             j = close[k]
             # Beyond the room that is kept, the last place is written over and weighed again when it is needed.
             at = min(edges, kept.shape[0] - 1)
-            log_l = _weigh(x[i], P[i], w[i], t[i], codes[j], rows[j], look, work[1:], kept[at], models[edges])
+            if codes[j] == PLACE and abs(look[L_TIME] - t[i]) < NOW_S:
+                log_l = weigh_place(x[i], P[i], w[i], rows[j], GATES[2], kept[at], models[edges])
+            else:
+                log_l = _weigh(x[i], P[i], w[i], t[i], codes[j], rows[j], look, work[1:], kept[at], models[edges])
             if log_l == -np.inf:
                 continue
             log_l += _identity_weight(own[i], claims[j, 0], claims[j, 1])
@@ -235,9 +221,9 @@ def correct_scan(
 ) -> int:  # fmt: skip
     """Correct all tracks with one scan, in place; return the number of (track, measurement) edges.
 
-    Shapes: x (n, 3, 6), P (n, 3, 6, 6), w (n, 3), t and r (n,), own (n, SCHEMES), lines (n, OUTLINE), codes (m,), rows
-    (m, ROW), claims (m, 2) as (scheme, value); kept (k, 3, KEPT, 6) is room. Writes the edges with their
-    probabilities, as many as fit, and `free` (m,): the probability that a measurement came from no track.
+    Shapes: x (n, MODELS, 6), P (n, MODELS, 6, 6), w (n, MODELS), t and r (n,), own (n, SCHEMES), lines (n, OUTLINE),
+    codes (m,), rows (m, ROW), claims (m, 2) as (scheme, value); kept (k, MODELS, KEPT, 6) is room. Writes the edges
+    with their probabilities, as many as fit, and `free` (m,): the probability that a measurement came from no track.
     """
     room = edge_i.shape[0]
     ratio, models, seen, work = np.empty(room), np.empty((room, MODELS)), np.zeros(tracks), np.empty((WORK + 1, 6))
@@ -264,8 +250,7 @@ def correct_scan(
                     j = edge_j[e]
                     _weigh(x[i], P[i], w[i], t[i], codes[j], rows[j], look, work[1:], spare[e - first], models[e])
                 mine = spare
-            hits, shares, weights = edge_j[first:last], share[first:last], models[first:last]
-            _collapse(x[i], P[i], w[i], look, codes, hits, shares, weights, mine, work)
+            _collapse(x[i], P[i], w[i], codes, edge_j[first:last], share[first:last], models[first:last], mine, work)
             outline(x[i], P[i], w[i], t[i], lines[i])
         if last > first or seen[i] > 0.0:
             unseen = missable(seen[i], look)

@@ -48,10 +48,10 @@ from skysentry.tracking.motion import MODELS, Array, Indices
 ALT_PRIOR_M = 300.0
 ALT_SIGMA_M = 400.0
 # One sigma of horizontal speed of a new object in each model, and of vertical speed.
-SPEED_SIGMA_MPS = np.array([25.0, 50.0, 120.0])
-CLIMB_SIGMA_MPS = np.array([4.0, 8.0, 20.0])
+SPEED_SIGMA_MPS = np.array([30.0, 120.0, 50.0, 50.0])
+CLIMB_SIGMA_MPS = np.array([4.0, 20.0, 8.0, 8.0])
 # First guess of the models: most things fly straight most of the time.
-FIRST_WEIGHT = np.array([0.4, 0.4, 0.2])
+FIRST_WEIGHT = np.array([0.5, 0.2, 0.15, 0.15])
 # New objects that a sensor's look finds on average: a few an hour and coverage, yet enough for a salvo.
 NEW_PER_SCAN = 0.1
 # New objects a look and square metre for reports of others, which have no coverage: one per 10 × 10 km.
@@ -169,7 +169,7 @@ def _compete(kind: int, extra: int, row: Array, look: Array) -> None:
 
 @kernel
 def found(code: int, row: Array, look: Array, prior_alt_m: float, x: Array, P: Array, w: Array) -> None:
-    """Write the first state (3, 6), covariance (3, 6, 6) and model weights of a track from one detection."""
+    """Write the first state (MODELS, 6), covariance (MODELS, 6, 6) and model weights of a track from one detection."""
     kind, extra = code // 8, code % 8
     local = np.zeros((3, 3))
     turn = np.empty((3, 3))
@@ -185,9 +185,9 @@ def found(code: int, row: Array, look: Array, prior_alt_m: float, x: Array, P: A
             local[2, 2] = ALT_SIGMA_M * ALT_SIGMA_M
     else:
         el = row[Z + 2] if kind == RANGE_AZ_EL else lift(row[Z], look, prior_alt_m)
-        _polar_cov(kind, row, el, local)
+        polar_cov(kind, row, el, local)
     place = np.empty((3, 3))
-    _turned(turn, local, place)
+    turned(turn, local, place)
     speed = np.zeros((3, 3))
     for m in range(MODELS):
         w[m] = FIRST_WEIGHT[m]
@@ -206,13 +206,13 @@ def found(code: int, row: Array, look: Array, prior_alt_m: float, x: Array, P: A
                 speed[a, a] = row[R_DIAGONAL + a]
                 for b in range(3):
                     x[m, 3 + b] += turn[a, b] * row[Z + places + a]
-        _turned(turn, speed, P[m, 3:, 3:])
+        turned(turn, speed, P[m, 3:, 3:])
         if kind in (RANGE_BEARING, RANGE_AZ_EL) and extra == 1:
             _along(row, x[m], P[m], row[Z + (2 if kind == RANGE_BEARING else 3)], row[R_DIAGONAL])
 
 
 @kernel
-def _turned(turn: Array, inner: Array, out: Array) -> None:
+def turned(turn: Array, inner: Array, out: Array) -> None:
     """Write Tᵀ C T of 3 × 3 matrices, C symmetric."""
     for a in range(3):
         for b in range(3):
@@ -247,7 +247,7 @@ def places_known(kind: int) -> bool:
 
 
 @kernel
-def _polar_cov(kind: int, row: Array, el: float, out: Array) -> None:
+def polar_cov(kind: int, row: Array, el: float, out: Array) -> None:
     """Write the covariance of a place (3, 3) in the sensor's frame from range, bearing and elevation."""
     az, distance = row[Z + 1], row[Z]
     across = math.sqrt(row[R_TRIANGLE + 3]) * distance * math.cos(el)

@@ -20,6 +20,7 @@ from skysentry.tracking.founding import LEAST_FREE, Budget, held
 from skysentry.tracking.life import COAST_S, fate, foresee, forgotten, poisoned, status
 from skysentry.tracking.motion import MODELS, Array, Indices
 from skysentry.tracking.publish import Publisher
+from skysentry.tracking.resume import SHOWN, Gone, Resumption
 from skysentry.tracking.roster import Roster
 from skysentry.tracking.table import MOST_OBSERVED, MOST_SEEN, First, Life, Table
 
@@ -61,6 +62,7 @@ class Dump(Struct):
     looked: dict[str, int]
     births: FieldDump | None
     clutter: dict[str, MapDump]
+    gone: list[Gone]
 
 
 class Fusion:
@@ -82,6 +84,7 @@ class Fusion:
         self.touched: set[int] = set()
         self.looked: dict[str, int] = {}
         self.clutter = Clutter()
+        self.resumption = Resumption()
         self.births: Births | None = None
         if any(sensor.kind in FEEDING and sensor.position is not None for sensor in site.sensors):
             self.births = Births(self.roster.known, site.sensors, origin.alt_m or 0.0)
@@ -125,9 +128,11 @@ class Fusion:
             self.edge_i, self.edge_j, self.share = _edges(2 * room)
         free = np.ones(found) if not table.n else np.empty(found)
         if table.n:
+            codes, rows = np.empty_like(packed.codes), np.empty_like(packed.rows)
+            kernels.fix_places(packed.codes, packed.rows, codes, rows)
             edges = kernels.correct_scan(
-                table.x, table.P, table.w, table.t, table.r, table.own, table.lines, table.n, look, packed.codes,
-                packed.rows, packed.claims, self.edge_i, self.edge_j, self.share, self.kept, free,
+                table.x, table.P, table.w, table.t, table.r, table.own, table.lines, table.n, look, codes, rows,
+                packed.claims, self.edge_i, self.edge_j, self.share, self.kept, free,
             )  # fmt: skip
             kept, shares = packed.kept, self.share[:edges].tolist()
             for i, j, share in zip(self.edge_i[:edges].tolist(), self.edge_j[:edges].tolist(), shares, strict=True):
@@ -297,9 +302,7 @@ class Fusion:
             return []
         due = sorted(self.touched)
         self.touched.clear()
-        existence = self.table.r[: self.table.n].tolist()
-        shown = [(i, "") for i in due if self._due(i, existence[i], now_ns)]
-        return self.publisher.publish(now_ns, (now_ns - self.epoch_ns) / SECOND_NS, self.table, shown)
+        return self._publish(now_ns, due, {}, set())
 
     def _tend(self, now_ns: int) -> list[AnyEvent]:
         """Return the events of a whole second: each track is asked whether it lives on, the grid for new ones."""
@@ -315,14 +318,6 @@ class Fusion:
                 self._spawn(now_ns, seed)
         return made
 
-    def _due(self, i: int, existence: float, now_ns: int) -> bool:
-        """Bring the status of a living track up to now; return whether it is to be told."""
-        life = self.table.lives[i]
-        # A confirmed track that was seen just now stays confirmed: the most frequent case by far.
-        if life.status is not TrackStatus.CONFIRMED or now_ns - life.last_ns > COAST_NS:
-            life.status = status(life, existence, now_ns, self.table, i)
-        return self.publisher.due(life, now_ns)
-
     def _age(self, now_ns: int, now_s: float) -> list[AnyEvent]:
         """Return the events of all tracks, each asked first whether it lives on."""
         table, existence = self.table, self.table.r[: self.table.n].tolist()
@@ -331,23 +326,61 @@ class Fusion:
         self.classifier.settle(table, which)
         foresee(table.x, table.P, table.w, table.t, which, now_s, ahead)
         doubled = self._doubled(which)
-        over, shown = [], []
+        ends: dict[int, str] = {}
         for i, (spread_m, down) in zip(rows, ahead.tolist(), strict=True):
-            life = table.lives[i]
-            end = "merged" if i in doubled else fate(life, existence[i], now_ns, spread_m, down)
-            if end == "stays":
-                if self._due(i, existence[i], now_ns):
-                    shown.append((i, ""))
-                continue
-            over.append(i)
-            if life.track_id:
-                life.status = TrackStatus.ENDED
-                shown.append((i, end))
-        made = self.publisher.publish(now_ns, now_s, table, shown)
+            end = "merged" if i in doubled else fate(table.lives[i], existence[i], now_ns, spread_m, down)
+            if end != "stays":
+                ends[i] = end
         lives, old = table.lives.rows, set(rows)
-        over += [i for i in range(table.n) if i not in old and forgotten(lives[i], existence[i], now_ns)]
+        single = {i for i in range(table.n) if i not in old and forgotten(lives[i], existence[i], now_ns)}
+        return self._publish(now_ns, rows, ends, single)
+
+    def _publish(self, now_ns: int, due: list[int], ends: dict[int, str], over: set[int]) -> list[AnyEvent]:
+        """Return the events of the rows `due`; those with an end are forgotten, and those in `over` without a word."""
+        table = self.table
+        made: list[AnyEvent] = []
+        shown: list[tuple[int, str]] = []
+        existence = table.r[: table.n].tolist()
+        for i in due:
+            life = table.lives[i]
+            if i in over:
+                continue
+            end = ends.get(i)
+            if end is not None:
+                over.add(i)
+                if end != "merged" and life.status in SHOWN:
+                    self.resumption.keep(table, i)
+                if life.track_id:
+                    life.status = TrackStatus.ENDED
+                    shown.append((i, end))
+                continue
+            # A confirmed track that was seen just now stays confirmed: the most frequent case by far.
+            if life.status is not TrackStatus.CONFIRMED or now_ns - life.last_ns > COAST_NS:
+                before, life.status = life.status, status(life, existence[i], now_ns, table, i)
+                if before is TrackStatus.TENTATIVE and life.status is TrackStatus.CONFIRMED:
+                    made += self._resume(now_ns, i, shown, over)
+                    life = table.lives[i]
+            if self.publisher.due(life, now_ns):
+                shown.append((i, ""))
+        made += self.publisher.publish(now_ns, (now_ns - self.epoch_ns) / SECOND_NS, table, shown)
         table.remove(sorted(over, reverse=True))
         return made
+
+    def _resume(self, now_ns: int, i: int, shown: list[tuple[int, str]], over: set[int]) -> list[AnyEvent]:
+        """Let a row that is confirmed now go on as the track that it is, if it is one; its own id ends, where told."""
+        table, now_s, life = self.table, (now_ns - self.epoch_ns) / SECOND_NS, self.table.lives[i]
+        left = self.resumption.resume(now_ns, now_s, table, i)
+        if left is None:
+            return []
+        if left >= 0:
+            over.add(left)
+            shown[:] = [pair for pair in shown if pair[0] != left]
+        if not life.track_id:
+            return []
+        resumed, table.lives[i], life.status = table.lives[i], life, TrackStatus.ENDED
+        told = self.publisher.publish(now_ns, now_s, table, [(i, "merged")])
+        table.lives[i] = resumed
+        return told
 
     def _unpoison(self) -> None:
         """Forget a track whose numbers have failed rather than publish or spread them."""
@@ -389,6 +422,7 @@ class Fusion:
             self.looked,
             None if self.births is None else self.births.dump(),
             self.clutter.dump(),
+            self.resumption.gone,
         )
 
     def load(self, dump: Dump) -> None:
@@ -400,6 +434,7 @@ class Fusion:
         self.touched = set(dump.touched)
         self.looked = dump.looked
         self.clutter.load(dump.clutter)
+        self.resumption = Resumption(dump.gone)
         if (self.births is None) != (dump.births is None):
             raise ValueError("a snapshot of another site")
         if self.births is not None and dump.births is not None:

@@ -10,6 +10,7 @@ from skysentry.tracking.classify import settle_all
 from skysentry.tracking.clutter import BINS, RINGS, SIDE, count_plots, unclaimed, weigh_and_fade
 from skysentry.tracking.correct import KEPT, SCHEMES, correct_scan
 from skysentry.tracking.field import STATES, drift, heed
+from skysentry.tracking.fix import fix_places
 from skysentry.tracking.founding import found_all, worth
 from skysentry.tracking.life import foresee, poisoned
 from skysentry.tracking.measure import LOOK, ROW
@@ -27,6 +28,7 @@ __all__ = [
     "correct_presence",
     "correct_scan",
     "drift",
+    "fix_places",
     "found_all",
     "heed",
     "present",
@@ -43,6 +45,7 @@ def warm() -> None:
     frame = np.array([1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 6.4e6, 0.0, 0.0])
     look, rows, codes, free = np.zeros(LOOK), np.zeros((0, ROW)), np.zeros(0, np.int64), np.zeros(0)
     edges, none, kept = np.zeros(1, np.int64), np.zeros((0, 2), np.int64), np.zeros((1, MODELS, KEPT, 6))
+    fix_places(codes, rows, codes.copy(), rows.copy())
     correct_scan(x, P, w, t, r, own, lines, 1, look, codes, rows, none, edges, edges.copy(), np.zeros(1), kept, free)
     correct_presence(x, P, w, t, r, 1, look, False, np.zeros(1))
     outline_all(x, P, w, t, 0, 1, lines)

@@ -18,7 +18,7 @@ import math
 import numpy as np
 
 from skysentry.tracking.compiled import kernel
-from skysentry.tracking.motion import VERTICAL, Array
+from skysentry.tracking.motion import Array
 
 POSITION2, POSITION3, BEARING, AZ_EL, RANGE_BEARING, RANGE_AZ_EL, TDOA = range(7)
 
@@ -214,8 +214,8 @@ def noise(row: Array, places: int, i: int, j: int) -> float:
 
 @kernel
 def innovate(
-    code: int, row: Array, look: Array, x: Array, P: Array, t_s: float, q: float, nu: Array, S: Array, PHt: Array,
-    work: Array,
+    code: int, row: Array, look: Array, x: Array, P: Array, t_s: float, q: float, q_up: float, nu: Array, S: Array,
+    PHt: Array, work: Array,
 ) -> int:  # fmt: skip
     """Write the innovation, its covariance and P Hᵀ (6 × dims) of one measurement against one model's state at t.
 
@@ -235,7 +235,7 @@ def innovate(
         rate[i] = H[i, 0] * xe[3] + H[i, 1] * xe[4] + H[i, 2] * xe[5]
     if look[L_SOUND] > 0.0:
         _through_emission(look, xe, H, dims, work[9])
-    _spoil(kind, row, look, q, lag, rate, H, S, dims)
+    _spoil(kind, row, look, q, q_up, lag, rate, H, S, dims)
     if kind in (BEARING, AZ_EL):
         _misplaced(row, look, xe, S, 1 if kind == BEARING else 2)
     for i in range(dims):
@@ -258,11 +258,10 @@ def innovate(
 
 @kernel
 def _spoil(
-    kind: int, row: Array, look: Array, q: float, lag: float, rate: Array, H: Array, S: Array, dims: int
-) -> None:
+    kind: int, row: Array, look: Array, q: float, q_up: float, lag: float, rate: Array, H: Array, S: Array, dims: int
+) -> None:  # fmt: skip
     """Write what blurs a measurement beside the state: its noise, motion until emission, the clock."""
-    noise_v = q * abs(lag)
-    noise_p = noise_v * lag * lag / 3.0
+    noise_v, third = abs(lag), lag * lag / 3.0
     places = places_of(kind)
     sigma2_t = look[L_SIGMA_T] * look[L_SIGMA_T]
     for i in range(dims):
@@ -270,8 +269,8 @@ def _spoil(
             grown = 0.0
             if noise_v > 0.0:
                 for a in range(3):
-                    share = 1.0 if a < 2 else VERTICAL
-                    grown += share * (noise_p * H[i, a] * H[j, a] + noise_v * H[i, 3 + a] * H[j, 3 + a])
+                    density = q if a < 2 else q_up
+                    grown += density * noise_v * (third * H[i, a] * H[j, a] + H[i, 3 + a] * H[j, 3 + a])
             S[i, j] = grown + noise(row, places, i, j) + sigma2_t * rate[i] * rate[j]
 
 

@@ -1,12 +1,14 @@
-"""How things move: three constant-velocity models that interact (IMM), in the working frame.
+"""How things move: four models that interact (IMM), in the working frame: straight, hard manoeuvre, turn left, right.
 
 State of one model: x = (e, n, u, ve, vn, vu), P [shape=(6, 6)]. Continuous white noise of acceleration with spectral
-density q (m²/s³) on each horizontal axis and `VERTICAL` times that on the vertical one:
+density q (m²/s³), one on both horizontal axes and one on the vertical:
 
     Ppp += dt (Ppv + Pvp) + dt² Pvv + q dt³/3,   Ppv += dt Pvv + q dt²/2,   Pvv += q dt
 
+A turn at the known rate ω turns the horizontal velocity by ω dt, and the place by its integral, before the noise.
+
 The mode jumps as a continuous-time Markov chain, so that many short steps equal one long one. Source: Bar-Shalom, Li,
-Kirubarajan, "Estimation with Applications to Tracking and Navigation", 2001, 6.2.2 and 11.6.6.
+Kirubarajan, "Estimation with Applications to Tracking and Navigation", 2001, 6.2.2, 11.6.6 and 11.7.1.
 """
 
 from __future__ import annotations
@@ -23,15 +25,21 @@ from skysentry.tracking.compiled import kernel
 Array: TypeAlias = NDArray[np.float64]
 Indices: TypeAlias = NDArray[np.int64]
 
-MODELS = 3
-# Straight flight, gentle turns, hard manoeuvre: the prototype's figures in reference/tracking.md.
-NOISE_M2_S3 = np.array([0.02, 2.0, 40.0])
-# Things turn harder than they climb; a quarter still follows a terminal dive through the agile model.
-VERTICAL = 0.25
-# Mean time in a model before it jumps to one of the others: straight legs last tens of seconds, hard turns few.
-STAY_S = np.array([25.0, 10.0, 5.0])
-# Where a jump leads: from straight flight mostly to a gentle turn; from a hard turn to either.
-JUMP = np.array([[0.0, 0.6, 0.4], [0.6, 0.0, 0.4], [0.4, 0.6, 0.0]])
+STRAIGHT, HARD, LEFT, RIGHT = range(4)
+MODELS = 4
+# Horizontal noise. Straight flight in still air; 40 follows a stop, a start, a quadcopter's corner; a turn leaves what
+# its one rate does not fit.
+NOISE_M2_S3 = np.array([0.05, 40.0, 3.0, 3.0])
+# Vertical noise. What flies holds its height or its rate of climb nearly all of the time; 5 follows a terminal dive.
+NOISE_UP_M2_S3 = np.array([0.0005, 5.0, 0.005, 0.005])
+# Rate of the turns, counter-clockwise positive: wings turn at 2 to 8 °/s, quadcopters at any; models at ± 7 °/s halve
+# what a straight model with the same noise errs in a turn (docs/decisions/0005-tracker.md).
+TURN_RAD_S = np.array([0.0, 0.0, math.radians(7.0), -math.radians(7.0)])
+# Mean time in a model before it jumps to one of the others. What the radar scenarios ask for lies anywhere between 25
+# and 100 s on a straight leg; the long one serves what is only heard, which coasts on its model for longer.
+STAY_S = np.array([100.0, 5.0, 12.0, 12.0])
+# Where a jump leads: from straight flight to a turn, seldom to more; from a turn mostly back to straight.
+JUMP = np.array([[0.0, 0.04, 0.48, 0.48], [0.4, 0.0, 0.3, 0.3], [0.85, 0.1, 0.0, 0.05], [0.85, 0.1, 0.05, 0.0]])
 
 # A height that no sensor measures stays near this over the site; the pull begins where it is known worse than sigma.
 HOLD_M = 300.0
@@ -45,7 +53,7 @@ KNOWN_M = 60.0
 
 @kernel
 def transition(dt_s: float, out: Array) -> None:
-    """Write the mode transition matrix [shape=(3, 3)] over dt into `out`, rows from, columns to.
+    """Write the mode transition matrix [shape=(4, 4)] over dt into `out`, rows from, columns to.
 
     First order in the jumps: within 2 % of the matrix exponential up to 1 s, and still a transition matrix beyond.
     """
@@ -56,8 +64,8 @@ def transition(dt_s: float, out: Array) -> None:
 
 
 @kernel
-def predict_one(x: Array, P: Array, q: float, dt_s: float) -> None:
-    """Move one constant-velocity state [shape=(6,), (6, 6)] forward by dt, in place."""
+def predict_one(x: Array, P: Array, q: float, q_up: float, dt_s: float) -> None:
+    """Move one state [shape=(6,), (6, 6)] on straight by dt, in place."""
     for a in range(3):
         x[a] += dt_s * x[3 + a]
     for a in range(3):
@@ -66,42 +74,87 @@ def predict_one(x: Array, P: Array, q: float, dt_s: float) -> None:
     for a in range(3):
         for b in range(3):
             P[a, 3 + b] += dt_s * P[3 + a, 3 + b]
+    _roughen(P, q, q_up, dt_s)
+
+
+@kernel
+def turn_one(x: Array, P: Array, rate_rad_s: float, q: float, q_up: float, dt_s: float) -> None:
+    """Move one state [shape=(6,), (6, 6)] on by dt in a turn at a rate that is not zero, in place."""
+    sine, cosine = math.sin(rate_rad_s * dt_s), math.cos(rate_rad_s * dt_s)
+    along, across = sine / rate_rad_s, (1.0 - cosine) / rate_rad_s
+    e, n = x[3], x[4]
+    x[0] += along * e - across * n
+    x[1] += across * e + along * n
+    x[2] += dt_s * x[5]
+    x[3], x[4] = cosine * e - sine * n, sine * e + cosine * n
+    # P' = F P Fᵀ: rows first, then columns; place before velocity, for it takes the old one.
+    for b in range(6):
+        pe, pn = P[3, b], P[4, b]
+        P[0, b] += along * pe - across * pn
+        P[1, b] += across * pe + along * pn
+        P[2, b] += dt_s * P[5, b]
+        P[3, b], P[4, b] = cosine * pe - sine * pn, sine * pe + cosine * pn
+    for a in range(6):
+        pe, pn = P[a, 3], P[a, 4]
+        P[a, 0] += along * pe - across * pn
+        P[a, 1] += across * pe + along * pn
+        P[a, 2] += dt_s * P[a, 5]
+        P[a, 3], P[a, 4] = cosine * pe - sine * pn, sine * pe + cosine * pn
+    _roughen(P, q, q_up, dt_s)
+
+
+@kernel
+def _roughen(P: Array, q: float, q_up: float, dt_s: float) -> None:
+    """Add the noise of dt > 0 to P, and make it symmetric to the bit, in place."""
     for a in range(3):
-        qa = q if a < 2 else q * VERTICAL
+        qa = q if a < 2 else q_up
         P[a, a] += qa * dt_s * dt_s * dt_s / 3.0
         P[a, 3 + a] += qa * dt_s * dt_s / 2.0
         P[3 + a, 3 + a] += qa * dt_s
-    for a in range(3):
-        for b in range(3):
-            P[3 + b, a] = P[a, 3 + b]
+    for a in range(6):
+        for b in range(a):
+            P[a, b] = P[b, a]
 
 
 @kernel
 def mix(x: Array, P: Array, w: Array, dt_s: float) -> None:
-    """Let the models of one track interact over dt, in place. Shapes (3, 6), (3, 6, 6), (3,)."""
+    """Let the models of one track interact over dt, in place. Shapes (MODELS, 6), (MODELS, 6, 6), (MODELS,).
+
+    Second moments are taken about the first model's state, so that no digit is lost far from the origin.
+    """
     jump = np.empty((MODELS, MODELS))
     transition(dt_s, jump)
-    old_x, old_P = x.copy(), P.copy()
-    weight = np.zeros(MODELS)
+    about, off, weight = np.empty(6), np.empty((MODELS, 6)), np.empty(MODELS)
+    for a in range(6):
+        about[a] = x[0, a]
+    for i in range(MODELS):
+        for a in range(6):
+            off[i, a] = x[i, a] - about[a]
+        for a in range(6):
+            for b in range(a + 1):
+                P[i, a, b] += off[i, a] * off[i, b]
     for j in range(MODELS):
+        total = 0.0
         for i in range(MODELS):
             jump[i, j] *= w[i]
-            weight[j] += jump[i, j]
-    for j in range(MODELS):
-        w[j] = weight[j]
+            total += jump[i, j]
+        for i in range(MODELS):
+            jump[i, j] /= total
         for a in range(6):
             x[j, a] = 0.0
             for i in range(MODELS):
-                x[j, a] += jump[i, j] / weight[j] * old_x[i, a]
+                x[j, a] += jump[i, j] * off[i, a]
+        weight[j] = total
+    for a in range(6):
+        for b in range(a + 1):
+            p0, p1, p2, p3 = P[0, a, b], P[1, a, b], P[2, a, b], P[3, a, b]
+            for j in range(MODELS):
+                both = jump[0, j] * p0 + jump[1, j] * p1 + jump[2, j] * p2 + jump[3, j] * p3
+                P[j, a, b] = both - x[j, a] * x[j, b]
+    for j in range(MODELS):
+        w[j] = weight[j]
         for a in range(6):
-            for b in range(a + 1):
-                P[j, a, b] = 0.0
-        for i in range(MODELS):
-            share = jump[i, j] / weight[j]
-            for a in range(6):
-                da = old_x[i, a] - x[j, a]
-                for b in range(a + 1):
-                    P[j, a, b] += share * (old_P[i, a, b] + da * (old_x[i, b] - x[j, b]))
+            x[j, a] += about[a]
         mirror(P[j])
 
 
@@ -141,11 +194,21 @@ def hold(x: Array, P: Array) -> None:
 
 
 @kernel
+def move(x: Array, P: Array, model: int, dt_s: float) -> None:
+    """Move the state of one model on by dt, in place."""
+    q, q_up = NOISE_M2_S3[model], NOISE_UP_M2_S3[model]
+    if TURN_RAD_S[model] == 0.0:
+        predict_one(x, P, q, q_up, dt_s)
+    else:
+        turn_one(x, P, TURN_RAD_S[model], q, q_up, dt_s)
+
+
+@kernel
 def predict(x: Array, P: Array, w: Array, dt_s: float) -> None:
     """Move one track forward by dt > 0: models interact, then each predicts. In place."""
     mix(x, P, w, dt_s)
     for m in range(MODELS):
-        predict_one(x[m], P[m], NOISE_M2_S3[m], dt_s)
+        move(x[m], P[m], m, dt_s)
         hold(x[m], P[m])
 
 

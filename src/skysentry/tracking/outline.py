@@ -41,9 +41,11 @@ UNSEEN = 10.0
 
 @kernel
 def outline(x: Array, P: Array, w: Array, t_s: float, out: Array) -> None:
-    """Write the outline [shape=(OUTLINE,)] of one track with state x (3, 6), P (3, 6, 6), w (3,) at t."""
+    """Write the outline [shape=(OUTLINE,)] of one track, state x (MODELS, 6), P (MODELS, 6, 6), w (MODELS,) at t."""
     for a in range(6):
-        out[O_MEAN + a] = w[0] * x[0, a] + w[1] * x[1, a] + w[2] * x[2, a]
+        out[O_MEAN + a] = 0.0
+        for m in range(MODELS):
+            out[O_MEAN + a] += w[m] * x[m, a]
     out[O_TIME] = t_s
     for k in range(O_ONE, OUTLINE):
         out[k] = 0.0

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from skysentry.geo import geodetic
 from skysentry.tracking.compiled import kernel
-from skysentry.tracking.motion import MODELS, NOISE_M2_S3, Array, Indices, moments, predict, predict_one
+from skysentry.tracking.motion import MODELS, NOISE_M2_S3, NOISE_UP_M2_S3, Array, Indices, moments, predict, predict_one
 
 # Columns: latitude, longitude, altitude, velocity (e, n, u), upper triangle of the covariance (21).
 SHOWN = 27
@@ -62,10 +62,11 @@ def show(x: Array, P: Array, w: Array, t: Array, which: Indices, now_s: float, f
 def _look_back(xs: Array, Ps: Array, dt: float) -> None:
     """Take the models back by dt < 0; the noise counts as forwards."""
     for m in range(MODELS):
-        predict_one(xs[m], Ps[m], 0.0, dt)
+        predict_one(xs[m], Ps[m], 0.0, 0.0, dt)
         for a in range(3):
-            Ps[m, a, a] += NOISE_M2_S3[m] * abs(dt) ** 3 / 3.0
-            Ps[m, 3 + a, 3 + a] += NOISE_M2_S3[m] * abs(dt)
+            q = NOISE_M2_S3[m] if a < 2 else NOISE_UP_M2_S3[m]
+            Ps[m, a, a] += q * abs(dt) ** 3 / 3.0
+            Ps[m, 3 + a, 3 + a] += q * abs(dt)
 
 
 @kernel

@@ -100,6 +100,9 @@ class Lives:
             life = self.rows[i] = life.life()
         return life  # type: ignore[return-value]
 
+    def __setitem__(self, i: int, life: Life) -> None:
+        self.rows[i] = life
+
     def __len__(self) -> int:
         return len(self.rows)
 
@@ -112,7 +115,7 @@ class Lives:
 
 
 class Table:
-    """Rows of tracks. Shapes: x (cap, 3, 6), P (cap, 3, 6, 6), w (cap, 3), t and r (cap,), own (cap, SCHEME_SLOTS).
+    """Rows of tracks: x (cap, MODELS, 6), P (cap, MODELS, 6, 6), w (cap, MODELS), t, r (cap,), own (cap, SLOTS).
 
     `lines` (cap, OUTLINE) follow from the state: the coarse gate. `claimed` counts the tracks that only claims support.
     """
@@ -169,12 +172,6 @@ class Table:
     def outline(self, first: int = 0) -> None:
         """Bring `lines` up to date from row `first` on, after states have changed."""
         outline_all(self.x, self.P, self.w, self.t, first, self.n, self.lines)
-
-    def variances(self) -> Array:
-        """Return each track's variance of the place on the ground, both axes, in the surer of the calm models."""
-        P = self.P[: self.n]
-        least: Array = np.minimum(P[:, 0, 0, 0] + P[:, 0, 1, 1], P[:, 1, 0, 0] + P[:, 1, 1, 1])
-        return least
 
     def dump(self) -> tuple[int, list[Life], list[bytes]]:
         """Return everything, for a snapshot."""
