@@ -340,8 +340,10 @@ class Fusion:
         table = self.table
         made: list[AnyEvent] = []
         shown: list[tuple[int, str]] = []
-        existence = table.r[: table.n].tolist()
-        for i in due:
+        which, now_s, off = np.array(due, np.int64), (now_ns - self.epoch_ns) / SECOND_NS, np.ones(len(due), np.bool_)
+        if now_ns % SECOND_NS:
+            kernels.strayed(table.lines, table.told, which, now_s, off)
+        for i, r, strayed in zip(due, table.r[which].tolist(), off.tolist(), strict=True):
             life = table.lives[i]
             if i in over:
                 continue
@@ -356,13 +358,13 @@ class Fusion:
                 continue
             # A confirmed track that was seen just now stays confirmed: the most frequent case by far.
             if life.status is not TrackStatus.CONFIRMED or now_ns - life.last_ns > COAST_NS:
-                before, life.status = life.status, status(life, existence[i], now_ns, table, i)
+                before, life.status = life.status, status(life, r, now_ns, table, i)
                 if before is TrackStatus.TENTATIVE and life.status is TrackStatus.CONFIRMED:
                     made += self._resume(now_ns, i, shown, over)
                     life = table.lives[i]
-            if self.publisher.due(life, now_ns):
+            if self.publisher.due(life, now_ns, strayed):
                 shown.append((i, ""))
-        made += self.publisher.publish(now_ns, (now_ns - self.epoch_ns) / SECOND_NS, table, shown)
+        made += self.publisher.publish(now_ns, now_s, table, shown)
         table.remove(sorted(over, reverse=True))
         return made
 

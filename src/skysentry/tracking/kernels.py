@@ -18,8 +18,8 @@ from skysentry.tracking.motion import MODELS
 from skysentry.tracking.outline import OUTLINE, outline_all
 from skysentry.tracking.presence import correct_presence
 from skysentry.tracking.read import read
-from skysentry.tracking.show import PRESENTED, present
-from skysentry.tracking.table import CLASSES, fill_gaps
+from skysentry.tracking.show import PRESENTED, present, strayed
+from skysentry.tracking.table import CLASSES, TOLD, fill_gaps
 from skysentry.tracking.twins import twins
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "found_all",
     "heed",
     "present",
+    "strayed",
     "twins",
     "warm",
     "worth",
@@ -60,8 +61,12 @@ def warm() -> None:
     evidence, classes = np.zeros((1, len(CLASSES))), np.ones(len(CLASSES))
     bands, shown = np.ones((len(CLASSES), 4)), np.zeros((1, PRESENTED))
     words = np.zeros((1, len(CLASSES)), np.int16)
-    present(x, P, w, t, r, evidence, edges * 0, 0.0, frame, classes, np.zeros(2), bands, classes, classes, shown, words)
-    fill_gaps(x, P, w, t, r, own, evidence, lines, edges * 0, 1)
+    told, one = np.zeros((1, TOLD)), edges * 0
+    present(
+        x, P, w, t, r, evidence, one, 0.0, frame, classes, np.zeros(2), bands, classes, classes, told, shown, words
+    )  # fmt: skip
+    strayed(lines, told, one, 0.0, np.ones(1, np.bool_))
+    fill_gaps(x, P, w, t, r, own, evidence, told, lines, one, 1)
     settle_all(x, P, w, evidence, edges * 0, np.zeros(2), bands, classes)
     counts = np.zeros((SIDE, SIDE)), np.zeros(RINGS), np.zeros(BINS)
     weigh_and_fade(codes, rows, look, *counts, 1.0)

@@ -62,11 +62,16 @@ class Publisher:
         self.watched = any(sensor.kind not in REPORTING for sensor in site.sensors)
         self.authorised = {flight.identity: flight for flight in site.authorised}
 
-    def due(self, life: Life, now_ns: int) -> bool:
-        """Return whether a living track has something to show: news, or a second without any."""
+    def due(self, life: Life, now_ns: int, strayed: bool) -> bool:
+        """Return whether a living track has something to show: it is not where it was told, or what; or for a second.
+
+        At whole seconds all that was seen since its last event has `strayed`.
+        """
         if not life.track_id and life.hits < SHOWN_HITS:
             return False
-        return bool(life.pending) or now_ns - life.published_ns >= SECOND_NS
+        if life.pending and (strayed or life.published is not life.status):
+            return True
+        return now_ns - life.published_ns >= SECOND_NS
 
     def publish(self, now_ns: int, now_s: float, table: Table, shown: list[tuple[int, str]]) -> list[AnyEvent]:
         """Return one event for each (row, end); `end` is how a track ended, empty for a living one."""
@@ -76,7 +81,7 @@ class Publisher:
         codes, of = np.empty((len(shown), CODES), np.int16), self.classifier
         kernels.present(
             table.x, table.P, table.w, table.t, table.r, table.evidence, rows, now_s, self.frame,
-            of.log_prior, of.wind, of.bands, AIRBORNE, GENUS, out, codes,
+            of.log_prior, of.wind, of.bands, AIRBORNE, GENUS, table.told, out, codes,
         )  # fmt: skip
         lives, suffix, coded = table.lives, f"@{now_ns}", codes.tobytes()
         return [
@@ -95,7 +100,7 @@ class Publisher:
             _look_around(life, now_ns)
         detections = tuple(life.pending)
         life.pending.clear()
-        life.published_ns = now_ns
+        life.published_ns, life.published = now_ns, life.status
         track = Track(
             id=name + suffix,
             time_ns=now_ns,

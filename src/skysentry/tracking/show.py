@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from skysentry.geo import geodetic
 from skysentry.tracking.compiled import kernel
 from skysentry.tracking.motion import MODELS, NOISE_M2_S3, NOISE_UP_M2_S3, Array, Indices, moments, predict, predict_one
+from skysentry.tracking.outline import O_MEAN, O_ONE, O_TIME
 
 # Columns: latitude, longitude, altitude, velocity (e, n, u), upper triangle of the covariance (21).
 SHOWN = 27
@@ -21,6 +22,10 @@ CODE = 101
 # A class less probable than this is not shown; hundredths beyond which a track surely is of a genus.
 LEAST_SHOWN = 0.005
 SURE = 90.0
+# A track is told again within the second when its last event, reckoned on, is off by more than this share of its own
+# sigma on an axis, or 5 m, which no screen and no alert can tell.
+STRAY_SIGMAS = 0.5
+STRAY_M = 5.0
 # Motion in words: headings in tens of degrees, speeds up to a bound that nothing here reaches.
 HEADINGS = 36
 FASTEST_SHOWN = 9_999
@@ -29,8 +34,13 @@ to_geodetic = kernel(geodetic)
 
 
 @kernel
-def show(x: Array, P: Array, w: Array, t: Array, which: Indices, now_s: float, frame: Array, out: Array) -> None:
-    """Write one row [shape=(≥ SHOWN,)] for each track in `which`, at the time `now_s`; the state stays as it is."""
+def show(
+    x: Array, P: Array, w: Array, t: Array, which: Indices, now_s: float, frame: Array, told: Array, out: Array
+) -> None:
+    """Write one row [shape=(≥ SHOWN,)] for each track in `which`, at the time `now_s`; the state stays as it is.
+
+    `told` (n, 7) takes the mean, in the working frame, and the time of each of these tracks.
+    """
     mean = np.empty(6)
     cov = np.empty((6, 6))
     axes = np.empty((3, 3))
@@ -44,6 +54,9 @@ def show(x: Array, P: Array, w: Array, t: Array, which: Indices, now_s: float, f
         elif dt < 0.0:
             _look_back(xs, Ps, dt)
         moments(xs, Ps, ws, mean, cov)
+        for a in range(6):
+            told[i, a] = mean[a]
+        told[i, 6] = now_s
         row = out[k]
         for a in range(3):
             ecef[a] = frame[9 + a]
@@ -179,13 +192,14 @@ def motion_code(row: Array) -> float:
 @kernel
 def present(
     x: Array, P: Array, w: Array, t: Array, r: Array, evidence: Array, which: Indices, now_s: float, frame: Array,
-    log_prior: Array, wind: Array, bands: Array, airborne: Array, genus: Array, out: Array, codes: NDArray[np.int16],
+    log_prior: Array, wind: Array, bands: Array, airborne: Array, genus: Array, told: Array, out: Array,
+    codes: NDArray[np.int16],
 ) -> None:  # fmt: skip
     """Write one row [shape=(PRESENTED,)] of `out` and of `codes` (classes,) for each track in `which`.
 
     `genus` (classes,) is 1 for what nature makes and 2 for what has a crew.
     """
-    show(x, P, w, t, which, now_s, frame, out)
+    show(x, P, w, t, which, now_s, frame, told, out)
     share = np.empty(log_prior.shape[0])
     sums = np.empty(3)
     for k in range(which.shape[0]):
@@ -203,3 +217,18 @@ def present(
         row[S_MOTION], row[S_TOP] = motion_code(row), codes[k, 0]
         row[S_GENUS] = 1.0 if sums[1] > SURE else 2.0 if sums[2] > SURE else 0.0
         row[S_GOOD] = 1.0
+
+
+@kernel
+def strayed(lines: Array, told: Array, which: Indices, now_s: float, out: NDArray[np.bool_]) -> None:
+    """Write whether each track in `which` is no longer where its last event says, reckoned on to now.
+
+    `lines` (n, OUTLINE) is the coarse gate: mean, time, and the variance of the place on three axes.
+    """
+    for k in range(which.shape[0]):
+        line, last = lines[which[k]], told[which[k]]
+        lead, since = now_s - line[O_TIME], now_s - last[6]
+        d2 = 0.0
+        for a in range(3):
+            d2 += (line[O_MEAN + a] + lead * line[O_MEAN + 3 + a] - last[a] - since * last[3 + a]) ** 2
+        out[k] = d2 > max(STRAY_SIGMAS * STRAY_SIGMAS * line[O_ONE] / 3.0, STRAY_M * STRAY_M)

@@ -26,6 +26,8 @@ SCHEME_SLOTS = 4
 # Sensors that a track remembers; more than these do not see one thing within minutes.
 MOST_SEEN = 64
 CLASSES = tuple(ObjectClass)
+# What was last told of a track: place and velocity in the working frame, and the time they were for.
+TOLD = 7
 
 
 class Life(Struct, gc=False):
@@ -49,6 +51,7 @@ class Life(Struct, gc=False):
     claim_ns: int = 0
     twin_s: int = 0
     published_ns: int = 0
+    published: TrackStatus | None = None
     seen: dict[str, int] = msgspec.field(default_factory=dict)
     pending: list[str] = msgspec.field(default_factory=list)
     sensors: tuple[str, ...] = ()
@@ -117,10 +120,11 @@ class Lives:
 class Table:
     """Rows of tracks: x (cap, MODELS, 6), P (cap, MODELS, 6, 6), w (cap, MODELS), t, r (cap,), own (cap, SLOTS).
 
-    `lines` (cap, OUTLINE) follow from the state: the coarse gate. `claimed` counts the tracks that only claims support.
+    `told` (cap, TOLD) is what was last told of each (`show.strayed`). `lines` (cap, OUTLINE) follow from the state: the
+    coarse gate. `claimed` counts the tracks that only claims support.
     """
 
-    KEPT = ("x", "P", "w", "t", "r", "own", "evidence")
+    KEPT = ("x", "P", "w", "t", "r", "own", "evidence", "told")
     ARRAYS = (*KEPT, "lines")
 
     def __init__(self, room: int = 64) -> None:
@@ -133,6 +137,7 @@ class Table:
         self.r: Array = np.zeros(room)
         self.own: Indices = np.zeros((room, SCHEME_SLOTS), np.int64)
         self.evidence: Array = np.zeros((room, len(CLASSES)))
+        self.told: Array = np.zeros((room, TOLD))
         self.lines: Array = np.zeros((room, OUTLINE))
         self.claimed = 0
 
@@ -145,6 +150,7 @@ class Table:
                 setattr(self, name, np.concatenate([old, np.zeros_like(old)]))
         self.own[row : self.n] = 0
         self.evidence[row : self.n] = 0.0
+        self.told[row : self.n] = 0.0
         self.lives.rows += lives
         self.claimed += sum([life.claimed for life in lives])
         return row
@@ -159,7 +165,7 @@ class Table:
             lives[row] = lives[-1]
             lives.pop()
         fill_gaps(
-            self.x, self.P, self.w, self.t, self.r, self.own, self.evidence, self.lines,
+            self.x, self.P, self.w, self.t, self.r, self.own, self.evidence, self.told, self.lines,
             np.array(rows, np.int64), self.n,
         )  # fmt: skip
         self.n -= len(rows)
@@ -197,7 +203,8 @@ class Table:
 
 @kernel
 def fill_gaps(
-    x: Array, P: Array, w: Array, t: Array, r: Array, own: Indices, evidence: Array, lines: Array, rows: Indices, n: int
+    x: Array, P: Array, w: Array, t: Array, r: Array, own: Indices, evidence: Array, told: Array, lines: Array,
+    rows: Indices, n: int,
 ) -> None:  # fmt: skip
     """Let the last row take the place of each of `rows`, in falling order."""
     for row in rows:
@@ -209,6 +216,8 @@ def fill_gaps(
             own[row, k] = own[n, k]
         for k in range(evidence.shape[1]):
             evidence[row, k] = evidence[n, k]
+        for k in range(TOLD):
+            told[row, k] = told[n, k]
         for k in range(OUTLINE):
             lines[row, k] = lines[n, k]
         for m in range(MODELS):
