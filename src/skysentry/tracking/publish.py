@@ -34,6 +34,7 @@ ROW = Struct(f"{PRESENTED}d")
 CODES = len(CLASSES)
 CODES_BYTES = 2 * CODES
 NEVER_NS = 1 << 62
+SEVERAL = 2
 REASONS = {
     "gone": TrackEnd.REFUTED,
     "lost": TrackEnd.LOST,
@@ -63,13 +64,14 @@ class Publisher:
         self.authorised = {flight.identity: flight for flight in site.authorised}
 
     def due(self, life: Life, now_ns: int, strayed: bool) -> bool:
-        """Return whether a living track has something to show: it is not where it was told, or what; or for a second.
+        """Return whether a living track has something to show: a look that tells more than its last event, or a second.
 
-        At whole seconds all that was seen since its last event has `strayed`.
+        Where several sensors see one thing, most looks say what reckoning on from the last event says: only what has
+        `strayed` from it is told between whole seconds. What one sensor sees is told look by look; a status at once.
         """
         if not life.track_id and life.hits < SHOWN_HITS:
             return False
-        if life.pending and (strayed or life.published is not life.status):
+        if life.pending and (strayed or len(life.sensors) < SEVERAL or life.published is not life.status):
             return True
         return now_ns - life.published_ns >= SECOND_NS
 
