@@ -65,6 +65,8 @@ SETTLE_S = 6.0
 TAKEN = 0.5
 # Looks of a radar that wait: late messages come within 30 s, fast radars look a few times a second.
 MOST_WAITING = 200
+# No plot waits that is older than this: the latest looks that are taken, and the time to settle.
+MOST_LATE_NS = 40 * 1_000_000_000
 MOST_MAPS = 1_000
 
 
@@ -297,12 +299,15 @@ class Clutter:
         if count and len(waiting) < MOST_WAITING:
             waiting.append(Waiting(time_s, scan, ranks[:count].tobytes(), numbers[:count].tobytes()))
 
-    def settle(self, now_s: float, table: Table) -> None:
+    def settle(self, now_ns: int, now_s: float, table: Table) -> None:
         """Count what has waited long enough, but for the first plots of living tracks that are believed."""
         if not any(one.waiting for one in self.maps.values()):
             return
         believed: dict[str, list[int]] = {}
+        lives, since_ns = table.lives.rows, now_ns - MOST_LATE_NS
         for i in np.flatnonzero(table.r[: table.n] > TAKEN).tolist():
+            if lives[i].first_ns < since_ns:
+                continue
             scan, _, rank = table.lives[i].founded.rpartition("#")
             if rank.isdecimal():
                 believed.setdefault(scan, []).append(int(rank))

@@ -236,7 +236,7 @@ def correct_scan(
     free[:] = 1.0
     for e in range(edges):
         free[edge_j[e]] -= share[e]
-    first = 0
+    first, bound = 0, missable(1.0, look)
     spare = np.empty((0, MODELS, KEPT, 6))
     for i in range(tracks):
         last = first
@@ -255,7 +255,7 @@ def correct_scan(
             _collapse(x[i], P[i], w[i], codes, edge_j[first:last], share[first:last], models[first:last], mine, work)
             outline(x[i], P[i], w[i], t[i], lines[i])
         if last > first or seen[i] > 0.0:
-            unseen = missable(seen[i], look)
+            unseen = min(seen[i], bound)
             taken = min(taken, 1.0)
             then = min(taken + (1.0 - taken) * r[i] * (1.0 - unseen) / (1.0 - r[i] * unseen), MOST_EXISTENCE)
             if look[L_SOUND] > 0.0:

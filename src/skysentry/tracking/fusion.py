@@ -311,7 +311,7 @@ class Fusion:
         self.touched.clear()
         made = self._age(now_ns, now_s) if self.table.n else []
         made += self.complaints.tell(now_ns)
-        self.clutter.settle(now_s, self.table)
+        self.clutter.settle(now_ns, now_s, self.table)
         if self.births is not None:
             self.births.advance(now_s)
             for seed in self.births.seeds():

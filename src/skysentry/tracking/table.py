@@ -79,6 +79,11 @@ class First(Struct, gc=False):
     hits: int = 1
     sound: bool = False
 
+    @property
+    def first_ns(self) -> int:
+        """When it was seen first: at that look."""
+        return self.last_ns
+
     def life(self) -> Life:
         """Return the life that began with this look."""
         return Life(
