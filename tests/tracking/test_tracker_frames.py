@@ -76,9 +76,11 @@ def scene(home: Place, turn_rad: float) -> tuple[Site, list[Scan], Frame]:
     return Site(position=home, sensors=tuple(sensors)), scans, frame
 
 
-def shown(site: Site, scans: list[Scan], frame: Frame, turn_rad: float, sky: SimpleNamespace) -> dict[str, np.ndarray]:
-    """Return the last confirmed state of each track (place, velocity), turned back."""
-    last: dict[str, np.ndarray] = {}
+def shown(
+    site: Site, scans: list[Scan], frame: Frame, turn_rad: float, sky: SimpleNamespace
+) -> dict[str, dict[int, np.ndarray]]:
+    """Return the confirmed states of each track (place, velocity) by time, turned back."""
+    told: dict[str, dict[int, np.ndarray]] = {}
     cos, sin = math.cos(turn_rad), math.sin(turn_rad)
     for event in sky.run(Tracker(site), scans, 30.0):
         if not isinstance(event, Track) or event.status.value != "confirmed":
@@ -86,8 +88,8 @@ def shown(site: Site, scans: list[Scan], frame: Frame, turn_rad: float, sky: Sim
         at = np.array(frame.to_local(event.lat_deg, event.lon_deg, event.alt_m))
         velocity = np.array(event.velocity_mps)
         both = [np.array([cos * v[0] - sin * v[1], sin * v[0] + cos * v[1], v[2]]) for v in (at, velocity)]
-        last[event.track_id] = np.concatenate(both)
-    return last
+        told.setdefault(event.track_id, {})[event.time_ns] = np.concatenate(both)
+    return told
 
 
 @pytest.mark.parametrize(
@@ -104,7 +106,11 @@ def test_moving_or_turning_the_site_changes_nothing(
     there = shown(*scene(moved, turn), turn, sky)
     assert len(here) >= 2
     assert set(there) == set(here)
-    for name, state in here.items():
+    for name, states in here.items():
+        # A track that has barely strayed from what was told of it may be told an instant earlier or later.
+        both = sorted(set(states) & set(there[name]))
+        assert len(both) >= 0.8 * len(states)
+        one, other = states[both[-1]], there[name][both[-1]]
         # The Earth's radius, and with it the drop under the horizon, differs by a third of a percent.
-        np.testing.assert_allclose(there[name][:3], state[:3], atol=1.0)
-        np.testing.assert_allclose(there[name][3:], state[3:], atol=0.3)
+        np.testing.assert_allclose(other[:3], one[:3], atol=1.0)
+        np.testing.assert_allclose(other[3:], one[3:], atol=0.3)

@@ -11,14 +11,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TypeAlias
 
 import numpy as np
 
 from skysentry.events import Identity, ObjectClass
 from skysentry.site import Site
-from skysentry.tracking.motion import Array
+from skysentry.tracking.compiled import kernel
+from skysentry.tracking.motion import MODELS, Array, Indices
+from skysentry.tracking.show import CODE
 from skysentry.tracking.table import CLASSES, Table
 
 # By value: an enum's own hash is a call of Python.
@@ -59,10 +61,9 @@ SPEEDS_MPS = {
 GROUND_TOP_M = 60.0
 # Evidence fades with this: a sound that was once taken for a track's own must not name it for ever.
 FADE_S = 120.0
+FADE = math.exp(-1.0 / FADE_S)
 # How fast a habit speaks against a class: neighbouring seconds are one leg of a flight, so a nat takes ten of them.
 HABIT_NATS = 0.1
-# Probabilities are shown in thousandths, from this on.
-LEAST_SHOWN = 5
 BANDS: Array = np.array([SPEEDS_MPS[object_class] for object_class in CLASSES])
 # What flies is judged by its speed through the air, as the site believes the wind; what drives, by that over ground.
 AIRBORNE: Array = np.array([float(c is not ObjectClass.GROUND_SOURCE) for c in CLASSES])
@@ -73,6 +74,8 @@ MANNED_NATS = 5.0
 NATURE = (ObjectClass.BIRD, ObjectClass.BALLOON)
 MANNED = (ObjectClass.AEROPLANE, ObjectClass.HELICOPTER, ObjectClass.JET)
 CREWED = [INDEX[object_class.value] for object_class in MANNED]
+# What `show` sums up of the classes: 1 for what nature makes, 2 for what has a crew.
+GENUS: Array = np.array([1.0 if c in NATURE else 2.0 if c in MANNED else 0.0 for c in CLASSES])
 Shares: TypeAlias = tuple[tuple[ObjectClass, float], ...]
 
 
@@ -108,35 +111,43 @@ class Classifier:
             evidence[CREWED] += MANNED_NATS
             evidence -= max(float(evidence.max()) - MOST_EVIDENCE, 0.0)
 
-    def settle(self, table: Table) -> None:
-        """Take the habits of one second into the evidence, and let it fade, in place; claims that hold do not fade.
-
-        A track that keeps out of a class's band loses up to `HABIT_NATS` of that class each second.
-        """
-        n = table.n
-        if not n:
-            return
-        evidence, w, P = table.evidence[:n], table.w[:n], table.P[:n]
-        v = np.einsum("nm,nma->na", w, table.x[:n, :, 3:5])
-        variance = np.einsum("nm,nm->n", w, np.maximum(P[:, :, 3, 3], P[:, :, 4, 4]))
-        through = v[:, None, :] - AIRBORNE[:, None] * self.wind
-        speed = np.hypot(through[:, :, 0], through[:, :, 1])
-        beyond = np.maximum(np.maximum(BANDS[:, 0] - speed, speed - BANDS[:, 1]), 0.0)
-        evidence -= HABIT_NATS * np.minimum(0.5 * beyond**2 / (BANDS[:, 2] ** 2 + variance[:, None]), 1.0)
-        fade = math.exp(-1.0 / FADE_S)
-        evidence *= fade
-        for i, life in enumerate(table.lives):
+    def settle(self, table: Table, which: Indices) -> None:
+        """Take the habits of one second into the evidence of tracks `which`, and let it fade, in place."""
+        settle_all(table.x, table.P, table.w, table.evidence, which, self.wind, self.bands, AIRBORNE)
+        for i in which.tolist():
+            life = table.lives.rows[i]
             if life.agreed_s >= AGREED_S and life.identity is not None and life.identity.scheme == "icao24":
-                evidence[i, CREWED] += MANNED_NATS * (1.0 - fade)
-        np.maximum(evidence, -MOST_EVIDENCE, out=evidence)
+                # A claim that holds does not fade.
+                table.evidence[i, CREWED] += MANNED_NATS * (1.0 - FADE)
 
 
-# Most tracks of a sky show the same few hundred of rounded posteriors.
-@lru_cache(maxsize=10_000)
-def told(thousandths: tuple[float, ...]) -> tuple[Shares, float, float]:
-    """Return the classes with at least `LEAST_SHOWN`, the likeliest first, and the shares of nature and of crewed."""
-    kept = [(-share, k) for k, share in enumerate(thousandths) if share >= LEAST_SHOWN]
-    kept.sort()
-    total = -sum([share for share, _ in kept])
-    shares = tuple([(CLASSES[k], -share / total) for share, k in kept])
-    return shares, sum([p for c, p in shares if c in NATURE]), sum([p for c, p in shares if c in MANNED])
+@kernel
+def settle_all(
+    x: Array, P: Array, w: Array, evidence: Array, which: Indices, wind: Array, bands: Array, airborne: Array
+) -> None:
+    """Let a track that keeps out of a class's band lose up to `HABIT_NATS` of that class, then all evidence fade."""
+    for i in which:
+        ve, vn, variance = 0.0, 0.0, 0.0
+        for m in range(MODELS):
+            ve += w[i, m] * x[i, m, 3]
+            vn += w[i, m] * x[i, m, 4]
+            variance += w[i, m] * max(P[i, m, 3, 3], P[i, m, 4, 4])
+        for c in range(evidence.shape[1]):
+            speed = math.sqrt((ve - airborne[c] * wind[0]) ** 2 + (vn - airborne[c] * wind[1]) ** 2)
+            beyond = max(bands[c, 0] - speed, speed - bands[c, 1], 0.0)
+            against = HABIT_NATS * min(0.5 * beyond * beyond / (bands[c, 2] ** 2 + variance), 1.0)
+            evidence[i, c] = max((evidence[i, c] - against) * FADE, -MOST_EVIDENCE)
+
+
+# Most tracks of a sky show the same few thousand of rounded posteriors.
+@lru_cache(maxsize=20_000)
+def told(codes: bytes) -> Shares:
+    """Return the classes with their probabilities from the codes [shape=(classes,), int16] that `show` has written."""
+    return tuple([share(code) for code in np.frombuffer(codes, np.int16).tolist() if code >= 0])
+
+
+@cache
+def share(code: int) -> tuple[ObjectClass, float]:
+    """Return a class and its probability; there are 1,010 codes."""
+    k, hundredths = divmod(code, CODE)
+    return CLASSES[k], hundredths / 100.0

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Sequence
 
 import numpy as np
 from msgspec import Struct
@@ -37,6 +36,7 @@ from skysentry.tracking.measure import (
     Z,
 )
 from skysentry.tracking.motion import Array, Indices
+from skysentry.tracking.table import Table
 
 # Cells on a side: 600 m for a radar that reaches 24 km, about the size of a wood or a road, and 74 kB.
 SIDE = 96
@@ -63,7 +63,10 @@ EVEN = 1.0 / 400.0
 SETTLE_S = 6.0
 # A plot that a track took with more than this probability is not clutter; nor one whose own track exists by this.
 TAKEN = 0.5
-MOST_WAITING = 4_000
+# Looks of a radar that wait: late messages come within 30 s, fast radars look a few times a second.
+MOST_WAITING = 200
+# No plot waits that is older than this: the latest looks that are taken, and the time to settle.
+MOST_LATE_NS = 40 * 1_000_000_000
 MOST_MAPS = 1_000
 
 
@@ -149,6 +152,19 @@ def fade(cells: Array, rings: Array, doppler: Array) -> None:
 
 
 @kernel
+def weigh_and_fade(
+    codes: Indices, rows: Array, look: Array, cells: Array, rings: Array, doppler: Array, looks: float
+) -> bool:
+    """Do both of the above for one look; return whether it holds a radial speed."""
+    weigh_clutter(codes, rows, look, cells, rings, doppler, looks)
+    fade(cells, rings, doppler)
+    speeds = False
+    for j in range(codes.shape[0]):
+        speeds = speeds or codes[j] % 8 == 1
+    return speeds
+
+
+@kernel
 def count_plot(plot: Array, reach_m: float, cells: Array, rings: Array, doppler: Array) -> None:
     """Add a false plot (east, north, range, radial speed) to the counts, in place, spread over four cells."""
     half = BEYOND * reach_m
@@ -165,15 +181,34 @@ def count_plot(plot: Array, reach_m: float, cells: Array, rings: Array, doppler:
                 cells[i + di, j + dj] += (up if di else 1.0 - up) * (right if dj else 1.0 - right)
 
 
-class Plot(Struct, array_like=True):
-    """A plot that waits: when it was seen, the track that it founded, and its four numbers (radial speed or none)."""
+@kernel
+def count_plots(
+    ranks: Indices, plots: Array, spared: Indices, reach_m: float, cells: Array, rings: Array, doppler: Array
+) -> None:
+    """Add plots (k, 4) to the counts, in place, but for those whose rank (k,) is in `spared`."""
+    for k in range(plots.shape[0]):
+        if not (spared == ranks[k]).any():
+            count_plot(plots[k], reach_m, cells, rings, doppler)
+
+
+@kernel
+def unclaimed(codes: Indices, rows: Array, free: Array, ranks: Indices, numbers: Array) -> int:
+    """Write the plots that no track took: their ranks (m,) and numbers (m, 4); return how many."""
+    count = 0
+    for j in range(codes.shape[0]):
+        if free[j] > TAKEN and measured(codes[j], rows[j], numbers[count]):
+            ranks[count] = j
+            count += 1
+    return count
+
+
+class Waiting(Struct, array_like=True):
+    """Plots of one look that wait: when it was, its id, their ranks in it (int64) and their numbers (k, 4) as bytes."""
 
     time_s: float
-    founded: str
-    east_m: float
-    north_m: float
-    range_m: float
-    rate_mps: float | None
+    scan: str
+    ranks: bytes
+    numbers: bytes
 
 
 class MapDump(Struct, array_like=True):
@@ -183,7 +218,7 @@ class MapDump(Struct, array_like=True):
     reach_m: float
     filters: bool
     counts: bytes
-    waiting: list[Plot]
+    waiting: list[Waiting]
 
 
 class Map:
@@ -197,7 +232,7 @@ class Map:
         self.looks = 0.0
         self.filters = False
         self.counts: Array = np.zeros(SIDE * SIDE + RINGS + BINS)
-        self.waiting: list[Plot] = []
+        self.waiting: list[Waiting] = []
         self._split()
 
     def _split(self) -> None:
@@ -205,17 +240,16 @@ class Map:
         self.rings = self.counts[SIDE * SIDE : SIDE * SIDE + RINGS]
         self.doppler = self.counts[SIDE * SIDE + RINGS :]
 
-    def settle(self, before_s: float, believed: set[str]) -> None:
-        """Count the plots seen before a time, but for those whose tracks are believed."""
+    def settle(self, before_s: float, believed: dict[str, list[int]]) -> None:
+        """Count the plots seen before a time, but for those whose tracks are believed: ranks by scan."""
         ready = 0
-        for plot in self.waiting:
-            if plot.time_s > before_s:
+        for look in self.waiting:
+            if look.time_s > before_s:
                 break
             ready += 1
-            if plot.founded not in believed:
-                rate = np.nan if plot.rate_mps is None else plot.rate_mps
-                numbers = np.array([plot.east_m, plot.north_m, plot.range_m, rate])
-                count_plot(numbers, self.reach_m, self.cells, self.rings, self.doppler)
+            ranks, numbers = np.frombuffer(look.ranks, np.int64), np.frombuffer(look.numbers).reshape(-1, 4)
+            spared = np.array(believed.get(look.scan, ()), np.int64)
+            count_plots(ranks, numbers, spared, self.reach_m, self.cells, self.rings, self.doppler)
         del self.waiting[:ready]
 
     def dump(self) -> MapDump:
@@ -252,26 +286,31 @@ class Clutter:
             if len(self.maps) >= MOST_MAPS:
                 del self.maps[next(iter(self.maps))]
             seen = self.maps[sensor] = Map(float(look[L_MAX]))
-        weigh_clutter(codes, rows, look, seen.cells, seen.rings, seen.doppler, seen.looks)
-        fade(seen.cells, seen.rings, seen.doppler)
-        seen.filters = seen.filters or bool((codes % 8 == 1).any())
+        speeds = weigh_and_fade(codes, rows, look, seen.cells, seen.rings, seen.doppler, seen.looks)
+        seen.filters = seen.filters or speeds
         look[L_DOPPLER] = float(seen.filters)
         seen.looks = seen.looks * (1.0 - 1.0 / MEMORY_LOOKS) + 1.0
 
     def note(self, sensor: str, scan: str, time_s: float, codes: Indices, rows: Array, free: Array) -> None:
         """Keep the plots that no track took until it is clear what they were; `scan` names the tracks they found."""
         waiting = self.maps[sensor].waiting
-        numbers = np.empty(4)
-        for j in np.flatnonzero(free > TAKEN):
-            if len(waiting) < MOST_WAITING and measured(codes[j], rows[j], numbers):
-                east, north, far, rate = numbers.tolist()
-                waiting.append(Plot(time_s, f"{scan}#{j}", east, north, far, None if math.isnan(rate) else rate))
+        ranks, numbers = np.empty(codes.shape[0], np.int64), np.empty((codes.shape[0], 4))
+        count = unclaimed(codes, rows, free, ranks, numbers)
+        if count and len(waiting) < MOST_WAITING:
+            waiting.append(Waiting(time_s, scan, ranks[:count].tobytes(), numbers[:count].tobytes()))
 
-    def settle(self, now_s: float, founded: Sequence[str], existence: Array) -> None:
-        """Count what has waited long enough. `founded` names the living tracks' first plots, row by row."""
+    def settle(self, now_ns: int, now_s: float, table: Table) -> None:
+        """Count what has waited long enough, but for the first plots of living tracks that are believed."""
         if not any(one.waiting for one in self.maps.values()):
             return
-        believed = {name for name, r in zip(founded, existence.tolist(), strict=True) if r > TAKEN}
+        believed: dict[str, list[int]] = {}
+        lives, since_ns = table.lives.rows, now_ns - MOST_LATE_NS
+        for i in np.flatnonzero(table.r[: table.n] > TAKEN).tolist():
+            if lives[i].first_ns < since_ns:
+                continue
+            scan, _, rank = table.lives[i].founded.rpartition("#")
+            if rank.isdecimal():
+                believed.setdefault(scan, []).append(int(rank))
         for one in self.maps.values():
             one.settle(now_s - SETTLE_S, believed)
 

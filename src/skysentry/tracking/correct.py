@@ -16,6 +16,7 @@ from skysentry.tracking.coverage import detectable, filtered
 from skysentry.tracking.fix import PLACE, mend_place, weigh_place
 from skysentry.tracking.measure import (
     DENSITY,
+    L_DOPPLER,
     L_MISS_FLOOR,
     L_REPORTS,
     L_SOUND,
@@ -27,7 +28,7 @@ from skysentry.tracking.measure import (
     whiten,
 )
 from skysentry.tracking.motion import MODELS, NOISE_M2_S3, NOISE_UP_M2_S3, Array, Indices, mirror, predict
-from skysentry.tracking.outline import candidates, emerge, line_up, out_of_reach, outline
+from skysentry.tracking.outline import O_TIME, ahead, candidates, line_up, out_of_reach, outline, sound_lag
 
 # Squared Mahalanobis gates for 1 … 6 dimensions: all but 1e-5 of a normal; a wider tail only costs false alarms.
 GATES = np.array([19.5, 23.0, 25.9, 28.5, 30.9, 33.1])
@@ -180,10 +181,11 @@ def _edges(
     for i in range(tracks):
         if light and out_of_reach(lines[i], look, low, high, widest):
             continue
-        lag, spread = emerge(lines[i], look, mean)
+        lag = look[L_TIME] - lines[i, O_TIME] if light else sound_lag(lines, i, look, mean)
+        spread = ahead(lines, i, lag, mean)
         if not reports:
             seen[i] = detectable(look, mean[0], mean[1], mean[2], spread / math.sqrt(3.0))
-            if r[i] > SURE:
+            if r[i] > SURE and look[L_DOPPLER] != 0.0:
                 seen[i] *= filtered(look, mean, P[i], w[i])
         count = candidates(mean, spread, rows, order, east_m, nowhere, widest, close) if found > 0 else 0
         if count == 0:
@@ -234,7 +236,7 @@ def correct_scan(
     free[:] = 1.0
     for e in range(edges):
         free[edge_j[e]] -= share[e]
-    first = 0
+    first, bound = 0, missable(1.0, look)
     spare = np.empty((0, MODELS, KEPT, 6))
     for i in range(tracks):
         last = first
@@ -253,7 +255,7 @@ def correct_scan(
             _collapse(x[i], P[i], w[i], codes, edge_j[first:last], share[first:last], models[first:last], mine, work)
             outline(x[i], P[i], w[i], t[i], lines[i])
         if last > first or seen[i] > 0.0:
-            unseen = missable(seen[i], look)
+            unseen = min(seen[i], bound)
             taken = min(taken, 1.0)
             then = min(taken + (1.0 - taken) * r[i] * (1.0 - unseen) / (1.0 - r[i] * unseen), MOST_EXISTENCE)
             if look[L_SOUND] > 0.0:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import math
+from functools import cache, lru_cache
 
-from skysentry.events import ObjectClass
+from skysentry.events import Identity
 from skysentry.site import SensorKind
+from skysentry.tracking.classify import share
+from skysentry.tracking.show import HEADINGS
 from skysentry.tracking.table import Life
 
 SECOND_NS = 1_000_000_000
@@ -32,32 +34,25 @@ ENDS = {
 }
 
 
-def explain(
-    life: Life,
-    end: str,
-    sensors: tuple[str, ...],
-    told: str,
-    row: list[float],
-    classes: tuple[tuple[ObjectClass, float], ...],
-    now_ns: int,
-) -> str:
-    """Return the sentence, with `told` from `senses`; the last one again while nothing in it has changed."""
-    speed = math.hypot(row[3], row[4])
-    heading = round(math.degrees(math.atan2(row[3], row[4])) / 10.0) * 10 % 360
+def explain(life: Life, end: str, told: str, motion: float, top: float, now_ns: int) -> str:
+    """Return the sentence; `told` is from `senses`, `motion` and `top` are the codes of `show`."""
     unseen_s = (now_ns - life.last_ns) // SECOND_NS
-    top, share = classes[0]
-    claim = "" if life.identity is None else life.identity.value
-    old_s = unseen_s if unseen_s > RECENT_S else 0
-    key = (end, sensors, round(speed), heading, top, round(10.0 * share), old_s, claim)
-    if key == life.why_key:
-        return life.why
-    parts = [ENDS[end]] if end else []
-    parts += [told if unseen_s <= RECENT_S else f"not seen for {unseen_s} s"]
-    parts.append(f"{speed:.0f} m/s heading {heading}°" if speed >= 1.0 else "hovering")
-    parts.append(_identity(life))
-    parts.append(f"{top.replace('_', ' ')} {share:.2f}")
-    life.why_key, life.why = key, "; ".join(parts)
-    return life.why
+    who = told if unseen_s <= RECENT_S else f"not seen for {unseen_s} s"
+    claim = "no Remote ID, no ADS-B" if life.identity is None else _claim(life.identity)
+    why = f"{who}; {_motion(motion)}; {claim}; {_class(top)}"
+    return f"{ENDS[end]}; {why}" if end else why
+
+
+@lru_cache(maxsize=20_000)
+def _motion(code: float) -> str:
+    speed_mps, heading = divmod(int(code), HEADINGS)
+    return f"{speed_mps} m/s heading {heading * 360 // HEADINGS}°" if speed_mps else "hovering"
+
+
+@cache
+def _class(code: float) -> str:
+    object_class, probability = share(int(code))
+    return f"{object_class.replace('_', ' ')} {probability:.2f}"
 
 
 def senses(sensors: tuple[str, ...], kinds: dict[str, SensorKind]) -> str:
@@ -73,8 +68,5 @@ def senses(sensors: tuple[str, ...], kinds: dict[str, SensorKind]) -> str:
     return " and ".join(told) or "seen by no sensor lately"
 
 
-def _identity(life: Life) -> str:
-    claim = life.identity
-    if claim is None:
-        return "no Remote ID, no ADS-B"
+def _claim(claim: Identity) -> str:
     return f"says it is {claim.callsign or claim.value} ({claim.scheme.replace('_', ' ')})"

@@ -17,12 +17,12 @@ from skysentry.tracking.clutter import Clutter, MapDump
 from skysentry.tracking.complaints import Complaint, Complaints
 from skysentry.tracking.found import ALT_PRIOR_M, FIRST_WEIGHT
 from skysentry.tracking.founding import LEAST_FREE, Budget, held
-from skysentry.tracking.life import COAST_S, downs, fate, spreads_m, status
-from skysentry.tracking.motion import MODELS, Array
+from skysentry.tracking.life import COAST_S, fate, foresee, forgotten, poisoned, status
+from skysentry.tracking.motion import MODELS, Array, Indices
 from skysentry.tracking.publish import Publisher
 from skysentry.tracking.resume import SHOWN, Gone, Resumption
 from skysentry.tracking.roster import Roster
-from skysentry.tracking.table import MOST_OBSERVED, Life, Table
+from skysentry.tracking.table import MOST_OBSERVED, MOST_SEEN, First, Life, Table
 
 SECOND_NS = 1_000_000_000
 COAST_NS = round(COAST_S * SECOND_NS)
@@ -33,7 +33,6 @@ AHEAD_S = 5.0
 # From this probability on a measurement counts as a look at the track; below, it only weighs on its state.
 HIT = 0.5
 MOST_PENDING = 64
-MOST_SEEN = 64
 # Pairs of track and measurement whose numbers are kept between weighing and correcting; beyond, they are made again.
 MOST_WEIGHED = 512
 # A claim younger than this is borne out by another sensor's look at the same track.
@@ -74,6 +73,7 @@ class Fusion:
         frame = Frame.at(origin)
         self.frame: Array = np.concatenate([frame.rotation.ravel(), np.array(frame.origin_ecef_m)])
         self.prior_alt_m = (origin.alt_m or 0.0) + ALT_PRIOR_M
+        self.around: Array = np.append(self.frame, self.prior_alt_m)
         self.epoch_ns = 0
         self.table = Table()
         self.roster = Roster(site, frame)
@@ -100,13 +100,13 @@ class Fusion:
         if self.epoch_ns == 0:
             self.epoch_ns = scan.time_ns // SECOND_NS * SECOND_NS
         own = self.roster.listener(scan)
-        packed = batch.pack(scan, own, self.roster.places)
-        if packed.rejected:
-            mend = UNPLACED_MEND if packed.reason.endswith("is unknown") else "check what this sensor sends"
-            self.complaints.add(scan.sensor, packed.reason, mend, packed.rejected)
         look = own.look
         look[m.L_TIME] = (scan.time_ns - self.epoch_ns) / SECOND_NS
         look[m.L_SIGMA_T] = max(own.clock_sigma_s, scan.time_sigma_ns / SECOND_NS)
+        packed = batch.pack(scan, own, self.roster.places, self.around)
+        if packed.rejected:
+            mend = UNPLACED_MEND if packed.reason.endswith("is unknown") else "check what this sensor sends"
+            self.complaints.add(scan.sensor, packed.reason, mend, packed.rejected)
         since_s = self._since_s(scan, own)
         if own.sound:
             look[m.L_MISS_FLOOR] = batch.SOUND_NATS_PER_S * min(max(since_s, 0.0), batch.LISTENING_S)
@@ -120,8 +120,6 @@ class Fusion:
     def _correct(self, scan: Scan, own: Listener, packed: Packed, look: Array, since_s: float) -> None:
         """Correct, then found tracks with measurements that hold at least a direction."""
         table, found = self.table, len(packed.kept)
-        if found:
-            kernels.prepare(packed.codes, packed.rows, look, self.frame, self.prior_alt_m)
         mapped = own.kind is SensorKind.RADAR and own.placed
         if mapped:
             self.clutter.weigh(own.id, packed.codes, packed.rows, look)
@@ -136,9 +134,10 @@ class Fusion:
                 table.x, table.P, table.w, table.t, table.r, table.own, table.lines, table.n, look, codes, rows,
                 packed.claims, self.edge_i, self.edge_j, self.share, self.kept, free,
             )  # fmt: skip
-            for e, share in enumerate(self.share[:edges].tolist()):
+            kept, shares = packed.kept, self.share[:edges].tolist()
+            for i, j, share in zip(self.edge_i[:edges].tolist(), self.edge_j[:edges].tolist(), shares, strict=True):
                 if share > HIT:
-                    self._hit(int(self.edge_i[e]), packed.kept[int(self.edge_j[e])], share, scan, own)
+                    self._hit(i, kept[j], share, scan, own)
         if self.births is not None and own.id in self.births.listeners:
             self._direct(own, packed, look, free, since_s)
         if mapped:
@@ -202,35 +201,42 @@ class Fusion:
         scheme, value = batch.claim_of(detection.identity)
         for i in np.flatnonzero(self.table.own[: self.table.n, scheme] == value):
             life = self.table.lives[int(i)]
-            life.seen[own.id] = scan.time_ns
+            life.saw(own.id, scan.time_ns)
             life.last_ns = max(life.last_ns, scan.time_ns)
             life.identity = detection.identity
 
     def _hit(self, i: int, detection: Detection, share: float, scan: Scan, own: Listener) -> None:
         """Note a look at a track: who, when, what it says of class and identity."""
-        life = self.table.lives[i]
+        life, time_ns = self.table.lives.rows[i], scan.time_ns
+        if type(life) is not Life:
+            life = self.table.lives[i]
         self.touched.add(i)
         if detection.class_llr:
-            since_s = (scan.time_ns - life.seen.get(own.id, 0)) / SECOND_NS
+            since_s = (time_ns - life.seen.get(own.id, 0)) / SECOND_NS
             self.classifier.hear(self.table.evidence[i], detection.class_llr, share, since_s)
         life.hits += 1
         if own.reports:
-            life.claim_ns = max(life.claim_ns, scan.time_ns)
-        elif life.claim_ns > scan.time_ns - AGREE_NS:
-            since_ns = scan.time_ns - life.seen.get(own.id, scan.time_ns)
-            before_s = life.agreed_s
-            life.agreed_s += min(max(since_ns, 0), AGREE_NS) / SECOND_NS
-            self.classifier.trust(self.table.evidence[i], life.identity, before_s, life.agreed_s)
-        life.last_ns = max(life.last_ns, scan.time_ns)
-        if own.id in life.seen or len(life.seen) < MOST_SEEN:
-            life.seen[own.id] = scan.time_ns
+            life.claim_ns = max(life.claim_ns, time_ns)
+        else:
+            if life.claim_ns > time_ns - AGREE_NS:
+                self._agree(i, life, own, time_ns)
+            if life.claimed:
+                self.table.bear_out(life)
+        if time_ns > life.last_ns:
+            life.last_ns = time_ns
+        life.saw(own.id, time_ns)
         life.period_s = own.period_s
-        if life.claimed and not own.reports:
-            self.table.bear_out(life)
         if len(life.pending) < MOST_PENDING:
             life.pending.append(detection.id)
         if detection.identity is not None and detection.identity != life.identity:
             self._claim(i, life, detection.identity)
+
+    def _agree(self, i: int, life: Life, own: Listener, time_ns: int) -> None:
+        """Another sensor than those of claims has seen what claimed to be there just now."""
+        since_ns = time_ns - life.seen.get(own.id, time_ns)
+        before_s = life.agreed_s
+        life.agreed_s += min(max(since_ns, 0), AGREE_NS) / SECOND_NS
+        self.classifier.trust(self.table.evidence[i], life.identity, before_s, life.agreed_s)
 
     def _claim(self, i: int, life: Life, identity: Identity) -> None:
         scheme, value = batch.claim_of(identity)
@@ -244,22 +250,21 @@ class Fusion:
         wanted = kernels.worth(packed.codes, packed.rows, free, which)
         if not wanted:
             return
-        table, first = self.table, self.table.n
+        table = self.table
         granted = self.budget.grant(own, scan.received_ns // SECOND_NS, wanted, table)
         if granted < wanted:
             reason = "more new objects than can be followed"
             self.complaints.add(own.id, reason, "a flood of false reports?", wanted - granted)
-        for j in which[:granted].tolist():
-            detection = packed.kept[j]
-            life = Life(
-                founded=f"{scan.id}#{j}", first_ns=scan.time_ns, last_ns=scan.time_ns, hits=1, period_s=own.period_s,
-                claimed=own.reports, seen={own.id: scan.time_ns}, pending=[detection.id],
-            )  # fmt: skip
-            i = table.add(life)
+        ranks = which[:granted].tolist()
+        at_ns, kept = scan.time_ns, packed.kept
+        firsts = [First(scan.id, j, at_ns, own.id, own.period_s, own.reports, kept[j].id) for j in ranks]
+        first = table.add(*firsts)
+        for i, j in enumerate(ranks, first):
+            detection = kept[j]
             if detection.class_llr:
                 self.classifier.hear(table.evidence[i], detection.class_llr, 1.0, 1e9)
             if detection.identity is not None:
-                self._claim(i, life, detection.identity)
+                self._claim(i, table.lives[i], detection.identity)
         kernels.found_all(
             packed.codes, packed.rows, free, which[:granted], look, self.prior_alt_m, first,
             table.x, table.P, table.w, table.t, table.r, table.lines,
@@ -291,70 +296,86 @@ class Fusion:
 
     def report(self, now_ns: int) -> list[AnyEvent]:
         """Return the events of a grid instant, and let tracks live or end."""
-        whole = now_ns % SECOND_NS == 0
-        if whole:
-            self._unpoison()
-            self.classifier.settle(self.table)
-        due = sorted(self.touched) if not whole else list(range(self.table.n))
+        if now_ns % SECOND_NS == 0:
+            return self._tend(now_ns)
+        if not self.touched:
+            return []
+        due = sorted(self.touched)
         self.touched.clear()
-        made: list[AnyEvent] = []
-        if due:
-            made += self._publish(now_ns, due, whole)
-        if whole:
-            made += self.complaints.tell(now_ns)
-            founded = [life.founded for life in self.table.lives]
-            self.clutter.settle((now_ns - self.epoch_ns) / SECOND_NS, founded, self.table.r[: self.table.n])
-            if self.births is not None:
-                self.births.advance((now_ns - self.epoch_ns) / SECOND_NS)
-                for seed in self.births.seeds():
-                    self._spawn(now_ns, seed)
+        return self._publish(now_ns, due, {}, set())
+
+    def _tend(self, now_ns: int) -> list[AnyEvent]:
+        """Return the events of a whole second: each track is asked whether it lives on, the grid for new ones."""
+        now_s = (now_ns - self.epoch_ns) / SECOND_NS
+        self._unpoison()
+        self.touched.clear()
+        made = self._age(now_ns, now_s) if self.table.n else []
+        made += self.complaints.tell(now_ns)
+        self.clutter.settle(now_ns, now_s, self.table)
+        if self.births is not None:
+            self.births.advance(now_s)
+            for seed in self.births.seeds():
+                self._spawn(now_ns, seed)
         return made
 
-    def _publish(self, now_ns: int, due: list[int], whole: bool) -> list[AnyEvent]:
-        """Return the events of these rows; at whole seconds each is asked first whether it lives on."""
+    def _age(self, now_ns: int, now_s: float) -> list[AnyEvent]:
+        """Return the events of all tracks, each asked first whether it lives on."""
+        table, existence = self.table, self.table.r[: self.table.n].tolist()
+        rows = table.lives.grown()
+        which, ahead = np.array(rows, np.int64), np.empty((len(rows), 2))
+        self.classifier.settle(table, which)
+        foresee(table.x, table.P, table.w, table.t, which, now_s, ahead)
+        doubled = self._doubled(which)
+        ends: dict[int, str] = {}
+        for i, (spread_m, down) in zip(rows, ahead.tolist(), strict=True):
+            end = "merged" if i in doubled else fate(table.lives[i], existence[i], now_ns, spread_m, down)
+            if end != "stays":
+                ends[i] = end
+        lives, old = table.lives.rows, set(rows)
+        single = {i for i in range(table.n) if i not in old and forgotten(lives[i], existence[i], now_ns)}
+        return self._publish(now_ns, rows, ends, single)
+
+    def _publish(self, now_ns: int, due: list[int], ends: dict[int, str], over: set[int]) -> list[AnyEvent]:
+        """Return the events of the rows `due`; those with an end are forgotten, and those in `over` without a word."""
         table = self.table
-        over: list[int] = []
         made: list[AnyEvent] = []
         shown: list[tuple[int, str]] = []
-        doubled = self._doubled() if whole else set()
-        existence = table.r[: table.n].tolist()
-        now_s = (now_ns - self.epoch_ns) / SECOND_NS
-        spread = spreads_m(table, now_s).tolist() if whole else []
-        down = downs(table, now_s).tolist() if whole else []
-        for i in due:
+        which, now_s, off = np.array(due, np.int64), (now_ns - self.epoch_ns) / SECOND_NS, np.ones(len(due), np.bool_)
+        if now_ns % SECOND_NS:
+            kernels.strayed(table.lines, table.told, which, now_s, off)
+        for i, r, strayed in zip(due, table.r[which].tolist(), off.tolist(), strict=True):
+            life = table.lives[i]
             if i in over:
                 continue
-            life, r = table.lives[i], existence[i]
-            if whole:
-                end = "merged" if i in doubled else fate(life, r, now_ns, spread[i], down[i])
-                if end != "stays":
-                    over.append(i)
-                    if end != "merged" and life.status in SHOWN:
-                        self.resumption.keep(table, i)
-                    if life.track_id:
-                        life.status = TrackStatus.ENDED
-                        shown.append((i, end))
-                    continue
+            end = ends.get(i)
+            if end is not None:
+                over.add(i)
+                if end != "merged" and life.status in SHOWN:
+                    self.resumption.keep(table, i)
+                if life.track_id:
+                    life.status = TrackStatus.ENDED
+                    shown.append((i, end))
+                continue
             # A confirmed track that was seen just now stays confirmed: the most frequent case by far.
             if life.status is not TrackStatus.CONFIRMED or now_ns - life.last_ns > COAST_NS:
                 before, life.status = life.status, status(life, r, now_ns, table, i)
                 if before is TrackStatus.TENTATIVE and life.status is TrackStatus.CONFIRMED:
                     made += self._resume(now_ns, i, shown, over)
                     life = table.lives[i]
-            if self.publisher.due(life, now_ns):
+            if self.publisher.due(life, now_ns, strayed):
                 shown.append((i, ""))
         made += self.publisher.publish(now_ns, now_s, table, shown)
         table.remove(sorted(over, reverse=True))
         return made
 
-    def _resume(self, now_ns: int, i: int, shown: list[tuple[int, str]], over: list[int]) -> list[AnyEvent]:
+    def _resume(self, now_ns: int, i: int, shown: list[tuple[int, str]], over: set[int]) -> list[AnyEvent]:
         """Let a row that is confirmed now go on as the track that it is, if it is one; its own id ends, where told."""
         table, now_s, life = self.table, (now_ns - self.epoch_ns) / SECOND_NS, self.table.lives[i]
         left = self.resumption.resume(now_ns, now_s, table, i)
         if left is None:
             return []
         if left >= 0:
-            over.append(left)
+            over.add(left)
             shown[:] = [pair for pair in shown if pair[0] != left]
         if not life.track_id:
             return []
@@ -366,23 +387,25 @@ class Fusion:
     def _unpoison(self) -> None:
         """Forget a track whose numbers have failed rather than publish or spread them."""
         table, n = self.table, self.table.n
+        if not poisoned(table.x, table.P, table.r, n):
+            return
         good = np.isfinite(table.x[:n].sum(axis=(1, 2)) + table.P[:n].sum(axis=(1, 2, 3)) + table.r[:n])
-        if not good.all():
-            failed = np.flatnonzero(~good)[::-1].tolist()
-            self.complaints.add("tracker", "a state that is not finite", "report this, with the recording", len(failed))
-            table.remove(failed)
+        failed = np.flatnonzero(~good)[::-1].tolist()
+        self.complaints.add("tracker", "a state that is not finite", "report this, with the recording", len(failed))
+        table.remove(failed)
 
-    def _doubled(self) -> set[int]:
-        """Return the rows that have been the younger of two tracks of one object for a while."""
+    def _doubled(self, which: Indices) -> set[int]:
+        """Return the rows of `which` that have been the younger of two tracks of one object for a while."""
         table, over = self.table, set()
         pairs = np.empty((MOST_TWINS, 2), np.int64)
-        count = kernels.twins(table.x, table.P, table.w, table.t, table.own, table.n, pairs)
-        younger = {max(map(int, pair), key=lambda i: _age_key(table.lives[i])) for pair in pairs[:count]}
+        count = kernels.twins(table.x, table.P, table.w, table.t, table.own, which, pairs)
+        younger = {max(pair, key=lambda i: _age_key(table.lives[i])) for pair in pairs[:count].tolist()}
         for i in younger:
             table.lives[i].twin_s += 1
             if table.lives[i].twin_s >= TWIN_S:
                 over.add(i)
-        for i, life in enumerate(table.lives):
+        for i in which.tolist():
+            life = table.lives[i]
             if life.twin_s and i not in younger:
                 life.twin_s = 0
         return over

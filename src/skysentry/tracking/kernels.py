@@ -6,34 +6,33 @@ import sys
 
 import numpy as np
 
-from skysentry.tracking.batch import PACKED, unpack
-from skysentry.tracking.clutter import BINS, RINGS, SIDE, count_plot, fade, weigh_clutter
+from skysentry.tracking.classify import settle_all
+from skysentry.tracking.clutter import BINS, RINGS, SIDE, count_plots, unclaimed, weigh_and_fade
 from skysentry.tracking.correct import KEPT, SCHEMES, correct_scan
 from skysentry.tracking.field import STATES, drift, heed
 from skysentry.tracking.fix import fix_places
-from skysentry.tracking.found import prepare
 from skysentry.tracking.founding import found_all, worth
+from skysentry.tracking.life import foresee, poisoned
 from skysentry.tracking.measure import LOOK, ROW
 from skysentry.tracking.motion import MODELS
 from skysentry.tracking.outline import OUTLINE, outline_all
 from skysentry.tracking.presence import correct_presence
-from skysentry.tracking.show import PRESENTED, SHOWN, present
-from skysentry.tracking.table import CLASSES, fill_gaps
+from skysentry.tracking.read import read
+from skysentry.tracking.show import PRESENTED, present, strayed
+from skysentry.tracking.table import CLASSES, TOLD, fill_gaps
 from skysentry.tracking.twins import twins
 
 __all__ = [
     "KEPT",
-    "PRESENTED",
     "SCHEMES",
-    "SHOWN",
     "correct_presence",
     "correct_scan",
     "drift",
     "fix_places",
     "found_all",
     "heed",
-    "prepare",
     "present",
+    "strayed",
     "twins",
     "warm",
     "worth",
@@ -47,8 +46,6 @@ def warm() -> None:
     frame = np.array([1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 6.4e6, 0.0, 0.0])
     look, rows, codes, free = np.zeros(LOOK), np.zeros((0, ROW)), np.zeros(0, np.int64), np.zeros(0)
     edges, none, kept = np.zeros(1, np.int64), np.zeros((0, 2), np.int64), np.zeros((1, MODELS, KEPT, 6))
-    unpack(np.zeros((0, PACKED)), codes, rows, none)
-    prepare(codes, rows, look, frame, 0.0)
     fix_places(codes, rows, codes.copy(), rows.copy())
     correct_scan(x, P, w, t, r, own, lines, 1, look, codes, rows, none, edges, edges.copy(), np.zeros(1), kept, free)
     correct_presence(x, P, w, t, r, 1, look, False, np.zeros(1))
@@ -58,15 +55,26 @@ def warm() -> None:
     heed(grid, offset, np.zeros(2), 500.0, 0.0, 0.0, look, np.zeros((0, 3)), 1.0, 1.0)
     worth(codes, rows, free, codes)
     found_all(codes, rows, free, codes, look, 0.0, 0, x, P, w, t, r, lines)
-    twins(x, P, w, t, own, 1, none.copy())
+    twins(x, P, w, t, own, edges * 0, none.copy())
+    foresee(x, P, w, t, edges * 0, 0.0, np.zeros((1, 2)))
+    poisoned(x, P, r, 1)
     evidence, classes = np.zeros((1, len(CLASSES))), np.ones(len(CLASSES))
     bands, shown = np.ones((len(CLASSES), 4)), np.zeros((1, PRESENTED))
-    present(x, P, w, t, r, evidence, edges * 0, 0.0, frame, classes, np.zeros(2), bands, classes, shown)
-    fill_gaps(x, P, w, t, r, own, evidence, lines, edges * 0, 1)
+    words = np.zeros((1, len(CLASSES)), np.int16)
+    told, one = np.zeros((1, TOLD)), edges * 0
+    present(
+        x, P, w, t, r, evidence, one, 0.0, frame, classes, np.zeros(2), bands, classes, classes, told, shown, words
+    )  # fmt: skip
+    strayed(lines, told, one, 0.0, np.ones(1, np.bool_))
+    fill_gaps(x, P, w, t, r, own, evidence, told, lines, one, 1)
+    settle_all(x, P, w, evidence, edges * 0, np.zeros(2), bands, classes)
     counts = np.zeros((SIDE, SIDE)), np.zeros(RINGS), np.zeros(BINS)
-    weigh_clutter(codes, rows, look, *counts, 1.0)
-    fade(*counts)
-    count_plot(np.zeros(4), 1.0, *counts)
+    weigh_and_fade(codes, rows, look, *counts, 1.0)
+    # What is read from bytes is of a type of its own: it cannot be written to.
+    bare = np.frombuffer(b"")
+    count_plots(np.frombuffer(b"", np.int64), bare.reshape(0, 4), codes, 1.0, *counts)
+    read(bare, look, 0.0, 0.0, np.append(frame, 0.0), codes, codes, rows, none)
+    unclaimed(codes, rows, free, codes, np.zeros((0, 4)))
 
 
 if __name__ == "__main__":

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal, TypeAlias
-
-import numpy as np
-from numpy.typing import NDArray
 
 from skysentry.events import TrackStatus
 from skysentry.geo import MEAN_RADIUS_M
-from skysentry.tracking.motion import NOISE_M2_S3, Array
-from skysentry.tracking.table import Life, Table
+from skysentry.tracking.compiled import kernel
+from skysentry.tracking.motion import MODELS, NOISE_M2_S3, Array, Indices
+from skysentry.tracking.table import First, Life, Table
 
 SECOND_NS = 1_000_000_000
 # Existence and looks that make a track worth showing to people: two coincidences of clutter are common, three rare.
@@ -37,13 +36,17 @@ TENTATIVE_S = 10.0
 Fate: TypeAlias = Literal["stays", "forgotten", "gone", "lost", "too uncertain", "down"]
 
 
-def fate(life: Life, existence: float, now_ns: int, spread_m: float, down: bool) -> Fate:
-    """Return whether a track lives on, or how it ends; `spread_m` and `down` as `spreads_m` and `downs` have it."""
+def forgotten(life: Life | First, existence: float, now_ns: int) -> bool:
+    """Return whether a tentative track is forgotten."""
     unseen_s = (now_ns - life.last_ns) / SECOND_NS
+    return existence < FORGET or unseen_s > TENTATIVE_S + COAST_PERIODS * life.period_s
+
+
+def fate(life: Life, existence: float, now_ns: int, spread_m: float, down: float) -> Fate:
+    """Return whether a track lives on, or how it ends; `spread_m` and `down` as `foresee` has it."""
     if life.status is TrackStatus.TENTATIVE:
-        if existence < FORGET or unseen_s > TENTATIVE_S + COAST_PERIODS * life.period_s:
-            return "forgotten"
-        return "stays"
+        return "forgotten" if forgotten(life, existence, now_ns) else "stays"
+    unseen_s = (now_ns - life.last_ns) / SECOND_NS
     if existence < GONE:
         return "gone"
     if unseen_s > LOST_S:
@@ -53,25 +56,36 @@ def fate(life: Life, existence: float, now_ns: int, spread_m: float, down: bool)
     return "too uncertain" if spread_m > LOST_M else "stays"
 
 
-def spreads_m(table: Table, now_s: float) -> Array:
-    """Return one sigma of each track's place on a horizontal axis at a time [shape=(n,)]."""
-    n = table.n
-    P, dt = table.P[:n], np.maximum(now_s - table.t[:n], 0.0)[:, None]
-    speed = dt * dt * (P[:, :, 3, 3] + P[:, :, 4, 4]) + 2.0 * dt**3 / 3.0 * NOISE_M2_S3
-    grown = P[:, :, 0, 0] + P[:, :, 1, 1] + 2.0 * dt * (P[:, :, 0, 3] + P[:, :, 1, 4]) + speed
-    sigma: Array = np.sqrt(np.maximum(0.5 * (table.w[:n] * grown).sum(axis=1), 0.0))
-    return sigma
+@kernel
+def foresee(x: Array, P: Array, w: Array, t: Array, which: Indices, now_s: float, out: Array) -> None:
+    """Write of each track in `which` one sigma of its place on a horizontal axis at a time, and whether it is down.
+
+    `out` (k, 2). Down is what was diving, and would by now be under the site's ground.
+    """
+    for k in range(which.shape[0]):
+        i = which[k]
+        dt = max(now_s - t[i], 0.0)
+        grown, climb = 0.0, 0.0
+        mean = (0.0, 0.0, 0.0, 0.0)
+        for m in range(MODELS):
+            p = P[i, m]
+            place = p[0, 0] + p[1, 1] + 2.0 * dt * (p[0, 3] + p[1, 4]) + dt * dt * (p[3, 3] + p[4, 4])
+            grown += w[i, m] * (place + 2.0 * dt**3 / 3.0 * NOISE_M2_S3[m])
+            climb += w[i, m] * p[5, 5]
+            e, n, u, v = x[i, m, 0], x[i, m, 1], x[i, m, 2], x[i, m, 5]
+            mean = (mean[0] + w[i, m] * e, mean[1] + w[i, m] * n, mean[2] + w[i, m] * u, mean[3] + w[i, m] * v)
+        height_m = mean[2] + (mean[0] ** 2 + mean[1] ** 2) / (2.0 * MEAN_RADIUS_M) + dt * mean[3]
+        out[k, 0] = math.sqrt(max(0.5 * grown, 0.0))
+        out[k, 1] = mean[3] < DIVING_MPS and climb < DIVING_SIGMA_MPS**2 and height_m < UNDER_M
 
 
-def downs(table: Table, now_s: float) -> NDArray[np.bool_]:
-    """Return which tracks were diving, and would by now be under the site's ground [shape=(n,)]."""
-    n = table.n
-    mean = np.einsum("nm,nma->na", table.w[:n], table.x[:n])
-    known = (table.w[:n] * table.P[:n, :, 5, 5]).sum(axis=1) < DIVING_SIGMA_MPS**2
-    height_m = mean[:, 2] + (mean[:, 0] ** 2 + mean[:, 1] ** 2) / (2.0 * MEAN_RADIUS_M)
-    under = height_m + np.maximum(now_s - table.t[:n], 0.0) * mean[:, 5] < UNDER_M
-    fallen: NDArray[np.bool_] = (mean[:, 5] < DIVING_MPS) & known & under
-    return fallen
+@kernel
+def poisoned(x: Array, P: Array, r: Array, tracks: int) -> int:
+    """Return how many tracks hold a number that is not finite."""
+    count = 0
+    for i in range(tracks):
+        count += not math.isfinite(x[i].sum() + P[i].sum() + r[i])
+    return count
 
 
 def status(life: Life, existence: float, now_ns: int, table: Table, i: int) -> TrackStatus:

@@ -23,7 +23,6 @@ from skysentry.tracking.measure import (
     L_ORIGIN,
     L_REPORTS,
     L_SOFT,
-    L_SOUND,
     L_TIME,
     SPREAD_M,
     TDOA,
@@ -67,18 +66,25 @@ def outline_all(x: Array, P: Array, w: Array, t: Array, first: int, tracks: int,
 
 
 @kernel
-def emerge(line: Array, look: Array, mean: Array) -> tuple[float, float]:
-    """Write the mean (6,) of a track when it emitted what this look sensed; return the lag and the place's sigma."""
-    for a in range(6):
-        mean[a] = line[O_MEAN + a]
-    lag = look[L_TIME] - line[O_TIME]
-    if look[L_SOUND] > 0.0:
-        lag = emission_lag(mean, line[O_TIME], look)
+def ahead(lines: Array, i: int, lag: float, mean: Array) -> float:
+    """Write the mean (6,) of track i a while after its time; return the place's sigma then."""
     for a in range(3):
-        mean[a] += lag * mean[3 + a]
+        mean[3 + a] = lines[i, O_MEAN + 3 + a]
+        mean[a] = lines[i, O_MEAN + a] + lag * mean[3 + a]
     size = abs(lag)
-    variance = line[O_ONE] + line[O_ABS] * size + line[O_LAG] * lag + lag * lag * (line[O_SQUARE] + line[O_CUBE] * size)
-    return lag, math.sqrt(variance)
+    steady = lines[i, O_ONE] + lines[i, O_ABS] * size + lines[i, O_LAG] * lag
+    return math.sqrt(steady + lag * lag * (lines[i, O_SQUARE] + lines[i, O_CUBE] * size))
+
+
+@kernel
+def sound_lag(lines: Array, i: int, look: Array, mean: Array) -> float:
+    """Return how long after its time track i emitted what this look hears; `mean` (6,) is room.
+
+    Apart from `ahead`, for what is asked of every track must be inlined: a call of this beside it costs 80 ns each.
+    """
+    for a in range(6):
+        mean[a] = lines[i, O_MEAN + a]
+    return emission_lag(mean, lines[i, O_TIME], look)
 
 
 @kernel
@@ -106,12 +112,12 @@ def line_up(codes: Indices, rows: Array, order: Indices, east_m: Array) -> tuple
 
 
 @kernel
-def near(row: Array, mean: Array, spread_m: float) -> bool:
-    """Return whether a measurement with a place is within the coarse gate of a track's place."""
+def near(rows: Array, j: int, mean: Array, spread_m: float) -> bool:
+    """Return whether measurement j, which has a place, is within the coarse gate of a track's place."""
     d2 = 0.0
     for a in range(3):
-        d2 += (mean[a] - row[CENTRE + a]) ** 2
-    close: bool = d2 < (COARSE * (spread_m + row[SPREAD_M])) ** 2
+        d2 += (mean[a] - rows[j, CENTRE + a]) ** 2
+    close: bool = d2 < COARSE * COARSE * (spread_m * spread_m + rows[j, SPREAD_M] * rows[j, SPREAD_M])
     return close
 
 
@@ -125,7 +131,7 @@ def candidates(
     for k in range(nowhere):
         out[count] = order[k]
         count += 1
-    reach = COARSE * (spread_m + widest_m)
+    reach = COARSE * math.sqrt(spread_m * spread_m + widest_m * widest_m)
     low, high = nowhere, order.shape[0]
     while low < high:
         middle = (low + high) // 2
@@ -134,13 +140,24 @@ def candidates(
         else:
             high = middle
     while low < order.shape[0] and east_m[low] <= mean[0] + reach:
-        if near(rows[order[low]], mean, spread_m):
+        if near(rows, order[low], mean, spread_m):
             out[count] = order[low]
             count += 1
         low += 1
     if count > 1:
-        out[:count].sort()
+        _sort(out, count)
     return count
+
+
+@kernel
+def _sort(out: Indices, count: int) -> None:
+    """Sort the first few numbers in place, by insertion."""
+    for k in range(1, count):
+        one, at = out[k], k
+        while at > 0 and out[at - 1] > one:
+            out[at] = out[at - 1]
+            at -= 1
+        out[at] = one
 
 
 @kernel
@@ -157,8 +174,7 @@ def out_of_reach(line: Array, look: Array, low_m: float, high_m: float, widest_m
         return False
     size = abs(lag)
     variance = line[O_ONE] + line[O_ABS] * size + line[O_LAG] * lag + lag * lag * (line[O_SQUARE] + line[O_CUBE] * size)
-    # (a + b)² ≤ 2 (a² + b²): no root for the many that are far.
-    if gap * gap <= 2.0 * COARSE * COARSE * (variance + widest_m * widest_m):
+    if gap * gap <= COARSE * COARSE * (variance + widest_m * widest_m):
         return False
     if look[L_REPORTS] != 0.0:
         return True

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from hashlib import blake2b
+from struct import Struct
 
 import numpy as np
+from msgspec.structs import replace
 
 from skysentry.events import Affiliation, AnyEvent, Track, TrackEnd
 from skysentry.site import Site
 from skysentry.tracking import kernels
 from skysentry.tracking.batch import REPORTING
-from skysentry.tracking.classify import AIRBORNE, Classifier, told
+from skysentry.tracking.classify import AIRBORNE, GENUS, Classifier, told
 from skysentry.tracking.explain import explain, senses
 from skysentry.tracking.motion import Array
-from skysentry.tracking.show import S_EXISTENCE, S_GOOD
-from skysentry.tracking.table import Life, Table
+from skysentry.tracking.show import PRESENTED, S_EXISTENCE, S_GENUS, S_GOOD, S_MOTION, S_TOP, SHOWN
+from skysentry.tracking.table import CLASSES, Life, Table
 
 SECOND_NS = 1_000_000_000
 CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -26,8 +28,13 @@ SHOWN_EXISTENCE = 0.1
 LATELY_NS = 15 * SECOND_NS
 # A claim of an authorised flight counts after others have seen the same motion for this long.
 AGREED_S = 20.0
-SURE = 0.9
 MOST_TOLD = 10_000
+# A row of `present` as Python's numbers, and the classes of one track as bytes.
+ROW = Struct(f"{PRESENTED}d")
+CODES = len(CLASSES)
+CODES_BYTES = 2 * CODES
+NEVER_NS = 1 << 62
+SEVERAL = 2
 REASONS = {
     "gone": TrackEnd.REFUTED,
     "lost": TrackEnd.LOST,
@@ -56,39 +63,48 @@ class Publisher:
         self.watched = any(sensor.kind not in REPORTING for sensor in site.sensors)
         self.authorised = {flight.identity: flight for flight in site.authorised}
 
-    def due(self, life: Life, now_ns: int) -> bool:
-        """Return whether a living track has something to show: news, or a second without any."""
+    def due(self, life: Life, now_ns: int, strayed: bool) -> bool:
+        """Return whether a living track has something to show: a look that tells more than its last event, or a second.
+
+        Where several sensors see one thing, most looks say what reckoning on from the last event says: only what has
+        `strayed` from it is told between whole seconds. What one sensor sees is told look by look; a status at once.
+        """
         if not life.track_id and life.hits < SHOWN_HITS:
             return False
-        return bool(life.pending) or now_ns - life.published_ns >= SECOND_NS
+        if life.pending and (strayed or len(life.sensors) < SEVERAL or life.published is not life.status):
+            return True
+        return now_ns - life.published_ns >= SECOND_NS
 
     def publish(self, now_ns: int, now_s: float, table: Table, shown: list[tuple[int, str]]) -> list[AnyEvent]:
         """Return one event for each (row, end); `end` is how a track ended, empty for a living one."""
         if not shown:
             return []
-        rows, out = np.array([i for i, _ in shown], np.int64), np.empty((len(shown), kernels.PRESENTED))
+        rows, out = np.array([i for i, _ in shown], np.int64), np.empty((len(shown), PRESENTED))
+        codes, of = np.empty((len(shown), CODES), np.int16), self.classifier
         kernels.present(
             table.x, table.P, table.w, table.t, table.r, table.evidence, rows, now_s, self.frame,
-            self.classifier.log_prior, self.classifier.wind, self.classifier.bands, AIRBORNE, out,
+            of.log_prior, of.wind, of.bands, AIRBORNE, GENUS, table.told, out, codes,
         )  # fmt: skip
-        lives = table.lives
+        lives, suffix, coded = table.lives, f"@{now_ns}", codes.tobytes()
         return [
-            self._track(now_ns, lives[i], end, row)
-            for (i, end), row in zip(shown, out.tolist(), strict=True)
+            self._track(now_ns, suffix, lives[i], end, row, coded[at : at + CODES_BYTES])
+            for (i, end), row, at in zip(
+                shown, ROW.iter_unpack(out.data), range(0, len(coded), CODES_BYTES), strict=True
+            )
             if row[S_GOOD]
         ]
 
-    def _track(self, now_ns: int, life: Life, end: str, row: list[float]) -> Track:
+    def _track(self, now_ns: int, suffix: str, life: Life, end: str, row: tuple[float, ...], codes: bytes) -> Track:
         name = life.track_id
         if not name:
             name = life.track_id = track_name(life.founded)
-        classes, nature, manned = told(tuple(row[kernels.SHOWN : S_EXISTENCE]))
-        sensors = _lately(life.seen, now_ns)
+        if now_ns >= life.sensors_until_ns:
+            _look_around(life, now_ns)
         detections = tuple(life.pending)
         life.pending.clear()
-        life.published_ns = now_ns
-        return Track(
-            id=f"{name}@{now_ns}",
+        life.published_ns, life.published = now_ns, life.status
+        track = Track(
+            id=name + suffix,
             time_ns=now_ns,
             received_ns=now_ns,
             track_id=name,
@@ -96,18 +112,22 @@ class Publisher:
             lat_deg=row[0],
             lon_deg=row[1],
             alt_m=row[2],
-            velocity_mps=(row[3], row[4], row[5]),
-            cov=tuple(row[6 : kernels.SHOWN]),
+            velocity_mps=row[3:6],  # type: ignore[arg-type]
+            cov=row[6:SHOWN],
             existence=row[S_EXISTENCE],
             first_ns=life.first_ns,
             last_seen_ns=life.last_ns,
-            classes=classes,
-            identity=life.identity,
-            affiliation=self._whose(life, now_ns, nature, manned),
-            sensors=sensors,
+            sensors=life.sensors,
             detections=detections,
+        )
+        # In two steps: Python builds a dictionary for a call with more than 15 keywords, half a microsecond.
+        return replace(
+            track,
+            classes=told(codes),
+            identity=life.identity,
+            affiliation=self._whose(life, now_ns, row[S_GENUS]),
             end=REASONS[end] if end else None,
-            why=explain(life, end, sensors, self._told(sensors), row, classes, now_ns),
+            why=explain(life, end, self._told(life.sensors), row[S_MOTION], row[S_TOP], now_ns),
         )
 
     def _told(self, sensors: tuple[str, ...]) -> str:
@@ -118,10 +138,10 @@ class Publisher:
             told = self.told[sensors] = senses(sensors, self.kinds)
         return told
 
-    def _whose(self, life: Life, now_ns: int, nature: float, manned: float) -> Affiliation:
+    def _whose(self, life: Life, now_ns: int, genus: float) -> Affiliation:
         """Return whose a track is: as a person said, else friend or neutral where evidence allows.
 
-        `nature` and `manned` are the probabilities that it is a bird or balloon, or has a crew.
+        `genus` is 1 for what surely is a bird or balloon, 2 for what surely has a crew.
         """
         if life.affiliation is not None:
             return life.affiliation
@@ -129,9 +149,9 @@ class Publisher:
         flight = None if claim is None else self.authorised.get(claim.value)
         if flight is not None and flight.from_ns <= now_ns <= flight.until_ns and self._agrees(life):
             return Affiliation.FRIEND
-        if nature > SURE:
+        if genus == 1.0:
             return Affiliation.NEUTRAL
-        if claim is not None and claim.scheme == "icao24" and manned > SURE and not self.site.civil_airspace_closed:
+        if claim is not None and claim.scheme == "icao24" and genus == 2.0 and not self.site.civil_airspace_closed:
             return Affiliation.NEUTRAL
         return Affiliation.UNKNOWN
 
@@ -140,9 +160,8 @@ class Publisher:
         return not self.watched or life.agreed_s >= AGREED_S
 
 
-def _lately(seen: dict[str, int], now_ns: int) -> tuple[str, ...]:
-    """Return the sensors that saw a track lately, by name."""
-    names = [name for name, seen_ns in seen.items() if now_ns - seen_ns < LATELY_NS]
-    if len(names) > 1:
-        names.sort()
-    return tuple(names)
+def _look_around(life: Life, now_ns: int) -> None:
+    """Name the sensors that saw a track lately, and until when none of them has not."""
+    lately = {name: seen_ns for name, seen_ns in life.seen.items() if now_ns - seen_ns < LATELY_NS}
+    life.sensors = tuple(sorted(lately))
+    life.sensors_until_ns = min(lately.values(), default=NEVER_NS) + LATELY_NS

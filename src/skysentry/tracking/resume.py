@@ -87,7 +87,8 @@ class Resumption:
         fresh = Gone(new, float(table.t[i]), mean, sigma_m, sigma_mps, tuple(own.tolist()), ())
         best, row = 1.0, -1
         found: Gone | None = None
-        for k, life in enumerate(table.lives):
+        for k in table.lives.grown():
+            life = table.lives[k]
             if k == i or life.status not in SHOWN or table.r[k] > MISSED:
                 continue
             old = Gone(life, float(table.t[k]), *_moments(table, k), tuple(table.own[k].tolist()), ())
@@ -158,5 +159,5 @@ def _joined(old: Life, new: Life) -> Life:
     old.identity = new.identity if new.identity is not None else old.identity
     old.seen.update(new.seen)
     old.pending += new.pending
-    old.why_key = None
+    old.sensors_until_ns = 0
     return old

@@ -5,24 +5,42 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skysentry.geo import geodetic
 from skysentry.tracking.compiled import kernel
 from skysentry.tracking.motion import MODELS, NOISE_M2_S3, NOISE_UP_M2_S3, Array, Indices, moments, predict, predict_one
-from skysentry.tracking.table import CLASSES
+from skysentry.tracking.outline import O_MEAN, O_ONE, O_TIME
 
 # Columns: latitude, longitude, altitude, velocity (e, n, u), upper triangle of the covariance (21).
 SHOWN = 27
-# ... then the classes in thousandths, existence, and 1 where all of it is finite.
-S_EXISTENCE = SHOWN + len(CLASSES)
-S_GOOD, PRESENTED = S_EXISTENCE + 1, S_EXISTENCE + 2
+# ... then existence, codes of motion and of the likeliest class, what a track surely is (1 nature, 2 crewed), and 1
+# where all of it is finite.
+S_EXISTENCE, S_MOTION, S_TOP, S_GENUS, S_GOOD, PRESENTED = range(SHOWN, SHOWN + 6)
+# A class and its probability as one number: class · CODE + hundredths. Python keeps what it made of them by it.
+CODE = 101
+# A class less probable than this is not shown; hundredths beyond which a track surely is of a genus.
+LEAST_SHOWN = 0.005
+SURE = 90.0
+# A track is told again within the second when its last event, reckoned on, is off by more than this share of its own
+# sigma on an axis, or 5 m, which no screen and no alert can tell.
+STRAY_SIGMAS = 0.5
+STRAY_M = 5.0
+# Motion in words: headings in tens of degrees, speeds up to a bound that nothing here reaches.
+HEADINGS = 36
+FASTEST_SHOWN = 9_999
 
 to_geodetic = kernel(geodetic)
 
 
 @kernel
-def show(x: Array, P: Array, w: Array, t: Array, which: Indices, now_s: float, frame: Array, out: Array) -> None:
-    """Write one row [shape=(≥ SHOWN,)] for each track in `which`, at the time `now_s`; the state stays as it is."""
+def show(
+    x: Array, P: Array, w: Array, t: Array, which: Indices, now_s: float, frame: Array, told: Array, out: Array
+) -> None:
+    """Write one row [shape=(≥ SHOWN,)] for each track in `which`, at the time `now_s`; the state stays as it is.
+
+    `told` (n, 7) takes the mean, in the working frame, and the time of each of these tracks.
+    """
     mean = np.empty(6)
     cov = np.empty((6, 6))
     axes = np.empty((3, 3))
@@ -36,6 +54,9 @@ def show(x: Array, P: Array, w: Array, t: Array, which: Indices, now_s: float, f
         elif dt < 0.0:
             _look_back(xs, Ps, dt)
         moments(xs, Ps, ws, mean, cov)
+        for a in range(6):
+            told[i, a] = mean[a]
+        told[i, 6] = now_s
         row = out[k]
         for a in range(3):
             ecef[a] = frame[9 + a]
@@ -99,9 +120,9 @@ TOP_SOFT_M = 30.0
 
 @kernel
 def weigh_classes(
-    evidence: Array, log_prior: Array, wind: Array, bands: Array, airborne: Array, row: Array
+    evidence: Array, log_prior: Array, wind: Array, bands: Array, airborne: Array, row: Array, share: Array
 ) -> None:  # fmt: skip
-    """Write P(class) of one track in thousandths into its row, from `SHOWN` on; the row's velocity is known.
+    """Write P(class) [shape=(classes,)] of one track into `share`; `row` holds its state, as `show` writes it.
 
     `bands` (classes, 4): lowest and highest speed, softness, greatest altitude. The density of a band counts: a narrow
     one that fits says more than a wide one. Where `airborne` is 1 the speed through the air is meant.
@@ -117,27 +138,97 @@ def weigh_classes(
         above = max(row[2] - bands[c, 3], 0.0)
         motion -= min(0.5 * above * above / (TOP_SOFT_M**2 + max(row[17], 0.0)), MOST_MOTION)
         width = bands[c, 1] - bands[c, 0] + 2.0 * math.sqrt(bands[c, 2] ** 2 + variance)
-        row[SHOWN + c] = evidence[c] + log_prior[c] + motion - math.log(width)
-        top = max(top, row[SHOWN + c])
+        share[c] = evidence[c] + log_prior[c] + motion - math.log(width)
+        top = max(top, share[c])
     total = 0.0
     for c in range(classes):
-        row[SHOWN + c] = math.exp(row[SHOWN + c] - top)
-        total += row[SHOWN + c]
+        share[c] = math.exp(share[c] - top)
+        total += share[c]
     for c in range(classes):
-        row[SHOWN + c] = math.floor(1000.0 * row[SHOWN + c] / total + 0.5)
+        share[c] /= total
+
+
+@kernel
+def rank_classes(share: Array, codes: NDArray[np.int16]) -> None:
+    """Write the classes worth showing as codes, the likeliest first, in hundredths that add up to 100; −1 ends them.
+
+    `share` [shape=(classes,)] becomes the probabilities that are shown.
+    """
+    classes = share.shape[0]
+    total = 0.0
+    for c in range(classes):
+        if share[c] < LEAST_SHOWN:
+            share[c] = 0.0
+        total += share[c]
+    left = 100
+    for c in range(classes):
+        share[c] = 100.0 * share[c] / total
+        left -= int(share[c])
+    # The largest remainders are rounded up.
+    while left > 0:
+        best = 0
+        for c in range(classes):
+            if share[c] % 1.0 > share[best] % 1.0:
+                best = c
+        share[best] = math.floor(share[best]) + 1.0
+        left -= 1
+    for c in range(classes):
+        share[c] = math.floor(share[c])
+    for c in range(classes):
+        rank = 0
+        for other in range(classes):
+            rank += share[other] > share[c] or (share[other] == share[c] and other < c)
+        codes[rank] = c * CODE + int(share[c]) if share[c] > 0.0 else -1
+
+
+@kernel
+def motion_code(row: Array) -> float:
+    """Return speed in m/s and heading in tens of degrees as one number: speed · HEADINGS + heading."""
+    speed = min(round(math.sqrt(row[3] * row[3] + row[4] * row[4])), FASTEST_SHOWN)
+    heading = round(math.degrees(math.atan2(row[3], row[4])) * HEADINGS / 360.0) % HEADINGS
+    return float(speed * HEADINGS + heading)
 
 
 @kernel
 def present(
     x: Array, P: Array, w: Array, t: Array, r: Array, evidence: Array, which: Indices, now_s: float, frame: Array,
-    log_prior: Array, wind: Array, bands: Array, airborne: Array, out: Array,
+    log_prior: Array, wind: Array, bands: Array, airborne: Array, genus: Array, told: Array, out: Array,
+    codes: NDArray[np.int16],
 ) -> None:  # fmt: skip
-    """Write one row [shape=(PRESENTED,)] for each track in `which`: state, classes, existence, and whether finite."""
-    show(x, P, w, t, which, now_s, frame, out)
+    """Write one row [shape=(PRESENTED,)] of `out` and of `codes` (classes,) for each track in `which`.
+
+    `genus` (classes,) is 1 for what nature makes and 2 for what has a crew.
+    """
+    show(x, P, w, t, which, now_s, frame, told, out)
+    share = np.empty(log_prior.shape[0])
+    sums = np.empty(3)
     for k in range(which.shape[0]):
-        weigh_classes(evidence[which[k]], log_prior, wind, bands, airborne, out[k])
-        out[k, S_EXISTENCE] = r[which[k]]
-        total = 0.0
-        for c in range(S_GOOD):
-            total += out[k, c]
-        out[k, S_GOOD] = 1.0 if math.isfinite(total) else 0.0
+        row = out[k]
+        row[SHOWN:] = 0.0
+        row[S_EXISTENCE] = r[which[k]]
+        weigh_classes(evidence[which[k]], log_prior, wind, bands, airborne, row, share)
+        total = share.sum() + row.sum()
+        if not math.isfinite(total):
+            continue
+        rank_classes(share, codes[k])
+        sums[:] = 0.0
+        for c in range(share.shape[0]):
+            sums[int(genus[c])] += share[c]
+        row[S_MOTION], row[S_TOP] = motion_code(row), codes[k, 0]
+        row[S_GENUS] = 1.0 if sums[1] > SURE else 2.0 if sums[2] > SURE else 0.0
+        row[S_GOOD] = 1.0
+
+
+@kernel
+def strayed(lines: Array, told: Array, which: Indices, now_s: float, out: NDArray[np.bool_]) -> None:
+    """Write whether each track in `which` is no longer where its last event says, reckoned on to now.
+
+    `lines` (n, OUTLINE) is the coarse gate: mean, time, and the variance of the place on three axes.
+    """
+    for k in range(which.shape[0]):
+        line, last = lines[which[k]], told[which[k]]
+        lead, since = now_s - line[O_TIME], now_s - last[6]
+        d2 = 0.0
+        for a in range(3):
+            d2 += (line[O_MEAN + a] + lead * line[O_MEAN + 3 + a] - last[a] - since * last[3 + a]) ** 2
+        out[k] = d2 > max(STRAY_SIGMAS * STRAY_SIGMAS * line[O_ONE] / 3.0, STRAY_M * STRAY_M)

@@ -6,6 +6,8 @@ the tracker's state: `dump` and `load` are exact.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import msgspec
 import numpy as np
 from msgspec import Struct
@@ -21,11 +23,18 @@ MOST_OBSERVED = 4_000
 # other sensors see.
 MOST_CLAIMED = 4_000
 SCHEME_SLOTS = 4
+# Sensors that a track remembers; more than these do not see one thing within minutes.
+MOST_SEEN = 64
 CLASSES = tuple(ObjectClass)
+# What was last told of a track: place and velocity in the working frame, and the time they were for.
+TOLD = 7
 
 
 class Life(Struct, gc=False):
-    """What a track is beside its state. `seen` maps sensors to when they last saw it; `pending` are detections."""
+    """What a track is beside its state. `seen` maps sensors to when they last saw it; `pending` are detections.
+
+    `sensors` are those that saw it lately, as they were last told: they stay so until `sensors_until_ns`.
+    """
 
     founded: str
     first_ns: int
@@ -42,24 +51,90 @@ class Life(Struct, gc=False):
     claim_ns: int = 0
     twin_s: int = 0
     published_ns: int = 0
+    published: TrackStatus | None = None
     seen: dict[str, int] = msgspec.field(default_factory=dict)
     pending: list[str] = msgspec.field(default_factory=list)
-    why_key: tuple[str, tuple[str, ...], int, int, str, int, int, str] | None = None
-    why: str = ""
+    sensors: tuple[str, ...] = ()
+    sensors_until_ns: int = 0
+
+    def saw(self, sensor: str, time_ns: int) -> None:
+        """Note that a sensor has seen this track."""
+        seen = self.seen
+        if time_ns > seen.get(sensor, -1) and (sensor in seen or len(seen) < MOST_SEEN):
+            seen[sensor] = time_ns
+        if sensor not in self.sensors:
+            self.sensors_until_ns = 0
+
+
+class First(Struct, gc=False):
+    """A look that nothing has followed yet: all that is known of most tracks, for most looks at nothing stay alone."""
+
+    scan: str
+    rank: int
+    last_ns: int
+    sensor: str
+    period_s: float
+    claimed: bool
+    detection: str
+    hits: int = 1
+    sound: bool = False
+
+    @property
+    def first_ns(self) -> int:
+        """When it was seen first: at that look."""
+        return self.last_ns
+
+    def life(self) -> Life:
+        """Return the life that began with this look."""
+        return Life(
+            founded=f"{self.scan}#{self.rank}", first_ns=self.last_ns, last_ns=self.last_ns, hits=1,
+            period_s=self.period_s, claimed=self.claimed, seen={self.sensor: self.last_ns}, pending=[self.detection],
+        )  # fmt: skip
+
+
+class Lives:
+    """The lives of tracks by row; that of a single look is made when it is first asked for.
+
+    Nine of ten tracks that a radar founds are clutter and end as they began: to make a `Life` of each took a tenth of
+    all time. `rows` is the list itself, for those who can do with a `First`.
+    """
+
+    def __init__(self, rows: list[Life] | None = None) -> None:
+        self.rows: list[Life | First] = [*rows] if rows else []
+
+    def __getitem__(self, i: int) -> Life:
+        life = self.rows[i]
+        if type(life) is First:
+            life = self.rows[i] = life.life()
+        return life  # type: ignore[return-value]
+
+    def __setitem__(self, i: int, life: Life) -> None:
+        self.rows[i] = life
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __iter__(self) -> Iterator[Life]:
+        return map(self.__getitem__, range(len(self.rows)))
+
+    def grown(self) -> list[int]:
+        """Return the rows of tracks that more than a single look supports."""
+        return [i for i, life in enumerate(self.rows) if life.hits > 1 or life.sound]
 
 
 class Table:
     """Rows of tracks: x (cap, MODELS, 6), P (cap, MODELS, 6, 6), w (cap, MODELS), t, r (cap,), own (cap, SLOTS).
 
-    `lines` (cap, OUTLINE) follow from the state: the coarse gate. `claimed` counts the tracks that only claims support.
+    `told` (cap, TOLD) is what was last told of each (`show.strayed`). `lines` (cap, OUTLINE) follow from the state: the
+    coarse gate. `claimed` counts the tracks that only claims support.
     """
 
-    KEPT = ("x", "P", "w", "t", "r", "own", "evidence")
+    KEPT = ("x", "P", "w", "t", "r", "own", "evidence", "told")
     ARRAYS = (*KEPT, "lines")
 
     def __init__(self, room: int = 64) -> None:
         self.n = 0
-        self.lives: list[Life] = []
+        self.lives = Lives()
         self.x: Array = np.zeros((room, MODELS, 6))
         self.P: Array = np.zeros((room, MODELS, 6, 6))
         self.w: Array = np.zeros((room, MODELS))
@@ -67,33 +142,35 @@ class Table:
         self.r: Array = np.zeros(room)
         self.own: Indices = np.zeros((room, SCHEME_SLOTS), np.int64)
         self.evidence: Array = np.zeros((room, len(CLASSES)))
+        self.told: Array = np.zeros((room, TOLD))
         self.lines: Array = np.zeros((room, OUTLINE))
         self.claimed = 0
 
-    def add(self, life: Life) -> int:
-        """Return a cleared row for a new track."""
-        if self.n == self.x.shape[0]:
+    def add(self, *lives: Life | First) -> int:
+        """Return the first of as many cleared rows as there are new tracks."""
+        row, self.n = self.n, self.n + len(lives)
+        while self.n > self.x.shape[0]:
             for name in self.ARRAYS:
                 old = getattr(self, name)
                 setattr(self, name, np.concatenate([old, np.zeros_like(old)]))
-        row = self.n
-        self.own[row] = 0
-        self.evidence[row] = 0.0
-        self.lives.append(life)
-        self.claimed += life.claimed
-        self.n += 1
+        self.own[row : self.n] = 0
+        self.evidence[row : self.n] = 0.0
+        self.told[row : self.n] = 0.0
+        self.lives.rows += lives
+        self.claimed += sum([life.claimed for life in lives])
         return row
 
     def remove(self, rows: list[int]) -> None:
         """Forget tracks, given in falling order; each time the last one takes the row."""
         if not rows:
             return
+        lives = self.lives.rows
         for row in rows:
-            self.claimed -= self.lives[row].claimed
-            self.lives[row] = self.lives[-1]
-            self.lives.pop()
+            self.claimed -= lives[row].claimed
+            lives[row] = lives[-1]
+            lives.pop()
         fill_gaps(
-            self.x, self.P, self.w, self.t, self.r, self.own, self.evidence, self.lines,
+            self.x, self.P, self.w, self.t, self.r, self.own, self.evidence, self.told, self.lines,
             np.array(rows, np.int64), self.n,
         )  # fmt: skip
         self.n -= len(rows)
@@ -109,7 +186,7 @@ class Table:
 
     def dump(self) -> tuple[int, list[Life], list[bytes]]:
         """Return everything, for a snapshot."""
-        return self.n, self.lives, [getattr(self, name)[: self.n].tobytes() for name in self.KEPT]
+        return self.n, list(self.lives), [getattr(self, name)[: self.n].tobytes() for name in self.KEPT]
 
     @staticmethod
     def load(n: int, lives: list[Life], arrays: list[bytes]) -> Table:
@@ -123,7 +200,7 @@ class Table:
         for name, data in zip(Table.KEPT, arrays, strict=True):
             array = getattr(table, name)
             array[:n] = np.frombuffer(data, array.dtype).reshape(array[:n].shape)
-        table.n, table.lives = n, lives
+        table.n, table.lives = n, Lives(lives)
         table.claimed = sum(life.claimed for life in lives)
         table.outline()
         return table
@@ -131,7 +208,8 @@ class Table:
 
 @kernel
 def fill_gaps(
-    x: Array, P: Array, w: Array, t: Array, r: Array, own: Indices, evidence: Array, lines: Array, rows: Indices, n: int
+    x: Array, P: Array, w: Array, t: Array, r: Array, own: Indices, evidence: Array, told: Array, lines: Array,
+    rows: Indices, n: int,
 ) -> None:  # fmt: skip
     """Let the last row take the place of each of `rows`, in falling order."""
     for row in rows:
@@ -143,6 +221,8 @@ def fill_gaps(
             own[row, k] = own[n, k]
         for k in range(evidence.shape[1]):
             evidence[row, k] = evidence[n, k]
+        for k in range(TOLD):
+            told[row, k] = told[n, k]
         for k in range(OUTLINE):
             lines[row, k] = lines[n, k]
         for m in range(MODELS):

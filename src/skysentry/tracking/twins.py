@@ -21,42 +21,59 @@ APART_M = 1_500.0
 
 
 @kernel
-def twins(x: Array, P: Array, w: Array, t: Array, own: Indices, tracks: int, pairs: Indices) -> int:
-    """Write pairs (k, 2) of rows that are one object, as many as fit; return their number.
+def twins(
+    x: Array, P: Array, w: Array, t: Array, own: Indices, which: Indices, pairs: Indices
+) -> int:  # fmt: skip
+    """Write pairs (k, 2) of the rows `which` that are one object, as many as fit; return their number.
 
-    Rows whose identities of one scheme differ are two objects, whatever their states.
+    Rows whose identities of one scheme differ are two objects, whatever their states. Most pairs are told apart by a
+    single axis: d' S⁻¹ d is at least d²/S of each.
     """
-    mean = np.empty((tracks, 6))
-    for i in range(tracks):
-        for a in range(6):
-            mean[i, a] = (w[i] * x[i, :, a]).sum()
+    tracks = which.shape[0]
+    mean, cov = np.empty((tracks, 6)), np.empty((tracks, 6, 6))
+    for k in range(tracks):
+        moments(x[which[k]], P[which[k]], w[which[k]], mean[k], cov[k])
     count = 0
-    Pi, Pj, d = np.empty((6, 6)), np.empty((6, 6)), np.empty(6)
-    for i in range(tracks):
-        for j in range(i + 1, tracks):
+    S, d = np.empty((6, 6)), np.empty(6)
+    for one in range(tracks):
+        i = which[one]
+        for two in range(one + 1, tracks):
+            j = which[two]
             lead = t[i] - t[j]
-            if abs(mean[i, 0] - mean[j, 0] - lead * mean[j, 3]) > APART_M:
+            d[0] = mean[one, 0] - mean[two, 0] - lead * mean[two, 3]
+            if d[0] * d[0] > SAME * (cov[one, 0, 0] + cov[two, 0, 0]) or count == pairs.shape[0]:
                 continue
-            gap = 0.0
-            for a in range(3):
-                d[a] = mean[i, a] - mean[j, a] - lead * mean[j, 3 + a]
-                d[3 + a] = mean[i, 3 + a] - mean[j, 3 + a]
-                gap += d[a] * d[a]
-            if gap > APART_M * APART_M or count == pairs.shape[0]:
+            if not _close(mean[one], mean[two], lead, cov[one], cov[two], d) or _others(own[i], own[j]):
                 continue
-            other = False
-            for k in range(own.shape[1]):
-                other = other or (own[i, k] != 0 and own[j, k] != 0 and own[i, k] != own[j, k])
-            if other:
+            S[:] = cov[one] + cov[two]
+            if not cholesky(S, 6):
                 continue
-            moments(x[i], P[i], w[i], d * 0.0, Pi)
-            moments(x[j], P[j], w[j], d * 0.0, Pj)
-            Pi += Pj
-            if not cholesky(Pi, 6):
-                continue
-            whiten(Pi, 6, d)
+            whiten(S, 6, d)
             if (d * d).sum() < SAME:
                 pairs[count, 0] = i
                 pairs[count, 1] = j
                 count += 1
     return count
+
+
+@kernel
+def _close(one: Array, two: Array, lead: float, cov_one: Array, cov_two: Array, d: Array) -> bool:
+    """Write the difference of two states into `d` (6,); return whether no single axis, nor the distance, parts them."""
+    gap = 0.0
+    for a in range(3):
+        d[a] = one[a] - two[a] - lead * two[3 + a]
+        d[3 + a] = one[3 + a] - two[3 + a]
+        gap += d[a] * d[a]
+    for a in range(6):
+        if d[a] * d[a] > SAME * (cov_one[a, a] + cov_two[a, a]):
+            return False
+    return gap <= APART_M * APART_M
+
+
+@kernel
+def _others(one: Indices, two: Indices) -> bool:
+    """Return whether two tracks have identities of one scheme that differ."""
+    other = False
+    for k in range(one.shape[0]):
+        other = other or (one[k] != 0 and two[k] != 0 and one[k] != two[k])
+    return other
