@@ -15,12 +15,14 @@ from skysentry.tracking.births import FEEDING, Births, FieldDump, Hit, Seed
 from skysentry.tracking.classify import Classifier
 from skysentry.tracking.clutter import Clutter, MapDump
 from skysentry.tracking.complaints import Complaint, Complaints
+from skysentry.tracking.faults import Faults, Finding
 from skysentry.tracking.found import ALT_PRIOR_M, FIRST_WEIGHT
 from skysentry.tracking.founding import LEAST_FREE, Budget, held
 from skysentry.tracking.life import COAST_S, downs, fate, spreads_m, status
 from skysentry.tracking.motion import MODELS, Array
 from skysentry.tracking.publish import Publisher
 from skysentry.tracking.resume import SHOWN, Gone, Resumption
+from skysentry.tracking.registration import Registration, RegistrationDump
 from skysentry.tracking.roster import Roster
 from skysentry.tracking.table import MOST_OBSERVED, Life, Table
 
@@ -64,6 +66,8 @@ class Dump(Struct):
     births: FieldDump | None
     clutter: dict[str, MapDump]
     gone: list[Gone]
+    faults: dict[str, Finding]
+    registration: RegistrationDump
 
 
 class Fusion:
@@ -88,6 +92,8 @@ class Fusion:
         self.births: Births | None = None
         if any(sensor.kind in FEEDING and sensor.position is not None for sensor in site.sensors):
             self.births = Births(self.roster.known, site.sensors, origin.alt_m or 0.0)
+        self.faults = Faults()
+        self.registration = Registration(site.sensors, self.roster.known, self.faults)
         self.edge_i, self.edge_j, self.share = _edges(256)
         self.kept: Array = np.empty((MOST_WEIGHED, MODELS, kernels.KEPT, 6))
 
@@ -139,6 +145,9 @@ class Fusion:
             for e, share in enumerate(self.share[:edges].tolist()):
                 if share > HIT:
                     self._hit(int(self.edge_i[e]), packed.kept[int(self.edge_j[e])], share, scan, own)
+            if edges and scan.position is None:
+                pairs = self.edge_i[:edges], self.edge_j[:edges], self.share[:edges]
+                self.registration.note(own, packed, look, table, pairs)
         if self.births is not None and own.id in self.births.listeners:
             self._direct(own, packed, look, free, since_s)
         if mapped:
@@ -304,11 +313,23 @@ class Fusion:
             made += self.complaints.tell(now_ns)
             founded = [life.founded for life in self.table.lives]
             self.clutter.settle((now_ns - self.epoch_ns) / SECOND_NS, founded, self.table.r[: self.table.n])
+            self._register(now_ns)
+            made += self.faults.tell(now_ns, (now_ns - self.epoch_ns) / SECOND_NS)
             if self.births is not None:
                 self.births.advance((now_ns - self.epoch_ns) / SECOND_NS)
                 for seed in self.births.seeds():
                     self._spawn(now_ns, seed)
         return made
+
+    def _register(self, now_ns: int) -> None:
+        """Let sensors be as they turn out to be."""
+        self._corrected(self.registration.settle((now_ns - self.epoch_ns) / SECOND_NS))
+
+    def _corrected(self, sensors: list[str]) -> None:
+        if self.births is not None:
+            for name in sensors:
+                if name in self.births.listeners:
+                    self.births.listeners[name] = self.roster.known[name]
 
     def _publish(self, now_ns: int, due: list[int], whole: bool) -> list[AnyEvent]:
         """Return the events of these rows; at whole seconds each is asked first whether it lives on."""
@@ -402,6 +423,8 @@ class Fusion:
             None if self.births is None else self.births.dump(),
             self.clutter.dump(),
             self.resumption.gone,
+            self.faults.found,
+            self.registration.dump(),
         )
 
     def load(self, dump: Dump) -> None:
@@ -414,6 +437,8 @@ class Fusion:
         self.looked = dump.looked
         self.clutter.load(dump.clutter)
         self.resumption = Resumption(dump.gone)
+        self.faults.found = dump.faults
+        self._corrected(self.registration.load(dump.registration))
         if (self.births is None) != (dump.births is None):
             raise ValueError("a snapshot of another site")
         if self.births is not None and dump.births is not None:

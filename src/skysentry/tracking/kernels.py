@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 
+from skysentry.tracking.align import FACTS, TAGS, fold_all, gather
 from skysentry.tracking.batch import PACKED, unpack
 from skysentry.tracking.clutter import BINS, RINGS, SIDE, count_plot, fade, weigh_clutter
 from skysentry.tracking.correct import KEPT, SCHEMES, correct_scan
@@ -30,7 +31,9 @@ __all__ = [
     "correct_scan",
     "drift",
     "fix_places",
+    "fold_all",
     "found_all",
+    "gather",
     "heed",
     "prepare",
     "present",
@@ -62,7 +65,10 @@ def warm() -> None:
     evidence, classes = np.zeros((1, len(CLASSES))), np.ones(len(CLASSES))
     bands, shown = np.ones((len(CLASSES), 4)), np.zeros((1, PRESENTED))
     present(x, P, w, t, r, evidence, edges * 0, 0.0, frame, classes, np.zeros(2), bands, classes, shown)
-    fill_gaps(x, P, w, t, r, own, evidence, lines, edges * 0, 1)
+    fill_gaps(x, P, w, t, r, own, evidence, lines, edges * 0, edges * 0, 1)
+    tags, facts, one = np.zeros((1, TAGS), np.int64), np.zeros((1, FACTS)), np.zeros(1)
+    gather(codes, codes, free, x, w, t, r, edges, look, codes, rows, 0, 0.0, 1, tags, facts, 0)
+    fold_all(codes, tags, facts, np.zeros((1, 12)), one, one, np.zeros((1, 1)), one, np.zeros((1, 2)))
     counts = np.zeros((SIDE, SIDE)), np.zeros(RINGS), np.zeros(BINS)
     weigh_clutter(codes, rows, look, *counts, 1.0)
     fade(*counts)

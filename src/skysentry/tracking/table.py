@@ -6,6 +6,8 @@ the tracker's state: `dump` and `load` are exact.
 
 from __future__ import annotations
 
+from zlib import crc32
+
 import msgspec
 import numpy as np
 from msgspec import Struct
@@ -51,10 +53,11 @@ class Life(Struct, gc=False):
 class Table:
     """Rows of tracks: x (cap, MODELS, 6), P (cap, MODELS, 6, 6), w (cap, MODELS), t, r (cap,), own (cap, SLOTS).
 
-    `lines` (cap, OUTLINE) follow from the state: the coarse gate. `claimed` counts the tracks that only claims support.
+    `lines` (cap, OUTLINE) follow from the state: the coarse gate. `key` (cap,) names a track in numbers. `claimed`
+    counts the tracks that only claims support.
     """
 
-    KEPT = ("x", "P", "w", "t", "r", "own", "evidence")
+    KEPT = ("x", "P", "w", "t", "r", "own", "evidence", "key")
     ARRAYS = (*KEPT, "lines")
 
     def __init__(self, room: int = 64) -> None:
@@ -67,6 +70,7 @@ class Table:
         self.r: Array = np.zeros(room)
         self.own: Indices = np.zeros((room, SCHEME_SLOTS), np.int64)
         self.evidence: Array = np.zeros((room, len(CLASSES)))
+        self.key: Indices = np.zeros(room, np.int64)
         self.lines: Array = np.zeros((room, OUTLINE))
         self.claimed = 0
 
@@ -79,6 +83,7 @@ class Table:
         row = self.n
         self.own[row] = 0
         self.evidence[row] = 0.0
+        self.key[row] = crc32(life.founded.encode())
         self.lives.append(life)
         self.claimed += life.claimed
         self.n += 1
@@ -93,7 +98,7 @@ class Table:
             self.lives[row] = self.lives[-1]
             self.lives.pop()
         fill_gaps(
-            self.x, self.P, self.w, self.t, self.r, self.own, self.evidence, self.lines,
+            self.x, self.P, self.w, self.t, self.r, self.own, self.evidence, self.lines, self.key,
             np.array(rows, np.int64), self.n,
         )  # fmt: skip
         self.n -= len(rows)
@@ -131,14 +136,15 @@ class Table:
 
 @kernel
 def fill_gaps(
-    x: Array, P: Array, w: Array, t: Array, r: Array, own: Indices, evidence: Array, lines: Array, rows: Indices, n: int
+    x: Array, P: Array, w: Array, t: Array, r: Array, own: Indices, evidence: Array, lines: Array,
+    key: Indices, rows: Indices, n: int,
 ) -> None:  # fmt: skip
     """Let the last row take the place of each of `rows`, in falling order."""
     for row in rows:
         n -= 1
         if row == n:
             continue
-        t[row], r[row] = t[n], r[n]
+        t[row], r[row], key[row] = t[n], r[n], key[n]
         for k in range(SCHEME_SLOTS):
             own[row, k] = own[n, k]
         for k in range(evidence.shape[1]):
