@@ -41,7 +41,7 @@ from skysentry.tracking.motion import MODELS, Array, Indices
 # Within two seconds the hardest turn (8°/s at 50 m/s, 7 m/s²) leaves a straight line by 3.5 m.
 WINDOW_S = 2.0
 # Hits that are this surely of a track that this surely exists.
-SURE_SHARE, SURE_TRACK = 0.8, 0.97
+SURE_SHARE, SURE_TRACK = 0.6, 0.8
 # Columns of what is kept of a hit, and of its tags.
 F_TAU, F_PLACE, F_SPEED, F_Z, F_VARIANCE, FACTS = 0, 1, 4, 7, 10, 13
 T_TRACK, T_WINDOW, T_SENSOR, T_KIND, TAGS = 0, 1, 2, 3, 4

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from skysentry.events import AnyEvent, Detection, Identity, Order, Place, Scan, TrackStatus
 from skysentry.geo import Frame
@@ -13,6 +13,7 @@ from skysentry.tracking import measure as m
 from skysentry.tracking.batch import Listener, Packed
 from skysentry.tracking.births import FEEDING, Births, FieldDump, Hit, Seed
 from skysentry.tracking.classify import Classifier
+from skysentry.tracking.clocks import Clocks, ClocksDump
 from skysentry.tracking.clutter import Clutter, MapDump
 from skysentry.tracking.complaints import Complaint, Complaints
 from skysentry.tracking.faults import Faults, Finding
@@ -68,6 +69,7 @@ class Dump(Struct):
     gone: list[Gone]
     faults: dict[str, Finding]
     registration: RegistrationDump
+    clocks: ClocksDump
 
 
 class Fusion:
@@ -93,12 +95,18 @@ class Fusion:
         if any(sensor.kind in FEEDING and sensor.position is not None for sensor in site.sensors):
             self.births = Births(self.roster.known, site.sensors, origin.alt_m or 0.0)
         self.faults = Faults()
+        self.clocks = Clocks(self.faults)
         self.registration = Registration(site.sensors, self.roster.known, self.faults)
         self.edge_i, self.edge_j, self.share = _edges(256)
         self.kept: Array = np.empty((MOST_WEIGHED, MODELS, kernels.KEPT, 6))
 
     def take(self, now_ns: int, scan: Scan) -> None:
         """Correct and found tracks with one scan."""
+        time_ns = self.clocks.correct(scan, len(self.looked))
+        if time_ns is None:
+            return
+        if time_ns != scan.time_ns:
+            scan = structs.replace(scan, time_ns=time_ns)
         age_s = (scan.received_ns - scan.time_ns) / SECOND_NS
         if not -AHEAD_S <= age_s <= OLDEST_S:
             self.complaints.add(scan.sensor, "a look whose time is far from its arrival", "check the sensor's clock")
@@ -314,7 +322,7 @@ class Fusion:
             founded = [life.founded for life in self.table.lives]
             self.clutter.settle((now_ns - self.epoch_ns) / SECOND_NS, founded, self.table.r[: self.table.n])
             self._register(now_ns)
-            made += self.faults.tell(now_ns, (now_ns - self.epoch_ns) / SECOND_NS)
+            made += self.faults.tell(now_ns)
             if self.births is not None:
                 self.births.advance((now_ns - self.epoch_ns) / SECOND_NS)
                 for seed in self.births.seeds():
@@ -425,6 +433,7 @@ class Fusion:
             self.resumption.gone,
             self.faults.found,
             self.registration.dump(),
+            self.clocks.dump(),
         )
 
     def load(self, dump: Dump) -> None:
@@ -438,6 +447,7 @@ class Fusion:
         self.clutter.load(dump.clutter)
         self.resumption = Resumption(dump.gone)
         self.faults.found = dump.faults
+        self.clocks.load(dump.clocks)
         self._corrected(self.registration.load(dump.registration))
         if (self.births is None) != (dump.births is None):
             raise ValueError("a snapshot of another site")

@@ -36,7 +36,7 @@ MOST_JOINT = 1_000
 # Hits that wait for their window to be complete; beyond, fewer windows are taken.
 ROOM = 1_000
 # Sound from 3 km comes 9 s after light; a network of light waits only for its own looks.
-SOUND_WAIT_S, LIGHT_WAIT_S = 10.0, 1.0
+SOUND_WAIT_S, LIGHT_WAIT_S = 8.0, 1.0
 # What is declared to be exact is believed to this; and what of a heading nothing can teach: refraction, mast, mirage.
 LEAST_DECLARED_RAD = math.radians(0.25)
 LEAST_LIGHT_RAD, LEAST_SOUND_RAD = math.radians(0.03), math.radians(0.3)
@@ -120,7 +120,7 @@ class Registration:
             return []
         self._turned()
         self._solve()
-        return self._apply(now_s)
+        return self._apply()
 
     def _fold(self, now_s: float) -> int:
         """Take the windows that are complete out of the waiting hits; return how many said something."""
@@ -180,12 +180,12 @@ class Registration:
         self.variance[seen] = np.maximum(np.diag(spread), self.least[seen] ** 2)
         self.calm = not self.sound.any() and bool(np.sqrt(self.variance[seen].max()) < CALM_RAD)
 
-    def _apply(self, now_s: float) -> list[str]:
+    def _apply(self) -> list[str]:
         """Correct the listeners whose heading has changed; name who is wrong, and who no longer is."""
         changed = []
         for k, sensor in enumerate(self.sensors):
             own, bias, sigma = self.known[sensor.id], float(self.bias[k]), math.sqrt(self.variance[k])
-            self._judge(k, sensor, bias, sigma, now_s)
+            self._judge(k, sensor, bias, sigma)
             if abs(bias - own.turn_rad) > WORTH * sigma or abs(sigma - own.sigma_az_rad) > WORTH * own.sigma_az_rad:
                 if self.info[k, k] == 0.0 and own.turn_rad == 0.0:
                     continue
@@ -193,7 +193,7 @@ class Registration:
                 changed.append(sensor.id)
         return changed
 
-    def _judge(self, k: int, sensor: Sensor, bias: float, sigma: float, now_s: float) -> None:
+    def _judge(self, k: int, sensor: Sensor, bias: float, sigma: float) -> None:
         least = LEAST_NAMED_SOUND_RAD if self.sound[k] else LEAST_NAMED_LIGHT_RAD
         limit = max(min(NAMED_SIGMAS * math.radians(sensor.heading_sigma_deg), NAMED_RAD), least)
         if abs(bias) > limit and abs(bias) > SURELY * sigma:
@@ -205,9 +205,9 @@ class Registration:
             if abs(off) > 4.0:
                 words += " (was magnetic north taken for true north?)"
             mend = f"turn it, or set heading_deg = {(sensor.heading_deg - off) % 360.0:.1f} in site.toml"
-            self.faults.blame(sensor.id, "heading", now_s, off, words, mend)
+            self.faults.blame(sensor.id, "heading", off, words, mend)
         elif abs(bias) < HEALED * limit:
-            self.faults.clear(sensor.id, "heading", now_s)
+            self.faults.clear(sensor.id, "heading")
 
     def dump(self) -> RegistrationDump:
         """Return the state."""
