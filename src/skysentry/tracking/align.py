@@ -155,7 +155,7 @@ def fold(
     hits = tags.shape[0]
     who = np.empty(MOST_JOINED, np.int64)
     slot = np.empty(hits, np.int64)
-    joined = 0
+    joined, over = 0, -2
     for h in range(hits):
         slot[h] = -1
         for k in range(joined):
@@ -165,7 +165,8 @@ def fold(
             who[joined] = tags[h, T_SENSOR]
             slot[h] = joined
             joined += 1
-    if joined < 2:
+            over += places_of(tags[h, T_KIND])
+    if joined < 2 or over < 1:
         return False
     middle, place, speed = 0.0, np.zeros(3), np.zeros(3)
     for h in range(hits):

@@ -37,15 +37,16 @@ MOST_JOINT = 1_000
 ROOM = 1_000
 # Sound from 3 km comes 9 s after light; a network of light waits only for its own looks.
 SOUND_WAIT_S, LIGHT_WAIT_S = 8.0, 1.0
-# What is declared to be exact is believed to this; and what of a heading nothing can teach: refraction, mast, mirage.
-LEAST_DECLARED_RAD = math.radians(0.25)
+# What is declared to be exact is believed to this, for sound (a compass beside steel) and for light (a surveyed
+# mount); and what of a heading nothing can teach: refraction, a mast that bends.
+LEAST_DECLARED_RAD = math.radians(2.0), math.radians(0.25)
 LEAST_LIGHT_RAD, LEAST_SOUND_RAD = math.radians(0.03), math.radians(0.3)
 # One sensor in twenty points where nobody declared, by 10° or three declared sigmas.
 SLAB_SHARE, SLAB_RAD, SLAB_SIGMAS = 0.05, math.radians(10.0), 3.0
-# Headings last; information of ten minutes ago counts a seventh.
-MEMORY_S = 300.0
+# Headings last; information of five minutes ago counts a seventh.
+MEMORY_S = 150.0
 # Latest windows: their memory, and the squared sigmas beyond which they say that the sensor was turned.
-FRESH_S, TURNED2 = 20.0, 30.0
+FRESH_S, TURNED2 = 8.0, 10.0
 # A sensor is named when it is off by three declared sigmas or by 6° (310 m at 3 km), at least by so much, and surely.
 NAMED_SIGMAS, NAMED_RAD = 3.0, math.radians(6.0)
 LEAST_NAMED_LIGHT_RAD, LEAST_NAMED_SOUND_RAD = math.radians(0.6), math.radians(2.0)
@@ -83,10 +84,13 @@ class Registration:
         self.base: Array = np.ascontiguousarray(looks[:, m.L_ORIGIN : m.L_ORIGIN + 12])
         self.sound = looks[:, m.L_SOUND] > 0.0
         self.wait_s = SOUND_WAIT_S if self.sound.any() else LIGHT_WAIT_S
-        self.sigma: Array = np.maximum(np.radians([s.heading_sigma_deg for s in self.sensors]), LEAST_DECLARED_RAD)
+        least = np.where(self.sound, *LEAST_DECLARED_RAD)
+        self.sigma: Array = np.maximum(np.radians([s.heading_sigma_deg for s in self.sensors]), least)
         self.least: Array = np.where(self.sound, LEAST_SOUND_RAD, LEAST_LIGHT_RAD)
         self.bias: Array = np.zeros(n)
         self.variance: Array = self.sigma**2
+        self.spread: Array = self.sigma**2
+        self.precision: Array = 1.0 / self.sigma**2
         self.fresh: Array = np.zeros((n, 2))
         self.info: Array = np.zeros((n, n))
         self.score: Array = np.zeros(n)
@@ -157,14 +161,19 @@ class Registration:
         self.info[k, :] = self.info[:, k] = 0.0
         self.score[k] = 0.0
         self.fresh[k] = 0.0
-        self.bias[k], self.variance[k] = 0.0, SLAB_RAD**2
+        self.bias[k], self.spread[k], self.variance[k] = 0.0, 1.0 / self.precision[k], SLAB_RAD**2
 
     def _prior(self) -> Array:
-        """Return the precision of each heading's prior: of the spike and the slab, as the estimate belongs to them."""
+        """Return the precision of each heading's prior, as what the looks say belongs to its spike or slab.
+
+        What the looks say of one heading is the posterior without its own prior.
+        """
         slab = np.maximum(SLAB_RAD, SLAB_SIGMAS * self.sigma)
-        spike2, slab2 = self.sigma**2 + self.variance, slab**2 + self.variance
+        said = np.maximum(1.0 / self.spread - self.precision, 1e-9)
+        bias, variance = self.bias / self.spread / said, 1.0 / said
+        spike2, slab2 = self.sigma**2 + variance, slab**2 + variance
         odds = SLAB_SHARE / (1.0 - SLAB_SHARE) * np.sqrt(spike2 / slab2)
-        odds *= np.exp(np.minimum(0.5 * self.bias**2 * (1.0 / spike2 - 1.0 / slab2), 50.0))
+        odds *= np.exp(np.minimum(0.5 * bias**2 * (1.0 / spike2 - 1.0 / slab2), 50.0))
         share = odds / (1.0 + odds)
         precision: Array = (1.0 - share) / self.sigma**2 + share / slab**2
         return precision
@@ -172,12 +181,13 @@ class Registration:
     def _solve(self) -> None:
         """Bring the estimates of all sensors with information up to date."""
         seen = np.flatnonzero(np.diag(self.info) > 0.0)
-        precision = self._prior()
-        spread = np.linalg.inv(self.info[np.ix_(seen, seen)] + np.diag(precision[seen]))
+        self.precision = self._prior()
+        posterior = np.linalg.inv(self.info[np.ix_(seen, seen)] + np.diag(self.precision[seen]))
         self.bias[:] = 0.0
-        self.variance[:] = self.sigma**2
-        self.bias[seen] = spread @ self.score[seen]
-        self.variance[seen] = np.maximum(np.diag(spread), self.least[seen] ** 2)
+        self.spread = 1.0 / self.precision
+        self.bias[seen] = posterior @ self.score[seen]
+        self.spread[seen] = np.diag(posterior)
+        self.variance = np.maximum(self.spread, self.least**2)
         self.calm = not self.sound.any() and bool(np.sqrt(self.variance[seen].max()) < CALM_RAD)
 
     def _apply(self) -> list[str]:
@@ -211,12 +221,13 @@ class Registration:
 
     def dump(self) -> RegistrationDump:
         """Return the state."""
-        kept = (self.tags[: self.count], self.facts[: self.count], self.bias, self.variance, self.fresh, self.score)
+        waiting = (self.tags[: self.count].tobytes(), self.facts[: self.count].tobytes())
+        kept = (self.bias, self.variance, self.spread, self.precision, self.fresh, self.score)
         upper = self.info[np.triu_indices(len(self.sensors))]
         turns = np.array([(self.known[s.id].turn_rad, self.known[s.id].sigma_az_rad) for s in self.sensors])
         return RegistrationDump(
             [sensor.id for sensor in self.sensors],
-            [array.tobytes() for array in (*kept, turns)],
+            [*waiting, *(array.tobytes() for array in (*kept, turns))],
             zlib.compress(upper.tobytes(), 1),
             self.count,
             self.stride,
@@ -229,11 +240,12 @@ class Registration:
         n = len(self.sensors)
         if dump.names != [sensor.id for sensor in self.sensors] or not 0 <= dump.count <= ROOM:
             raise ValueError("a registration of another site")
-        tags, facts, bias, variance, fresh, score, turns = dump.arrays
+        tags, facts, bias, variance, spread, precision, fresh, score, turns = dump.arrays
         self.count, self.stride, self.last_s, self.calm = dump.count, dump.stride, dump.last_s, dump.calm
         self.tags[: self.count] = np.frombuffer(tags, np.int64).reshape(self.count, TAGS)
         self.facts[: self.count] = np.frombuffer(facts).reshape(self.count, FACTS)
         self.bias, self.variance = np.frombuffer(bias).copy(), np.frombuffer(variance).copy()
+        self.spread, self.precision = np.frombuffer(spread).copy(), np.frombuffer(precision).copy()
         self.fresh, self.score = np.frombuffer(fresh).reshape(n, 2).copy(), np.frombuffer(score).copy()
         try:
             self.info[np.triu_indices(n)] = np.frombuffer(zlib.decompress(dump.joint))
