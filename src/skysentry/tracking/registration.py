@@ -43,10 +43,14 @@ LEAST_DECLARED_RAD = math.radians(2.0), math.radians(0.25)
 LEAST_LIGHT_RAD, LEAST_SOUND_RAD = math.radians(0.03), math.radians(0.3)
 # One sensor in twenty points where nobody declared, by 10° or three declared sigmas.
 SLAB_SHARE, SLAB_RAD, SLAB_SIGMAS = 0.05, math.radians(10.0), 3.0
+# The prior's share of the slab follows from what the looks say, and that from the others' prior: it settles in three.
+PRIOR_STEPS = 3
 # Headings last; information of five minutes ago counts a seventh.
 MEMORY_S = 150.0
 # Latest windows: their memory, and the squared sigmas beyond which they say that the sensor was turned.
-FRESH_S, TURNED2 = 8.0, 10.0
+FRESH_S, TURNED2 = 8.0, 6.5
+# ... if it was learned from this many times as much before.
+KNOWN = 3.0
 # A sensor is named when it is off by three declared sigmas or by 6° (310 m at 3 km), at least by so much, and surely.
 NAMED_SIGMAS, NAMED_RAD = 3.0, math.radians(6.0)
 LEAST_NAMED_LIGHT_RAD, LEAST_NAMED_SOUND_RAD = math.radians(0.6), math.radians(2.0)
@@ -148,7 +152,8 @@ class Registration:
         """Learn anew those whose latest windows say that they are not where they were."""
         told, information = self.fresh[:, 0], self.fresh[:, 1]
         spread = information + 2.0 * information**2 * self.variance
-        for k in np.flatnonzero(told**2 > TURNED2 * np.maximum(spread, 1e-9)).tolist():
+        known = np.diag(self.info) > KNOWN * information
+        for k in np.flatnonzero((told**2 > TURNED2 * np.maximum(spread, 1e-9)) & known).tolist():
             self._forget(k)
 
     def _forget(self, k: int) -> None:
@@ -181,12 +186,13 @@ class Registration:
     def _solve(self) -> None:
         """Bring the estimates of all sensors with information up to date."""
         seen = np.flatnonzero(np.diag(self.info) > 0.0)
-        self.precision = self._prior()
-        posterior = np.linalg.inv(self.info[np.ix_(seen, seen)] + np.diag(self.precision[seen]))
+        joint, score = self.info[np.ix_(seen, seen)], self.score[seen]
         self.bias[:] = 0.0
-        self.spread = 1.0 / self.precision
-        self.bias[seen] = posterior @ self.score[seen]
-        self.spread[seen] = np.diag(posterior)
+        for _ in range(PRIOR_STEPS):
+            self.precision = self._prior()
+            posterior = np.linalg.inv(joint + np.diag(self.precision[seen]))
+            self.spread = 1.0 / self.precision
+            self.bias[seen], self.spread[seen] = posterior @ score, np.diag(posterior)
         self.variance = np.maximum(self.spread, self.least**2)
         self.calm = not self.sound.any() and bool(np.sqrt(self.variance[seen].max()) < CALM_RAD)
 
@@ -197,7 +203,7 @@ class Registration:
             own, bias, sigma = self.known[sensor.id], float(self.bias[k]), math.sqrt(self.variance[k])
             self._judge(k, sensor, bias, sigma)
             if abs(bias - own.turn_rad) > WORTH * sigma or abs(sigma - own.sigma_az_rad) > WORTH * own.sigma_az_rad:
-                if self.info[k, k] == 0.0 and own.turn_rad == 0.0:
+                if self.info[k, k] == 0.0 and own is self.declared[sensor.id]:
                     continue
                 self.known[sensor.id] = self.declared[sensor.id].turned(bias, sigma)
                 changed.append(sensor.id)
