@@ -3,7 +3,7 @@
 The age of a look is its arrival by our clock less its time by the sensor's. A sensor all of whose latest looks have
 another age than usual is wrong, or its link is slow:
 
-    ahead     its looks come before they were taken. Where that is steady it is corrected, else it is left out
+    ahead     its looks come before they were taken: left out, and corrected once they have been so steadily
     behind    its looks come later than others', each of them: a wrong clock or a slow link, which nothing here tells
               apart. It alone is left out, while others' looks are as usual; where many are late, the link is, and their
               times are believed
@@ -31,8 +31,9 @@ LOOKS = 8
 STEADY_S = 0.3
 # The median follows by this at each look: in a second where 400 sensors look, in some minutes where one does.
 STEP_S = 0.002
-# Only while not more than this part of those that speak are behind is it the sensor's own fault.
+# Only while not more than this part of those that speak, three at least, are behind is it the sensor's own fault.
 FEW = 0.1
+LEAST_SPOKE = 3
 MOST_SUSPECTS = 2_000
 
 
@@ -73,14 +74,16 @@ class Clocks:
             ages = self.ages[scan.sensor] = []
         ages.append(age_s)
         del ages[:-LOOKS]
+        far = age_s > LATEST_S or (age_s < self.usual_s and len(ages) < LOOKS)
+        as_said = None if far else scan.time_ns
         if len(ages) < LOOKS:
-            return None if age_s > LATEST_S else scan.time_ns
+            return as_said
         least = sorted(ages)
         ahead_s = self.usual_s - least[0]
         if ahead_s > 0.0:
             return self._ahead(scan, ahead_s, least[LOOKS // 2] - least[0] < STEADY_S)
-        if len(self.ages) > FEW * spoke:
-            return scan.time_ns
+        if spoke < LEAST_SPOKE or len(self.ages) > max(FEW * spoke, 1.0):
+            return as_said
         words = f"its looks come {least[0]:.1f} s after their time, others' {self.usual_s:.1f} s: its clock is behind"
         words += ", or its link is slow; it is left out"
         self.faults.blame(scan.sensor, "clock", -ahead_s, words, "check its clock (NTP, GNSS), then its link")
@@ -91,6 +94,10 @@ class Clocks:
         words += "their time is corrected by it" if steady else "it jumps, so they are left out"
         self.faults.blame(scan.sensor, "clock", ahead_s, words, "check its clock (NTP, GNSS)")
         return scan.time_ns - round(ahead_s * SECOND_NS) if steady else None
+
+    def doubts(self, sensor: str) -> bool:
+        """Return whether the latest looks of a sensor had an unusual age: they teach nothing of other errors."""
+        return sensor in self.ages
 
     def dump(self) -> ClocksDump:
         """Return the state."""

@@ -153,7 +153,7 @@ class Fusion:
             for e, share in enumerate(self.share[:edges].tolist()):
                 if share > HIT:
                     self._hit(int(self.edge_i[e]), packed.kept[int(self.edge_j[e])], share, scan, own)
-            if edges and scan.position is None:
+            if edges and scan.position is None and not self.clocks.doubts(own.id):
                 pairs = self.edge_i[:edges], self.edge_j[:edges], self.share[:edges]
                 self.registration.note(own, packed, look, table, pairs)
         if self.births is not None and own.id in self.births.listeners:
