@@ -78,8 +78,10 @@ def look(name: str, k: int, age_s: float) -> Scan:
 def test_many_late_sensors_are_a_slow_link_and_keep_their_times() -> None:
     clocks = Clocks(Faults())
     for k in range(30):
+        clocks.poll()
         for q in range(20):
-            assert clocks.correct(look(f"s{q}", k, 4.0 if q % 3 == 0 else 0.1), 20) == k * 10**9
+            scan = look(f"s{q}", k, 4.0 if q % 3 == 0 else 0.1)
+            assert clocks.correct(scan, 20) is scan
     assert not clocks.faults.found
 
 
@@ -87,9 +89,11 @@ def test_messages_late_at_random_blame_nobody() -> None:
     rng = np.random.default_rng(9)
     clocks = Clocks(Faults())
     for k in range(300):
+        clocks.poll()
         for q in range(40):
             late_s = rng.uniform(1.0, 5.0) if rng.random() < 0.15 else 0.02
-            assert clocks.correct(look(f"s{q}", k, late_s), 40) == k * 10**9
+            scan = look(f"s{q}", k, late_s)
+            assert clocks.correct(scan, 40) is scan
     assert not clocks.faults.found
 
 
@@ -98,3 +102,21 @@ def test_invented_names_fill_no_memory() -> None:
     for k in range(5_000):
         clocks.correct(look(f"x{k}", k, 8.0), 3)
     assert len(clocks.ages) <= 2_000
+
+
+def test_a_flood_of_odd_ages_moves_no_other(sky: SimpleNamespace) -> None:
+    """10,000 looks a second of one declared sensor and of a stranger, 8 s old: the others stay as they are."""
+    radars = [sky.radar(f"r{k}", 1000.0 * k) for k in range(4)]
+    tracker = Tracker(sky.site(*radars))
+    for k in range(3):
+        flood = [look(name, 0, 8.0) for name in ("r3", "stranger")]
+        flood = [
+            Scan(id=f"{s.sensor}/{k}.{i}", sensor=s.sensor, time_ns=sky.START_NS + k * 10**9 + i,
+                 received_ns=sky.START_NS + k * 10**9 + 8 * 10**9)
+            for s in flood for i in range(2_000)
+        ]  # fmt: skip
+        sky.run(tracker, flood, 9.0 + k, 8.0 + k)
+    clocks = tracker.fusion.clocks  # type: ignore[union-attr]
+    assert abs(clocks.usual_s) < 0.1
+    scan = look("r0", 100, 0.05)
+    assert clocks.correct(scan, 4) is scan

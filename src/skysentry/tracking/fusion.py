@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from skysentry.events import AnyEvent, Detection, Identity, Order, Place, Scan, TrackStatus
 from skysentry.geo import Frame
@@ -102,11 +102,10 @@ class Fusion:
 
     def take(self, now_ns: int, scan: Scan) -> None:
         """Correct and found tracks with one scan."""
-        time_ns = self.clocks.correct(scan, len(self.looked))
-        if time_ns is None:
+        checked = self.clocks.correct(scan, len(self.looked)) if scan.sensor in self.roster.known else scan
+        if checked is None:
             return
-        if time_ns != scan.time_ns:
-            scan = structs.replace(scan, time_ns=time_ns)
+        scan = checked
         age_s = (scan.received_ns - scan.time_ns) / SECOND_NS
         if not -AHEAD_S <= age_s <= OLDEST_S:
             self.complaints.add(scan.sensor, "a look whose time is far from its arrival", "check the sensor's clock")
@@ -321,6 +320,7 @@ class Fusion:
             made += self.complaints.tell(now_ns)
             founded = [life.founded for life in self.table.lives]
             self.clutter.settle((now_ns - self.epoch_ns) / SECOND_NS, founded, self.table.r[: self.table.n])
+            self.clocks.poll()
             self._register(now_ns)
             made += self.faults.tell(now_ns)
             if self.births is not None:
