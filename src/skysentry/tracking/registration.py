@@ -56,10 +56,10 @@ NAMED_SIGMAS, NAMED_RAD = 3.0, math.radians(6.0)
 LEAST_NAMED_LIGHT_RAD, LEAST_NAMED_SOUND_RAD = math.radians(0.6), math.radians(2.0)
 SURELY = 4.0
 HEALED = 2.0 / 3.0
-# A network of light that is known this well looks at one window in four.
+# A network of light that is known this well looks at one window in four, and there at one track in four.
 CALM_RAD, CALM = math.radians(0.08), 4
 # Changes of a heading, in its sigmas, that are worth a new listener.
-WORTH = 0.1
+WORTH = 0.25
 
 
 class RegistrationDump(Struct, array_like=True):
@@ -111,7 +111,7 @@ class Registration:
             return
         self.count = kernels.gather(
             *edges, table.x, table.w, table.t, table.r, table.key, look, packed.codes, packed.rows, k,
-            own.sigma_az_rad, self.stride, self.tags, self.facts, self.count,
+            own.sigma_az_rad, self.stride * CALM if self.calm else self.stride, self.tags, self.facts, self.count,
         )  # fmt: skip
 
     def settle(self, now_s: float) -> list[str]:
