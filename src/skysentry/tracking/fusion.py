@@ -22,8 +22,8 @@ from skysentry.tracking.founding import LEAST_FREE, Budget, held
 from skysentry.tracking.life import COAST_S, downs, fate, spreads_m, status
 from skysentry.tracking.motion import MODELS, Array
 from skysentry.tracking.publish import Publisher
-from skysentry.tracking.resume import SHOWN, Gone, Resumption
 from skysentry.tracking.registration import Registration, RegistrationDump
+from skysentry.tracking.resume import SHOWN, Gone, Resumption
 from skysentry.tracking.roster import Roster
 from skysentry.tracking.table import MOST_OBSERVED, Life, Table
 
