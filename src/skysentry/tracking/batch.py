@@ -78,12 +78,21 @@ class Listener(Struct):
     sound: bool
     kind: SensorKind
     clock_sigma_s: float
+    turn_rad: float = 0.0
 
     def reaching(self, reach_m: float) -> Listener:
         """Return the same with the reach that the sensor says it has now."""
         look = self.look.copy()
         look[m.L_MAX] = max(reach_m, 1.0)
         return msgspec.structs.replace(self, look=look)
+
+    def turned(self, turn_rad: float, sigma_rad: float) -> Listener:
+        """Return the same as it really points: this much further clockwise than declared, known to a sigma."""
+        look, c, s = self.look.copy(), math.cos(turn_rad), math.sin(turn_rad)
+        east, north = look[m.L_ROTATION : m.L_ROTATION + 3].copy(), look[m.L_ROTATION + 3 : m.L_ROTATION + 6].copy()
+        look[m.L_ROTATION : m.L_ROTATION + 3] = c * east + s * north
+        look[m.L_ROTATION + 3 : m.L_ROTATION + 6] = c * north - s * east
+        return msgspec.structs.replace(self, look=look, turn_rad=turn_rad, sigma_az_rad=sigma_rad)
 
 
 def listener(sensor: Sensor, frame: Frame, weather: Weather, place: Place | None = None) -> Listener:

@@ -13,13 +13,16 @@ from skysentry.tracking import measure as m
 from skysentry.tracking.batch import Listener, Packed
 from skysentry.tracking.births import FEEDING, Births, FieldDump, Hit, Seed
 from skysentry.tracking.classify import Classifier
+from skysentry.tracking.clocks import Clocks, ClocksDump
 from skysentry.tracking.clutter import Clutter, MapDump
 from skysentry.tracking.complaints import Complaint, Complaints
+from skysentry.tracking.faults import Faults, Finding
 from skysentry.tracking.found import ALT_PRIOR_M, FIRST_WEIGHT
 from skysentry.tracking.founding import LEAST_FREE, Budget, held
 from skysentry.tracking.life import COAST_S, fate, foresee, forgotten, poisoned, status
 from skysentry.tracking.motion import MODELS, Array, Indices
 from skysentry.tracking.publish import Publisher
+from skysentry.tracking.registration import Registration, RegistrationDump
 from skysentry.tracking.resume import SHOWN, Gone, Resumption
 from skysentry.tracking.roster import Roster
 from skysentry.tracking.table import MOST_OBSERVED, MOST_SEEN, First, Life, Table
@@ -63,6 +66,9 @@ class Dump(Struct):
     births: FieldDump | None
     clutter: dict[str, MapDump]
     gone: list[Gone]
+    faults: dict[str, Finding]
+    registration: RegistrationDump
+    clocks: ClocksDump
 
 
 class Fusion:
@@ -88,11 +94,18 @@ class Fusion:
         self.births: Births | None = None
         if any(sensor.kind in FEEDING and sensor.position is not None for sensor in site.sensors):
             self.births = Births(self.roster.known, site.sensors, origin.alt_m or 0.0)
+        self.faults = Faults()
+        self.clocks = Clocks(self.faults)
+        self.registration = Registration(site.sensors, self.roster.known, self.faults)
         self.edge_i, self.edge_j, self.share = _edges(256)
         self.kept: Array = np.empty((MOST_WEIGHED, MODELS, kernels.KEPT, 6))
 
     def take(self, now_ns: int, scan: Scan) -> None:
         """Correct and found tracks with one scan."""
+        checked = self.clocks.correct(scan, len(self.looked)) if scan.sensor in self.roster.known else scan
+        if checked is None:
+            return
+        scan = checked
         age_s = (scan.received_ns - scan.time_ns) / SECOND_NS
         if not -AHEAD_S <= age_s <= OLDEST_S:
             self.complaints.add(scan.sensor, "a look whose time is far from its arrival", "check the sensor's clock")
@@ -138,6 +151,9 @@ class Fusion:
             for i, j, share in zip(self.edge_i[:edges].tolist(), self.edge_j[:edges].tolist(), shares, strict=True):
                 if share > HIT:
                     self._hit(i, kept[j], share, scan, own)
+            if edges and scan.position is None and not self.clocks.doubts(own.id):
+                pairs = self.edge_i[:edges], self.edge_j[:edges], self.share[:edges]
+                self.registration.note(own, packed, look, table, pairs)
         if self.births is not None and own.id in self.births.listeners:
             self._direct(own, packed, look, free, since_s)
         if mapped:
@@ -312,6 +328,9 @@ class Fusion:
         made = self._age(now_ns, now_s) if self.table.n else []
         made += self.complaints.tell(now_ns)
         self.clutter.settle(now_ns, now_s, self.table)
+        self.clocks.poll()
+        self._corrected(self.registration.settle(now_s))
+        made += self.faults.tell(now_ns)
         if self.births is not None:
             self.births.advance(now_s)
             for seed in self.births.seeds():
@@ -334,6 +353,13 @@ class Fusion:
         lives, old = table.lives.rows, set(rows)
         single = {i for i in range(table.n) if i not in old and forgotten(lives[i], existence[i], now_ns)}
         return self._publish(now_ns, rows, ends, single)
+
+    def _corrected(self, sensors: list[str]) -> None:
+        """Let the grid hear of sensors that turned out to be other than declared."""
+        if self.births is not None:
+            for name in sensors:
+                if name in self.births.listeners:
+                    self.births.listeners[name] = self.roster.known[name]
 
     def _publish(self, now_ns: int, due: list[int], ends: dict[int, str], over: set[int]) -> list[AnyEvent]:
         """Return the events of the rows `due`; those with an end are forgotten, and those in `over` without a word."""
@@ -425,6 +451,9 @@ class Fusion:
             None if self.births is None else self.births.dump(),
             self.clutter.dump(),
             self.resumption.gone,
+            self.faults.found,
+            self.registration.dump(),
+            self.clocks.dump(),
         )
 
     def load(self, dump: Dump) -> None:
@@ -437,6 +466,9 @@ class Fusion:
         self.looked = dump.looked
         self.clutter.load(dump.clutter)
         self.resumption = Resumption(dump.gone)
+        self.faults.found = dump.faults
+        self.clocks.load(dump.clocks)
+        self._corrected(self.registration.load(dump.registration))
         if (self.births is None) != (dump.births is None):
             raise ValueError("a snapshot of another site")
         if self.births is not None and dump.births is not None:

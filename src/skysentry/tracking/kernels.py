@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 
+from skysentry.tracking.align import FACTS, TAGS, fold_all, gather
 from skysentry.tracking.classify import settle_all
 from skysentry.tracking.clutter import BINS, RINGS, SIDE, count_plots, unclaimed, weigh_and_fade
 from skysentry.tracking.correct import KEPT, SCHEMES, correct_scan
@@ -29,7 +30,9 @@ __all__ = [
     "correct_scan",
     "drift",
     "fix_places",
+    "fold_all",
     "found_all",
+    "gather",
     "heed",
     "present",
     "strayed",
@@ -66,8 +69,11 @@ def warm() -> None:
         x, P, w, t, r, evidence, one, 0.0, frame, classes, np.zeros(2), bands, classes, classes, told, shown, words
     )  # fmt: skip
     strayed(lines, told, one, 0.0, np.ones(1, np.bool_))
-    fill_gaps(x, P, w, t, r, own, evidence, told, lines, one, 1)
+    fill_gaps(x, P, w, t, r, own, evidence, told, lines, one, one, 1)
     settle_all(x, P, w, evidence, edges * 0, np.zeros(2), bands, classes)
+    tags, facts, bias = np.zeros((1, TAGS), np.int64), np.zeros((1, FACTS)), np.zeros(1)
+    gather(codes, codes, free, x, w, t, r, edges, look, codes, rows, 0, 0.0, 1, tags, facts, 0)
+    fold_all(codes, tags, facts, np.zeros((1, 12)), bias, bias, np.zeros((1, 1)), bias, np.zeros((1, 2)))
     counts = np.zeros((SIDE, SIDE)), np.zeros(RINGS), np.zeros(BINS)
     weigh_and_fade(codes, rows, look, *counts, 1.0)
     # What is read from bytes is of a type of its own: it cannot be written to.

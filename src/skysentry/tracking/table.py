@@ -7,6 +7,7 @@ the tracker's state: `dump` and `load` are exact.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from zlib import crc32
 
 import msgspec
 import numpy as np
@@ -57,6 +58,11 @@ class Life(Struct, gc=False):
     sensors: tuple[str, ...] = ()
     sensors_until_ns: int = 0
 
+    @property
+    def key(self) -> int:
+        """Its number: a sum of its name."""
+        return crc32(self.founded.encode())
+
     def saw(self, sensor: str, time_ns: int) -> None:
         """Note that a sensor has seen this track."""
         seen = self.seen
@@ -83,6 +89,11 @@ class First(Struct, gc=False):
     def first_ns(self) -> int:
         """When it was seen first: at that look."""
         return self.last_ns
+
+    @property
+    def key(self) -> int:
+        """Its number: the microsecond of its look and its rank in it."""
+        return (self.last_ns >> 10) * 2048 + self.rank % 2048
 
     def life(self) -> Life:
         """Return the life that began with this look."""
@@ -125,11 +136,11 @@ class Lives:
 class Table:
     """Rows of tracks: x (cap, MODELS, 6), P (cap, MODELS, 6, 6), w (cap, MODELS), t, r (cap,), own (cap, SLOTS).
 
-    `told` (cap, TOLD) is what was last told of each (`show.strayed`). `lines` (cap, OUTLINE) follow from the state: the
-    coarse gate. `claimed` counts the tracks that only claims support.
+    `told` (cap, TOLD) is what was last told of each (`show.strayed`), `key` (cap,) names a track in numbers. `lines`
+    (cap, OUTLINE) follow from the state: the coarse gate. `claimed` counts the tracks that only claims support.
     """
 
-    KEPT = ("x", "P", "w", "t", "r", "own", "evidence", "told")
+    KEPT = ("x", "P", "w", "t", "r", "own", "evidence", "told", "key")
     ARRAYS = (*KEPT, "lines")
 
     def __init__(self, room: int = 64) -> None:
@@ -143,6 +154,7 @@ class Table:
         self.own: Indices = np.zeros((room, SCHEME_SLOTS), np.int64)
         self.evidence: Array = np.zeros((room, len(CLASSES)))
         self.told: Array = np.zeros((room, TOLD))
+        self.key: Indices = np.zeros(room, np.int64)
         self.lines: Array = np.zeros((room, OUTLINE))
         self.claimed = 0
 
@@ -156,6 +168,7 @@ class Table:
         self.own[row : self.n] = 0
         self.evidence[row : self.n] = 0.0
         self.told[row : self.n] = 0.0
+        self.key[row : self.n] = [life.key for life in lives]
         self.lives.rows += lives
         self.claimed += sum([life.claimed for life in lives])
         return row
@@ -170,7 +183,7 @@ class Table:
             lives[row] = lives[-1]
             lives.pop()
         fill_gaps(
-            self.x, self.P, self.w, self.t, self.r, self.own, self.evidence, self.told, self.lines,
+            self.x, self.P, self.w, self.t, self.r, self.own, self.evidence, self.told, self.lines, self.key,
             np.array(rows, np.int64), self.n,
         )  # fmt: skip
         self.n -= len(rows)
@@ -209,14 +222,14 @@ class Table:
 @kernel
 def fill_gaps(
     x: Array, P: Array, w: Array, t: Array, r: Array, own: Indices, evidence: Array, told: Array, lines: Array,
-    rows: Indices, n: int,
+    key: Indices, rows: Indices, n: int,
 ) -> None:  # fmt: skip
     """Let the last row take the place of each of `rows`, in falling order."""
     for row in rows:
         n -= 1
         if row == n:
             continue
-        t[row], r[row] = t[n], r[n]
+        t[row], r[row], key[row] = t[n], r[n], key[n]
         for k in range(SCHEME_SLOTS):
             own[row, k] = own[n, k]
         for k in range(evidence.shape[1]):
