@@ -32,11 +32,11 @@ class Tuning:
     """What is to be chosen: noise (horizontal, vertical; m²/s³), gate (sigmas), when to confirm and delete (looks)."""
 
     associate: str = "gnn"
-    noise: float = 5.0
+    noise: float = 20.0
     noise_up: float = 0.05
     gate: float = 4.0
     confirm: int = 3
-    delete: int = 4
+    delete: int = 3
     hold: int = 2
     speed_mps: float = 25.0
     pd: float = 0.9

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Sequence
 
@@ -66,7 +67,7 @@ def table(rows: dict[str, list[Row]], spent: Sequence[Table]) -> list[Row]:
 
 
 def _row(name: str, key: str, asks: Asks, goal: float, reached: float) -> Row:
-    verdict = "yes" if asks(reached, goal) else "no"
+    verdict = "not asked" if math.isnan(reached) else "yes" if asks(reached, goal) else "no"
     return {
         "scenario": name,
         "figure": key,
