@@ -37,7 +37,7 @@ LOG_SAME = math.log(1e4)
 # Another identity of the same scheme: one aircraft doesn't change its serial.
 LOG_OTHER = math.log(1e-6)
 # Existence never becomes certain: a real end must show within a few looks.
-MOST_EXISTENCE = 0.999
+MOST_EXISTENCE = 0.997
 # Mean time after which a thing that nobody looks at has gone: landed, or left.
 LIFETIME_S = 300.0
 # Association probabilities below this change nothing that can be seen.

@@ -18,7 +18,7 @@ CONFIRM_HITS = 3
 # A place that is not known to this (one sigma on an axis) is no place on a map: such a track stays tentative.
 CONFIRM_M = 500.0
 # Below this a confirmed track has gone, and a tentative one is forgotten.
-GONE = 0.03
+GONE = 0.05
 FORGET = 0.0008
 # Looks missed in a row, and seconds, after which a track coasts.
 COAST_PERIODS = 3.0

@@ -30,8 +30,8 @@ MODELS = 4
 # Horizontal noise. Straight flight in still air; 40 follows a stop, a start, a quadcopter's corner; a turn leaves what
 # its one rate does not fit.
 NOISE_M2_S3 = np.array([0.05, 40.0, 3.0, 3.0])
-# Vertical noise. What flies holds its height or its rate of climb nearly all of the time; 5 follows a terminal dive.
-NOISE_UP_M2_S3 = np.array([0.0005, 5.0, 0.005, 0.005])
+# Vertical noise. What flies holds its height or its rate of climb nearly all of the time; 3 follows a terminal dive.
+NOISE_UP_M2_S3 = np.array([0.0002, 3.0, 0.002, 0.002])
 # Rate of the turns, counter-clockwise positive: wings turn at 2 to 8 °/s, quadcopters at any; models at ± 7 °/s halve
 # what a straight model with the same noise errs in a turn (docs/decisions/0005-tracker.md).
 TURN_RAD_S = np.array([0.0, 0.0, math.radians(7.0), -math.radians(7.0)])
