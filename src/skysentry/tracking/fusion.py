@@ -150,6 +150,7 @@ class Fusion:
             edges = kernels.correct_scan(
                 table.x, table.P, table.w, table.t, table.r, table.own, table.lines, table.n, look, codes, rows,
                 packed.claims, self.edge_i, self.edge_j, self.share, self.kept, free,
+                table.masks, self.hearing.records.counts,
             )  # fmt: skip
             kept, shares = packed.kept, self.share[:edges].tolist()
             for i, j, share in zip(self.edge_i[:edges].tolist(), self.edge_j[:edges].tolist(), shares, strict=True):

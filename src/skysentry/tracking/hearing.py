@@ -20,6 +20,7 @@ from msgspec import Struct
 from skysentry.events import TrackStatus
 from skysentry.site import SensorKind, Weather
 from skysentry.tracking.batch import LISTENING_S, Listener
+from skysentry.tracking.masks import Records
 from skysentry.tracking.measure import L_ORIGIN, L_TIME
 from skysentry.tracking.motion import Array, Indices
 from skysentry.tracking.reaches import Doubt, Network, learn
@@ -54,6 +55,7 @@ class Hearing:
         heard = [own for own in standing if own.kind is SensorKind.MICROPHONE]
         directed = [own for own in standing if own.kind is not SensorKind.MICROPHONE]
         self.networks = [Network(directed, weather, DIRECTED), Network(heard, weather, HEARD)]
+        self.records = Records(list(listeners.values()))
         kept = directed + heard
         self.rows = {own.id: row for row, own in enumerate(kept)}
         self.first_heard = len(directed)
@@ -77,10 +79,10 @@ class Hearing:
 
     def settle(self, now_s: float, now_ns: int, table: Table) -> None:
         """Find which tracks are sure; now and then forget a little and bring the looks up to date."""
-        if not self.rows:
-            return
-        self.sure = self._witnesses(now_s, now_ns, table)
+        if self.rows:
+            self.sure = self._witnesses(now_s, now_ns, table)
         if now_s - self.t_s >= REFRESH_S:
+            self.records.refresh(now_s - self.t_s)
             for network in self.networks:
                 network.refresh(now_s - self.t_s)
             self.t_s = now_s
@@ -108,7 +110,7 @@ class Hearing:
 
     def dump(self) -> HearingDump:
         """Return the state."""
-        arrays = [self.looked_s.tobytes(), self.sure.tobytes()]
+        arrays = [self.looked_s.tobytes(), self.sure.tobytes(), self.records.counts.tobytes()]
         for network in self.networks:
             arrays += network.dump()
         return HearingDump(self.t_s, [zlib.compress(data, 1) for data in arrays])
@@ -116,11 +118,13 @@ class Hearing:
     def load(self, dump: HearingDump) -> None:
         """Take a state. Raises `ValueError` where it is of other sensors."""
         try:
-            looked_s, sure, *rest = map(zlib.decompress, dump.arrays)
+            looked_s, sure, counts, *rest = map(zlib.decompress, dump.arrays)
         except zlib.error as error:
             raise ValueError(str(error)) from None
         self.looked_s = np.frombuffer(looked_s).reshape(self.looked_s.shape).copy()
         self.sure = np.frombuffer(sure, np.int64).copy()
+        self.records.counts = np.frombuffer(counts).reshape(self.records.counts.shape).copy()
+        self.records.show()
         each = len(Network.KEPT)
         for k, network in enumerate(self.networks):
             network.load(rest[k * each : (k + 1) * each])

@@ -29,7 +29,7 @@ from skysentry.tracking.compiled import kernel
 from skysentry.tracking.coverage import SIGMA_TO_SCALE, octant
 from skysentry.tracking.measure import L_EDGE, L_MAX, L_ORIGIN, L_PD, L_REACH, L_ROTATION, L_SOFT, OCTANTS
 from skysentry.tracking.motion import Array, Indices
-from skysentry.tracking.outline import emerge
+from skysentry.tracking.outline import ahead, sound_lag
 
 # Effective reach over declared: a seventh to two and a half times, in steps of 27 %.
 FACTORS = 13
@@ -90,8 +90,7 @@ def learn(
             continue
         if abs(lines[i, 0] - look[L_ORIGIN]) + abs(lines[i, 1] - look[L_ORIGIN + 1]) > 2.0 * math.exp(widest) * reach:
             continue
-        _, spread = emerge(lines[i], look, mean)
-        spread /= math.sqrt(3.0)
+        spread = ahead(lines, i, sound_lag(lines, i, look, mean), mean) / math.sqrt(3.0)
         if spread > VAGUE * reach:
             continue
         d0, d1, d2 = mean[0] - look[L_ORIGIN], mean[1] - look[L_ORIGIN + 1], mean[2] - look[L_ORIGIN + 2]
