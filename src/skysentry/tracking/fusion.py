@@ -44,6 +44,8 @@ AGREE_NS = 5 * SECOND_NS
 # A large country has 20,000 sensors.
 MOST_LOOKED = 50_000
 LEAST_SHARE = 1e-3
+# What no track explains with more than this may be false (`rates`).
+LOOSE = 0.5
 # How long two tracks must be one before the younger ends, and how many pairs are looked at in a second.
 TWIN_S = 3
 MOST_TWINS = 1_000
@@ -140,6 +142,8 @@ class Fusion:
         mapped = own.kind is SensorKind.RADAR and own.placed
         if mapped:
             self.clutter.weigh(own.id, packed.codes, packed.rows, look)
+        elif own.sound:
+            self.hearing.rates.weigh(own, packed.codes, packed.rows)
         room = 8 * (table.n + found) + 64
         if room > self.edge_i.shape[0]:
             self.edge_i, self.edge_j, self.share = _edges(2 * room)
@@ -161,6 +165,9 @@ class Fusion:
                 self.registration.note(own, packed, look, table, pairs)
             if own.sound:
                 self.hearing.note(own, look, since_s, table, self.edge_i, self.share[:edges], True)
+        if own.sound:
+            loose = packed.rows[free > LOOSE, m.Z].tolist()
+            self.hearing.rates.note(own, float(look[m.L_TIME]), loose)
         if self.births is not None and own.id in self.births.listeners:
             self._direct(own, packed, look, free, since_s)
         if mapped:
@@ -205,6 +212,7 @@ class Fusion:
         quiet = kernels.correct_presence(table.x, table.P, table.w, table.t, table.r, table.n, look, True, share)
         table.outline()
         self.hearing.note(own, look, since_s, table, NOBODY, share, False)
+        self.hearing.rates.note(own, float(look[m.L_TIME]), [None] if quiet > LOOSE else [])
         for i in np.flatnonzero(share > HIT):
             self._hit(int(i), detection, float(share[i]), scan, own)
         if self.births is not None:
@@ -216,6 +224,7 @@ class Fusion:
         kernels.correct_presence(table.x, table.P, table.w, table.t, table.r, table.n, look, False, share)
         table.outline()
         self.hearing.note(own, look, since_s, table, NOBODY, share, False)
+        self.hearing.rates.note(own, float(look[m.L_TIME]), [])
         if self.births is not None:
             self.births.heed(own, look, since_s, NO_BEARINGS, 1.0, [])
 

@@ -23,13 +23,14 @@ from skysentry.tracking.batch import LISTENING_S, Listener
 from skysentry.tracking.masks import Records
 from skysentry.tracking.measure import L_ORIGIN, L_TIME
 from skysentry.tracking.motion import Array, Indices
+from skysentry.tracking.rates import Rates, RatesDump
 from skysentry.tracking.reaches import Doubt, Network, learn
 from skysentry.tracking.table import Table
 
 # Correlated looks: a sensor's look counts a tenth for each second, as its silence does for tracks.
 NATS_PER_S = 0.1
 DIRECTED = Doubt(mean=0.3, wind=0.4, spread=0.35)
-HEARD = Doubt(mean=0.12, wind=0.12, spread=0.12)
+HEARD = Doubt(mean=0.12, wind=0.12, spread=0.12, stands=0.25)
 REFRESH_S = 2.0
 # A track is sure that exists by this and was seen by several sensors within this.
 SURE = 0.9
@@ -45,6 +46,7 @@ class HearingDump(Struct, array_like=True):
 
     t_s: float
     arrays: list[bytes]
+    rates: RatesDump
 
 
 class Hearing:
@@ -57,6 +59,7 @@ class Hearing:
         self.networks = [Network(directed, weather, DIRECTED), Network(heard, weather, HEARD)]
         self.records = Records(list(listeners.values()))
         kept = directed + heard
+        self.rates = Rates(kept)
         self.rows = {own.id: row for row, own in enumerate(kept)}
         self.first_heard = len(directed)
         self.places: Array = np.array([own.look[L_ORIGIN : L_ORIGIN + 2] for own in kept]).reshape(-1, 2)
@@ -81,10 +84,13 @@ class Hearing:
         """Find which tracks are sure; now and then forget a little and bring the looks up to date."""
         if self.rows:
             self.sure = self._witnesses(now_s, now_ns, table)
+            known = [i for i, life in enumerate(table.lives) if life.status is not TrackStatus.TENTATIVE]
+            self.rates.settle(now_s, table.lines[known])
         if now_s - self.t_s >= REFRESH_S:
             self.records.refresh(now_s - self.t_s)
             for network in self.networks:
                 network.refresh(now_s - self.t_s)
+            self.rates.refresh(now_s - self.t_s)
             self.t_s = now_s
 
     def _witnesses(self, now_s: float, now_ns: int, table: Table) -> Indices:
@@ -113,7 +119,7 @@ class Hearing:
         arrays = [self.looked_s.tobytes(), self.sure.tobytes(), self.records.counts.tobytes()]
         for network in self.networks:
             arrays += network.dump()
-        return HearingDump(self.t_s, [zlib.compress(data, 1) for data in arrays])
+        return HearingDump(self.t_s, [zlib.compress(data, 1) for data in arrays], self.rates.dump())
 
     def load(self, dump: HearingDump) -> None:
         """Take a state. Raises `ValueError` where it is of other sensors."""
@@ -125,6 +131,7 @@ class Hearing:
         self.sure = np.frombuffer(sure, np.int64).copy()
         self.records.counts = np.frombuffer(counts).reshape(self.records.counts.shape).copy()
         self.records.show()
+        self.rates.load(dump.rates)
         each = len(Network.KEPT)
         for k, network in enumerate(self.networks):
             network.load(rest[k * each : (k + 1) * each])

@@ -56,11 +56,15 @@ HARMONICS = np.stack([np.ones(OCTANTS), np.sin(AZIMUTHS), np.cos(AZIMUTHS)], axi
 
 
 class Doubt(Struct, frozen=True):
-    """How far a declared reach may be from the truth before anything is seen: sigmas of logs."""
+    """How far a declared reach may be from the truth before anything is seen: sigmas of logs.
+
+    What is declared stands until the network's mean, its wind or its spread is larger than `stands`.
+    """
 
     mean: float
     wind: float
     spread: float
+    stands: float = 0.0
 
 
 @kernel
@@ -205,6 +209,11 @@ class Network:
 
     def show(self) -> None:
         """Write reach and edge into the looks."""
+        departs = max(abs(float(self.fit[0])), math.hypot(*self.fit[1:].tolist()), float(self.spread[0]))
+        if departs < self.doubt.stands:
+            for own in self.listeners:
+                own.look[L_REACH : L_EDGE + OCTANTS] = 0.0
+            return
         for own, shown in zip(self.listeners, self.shown, strict=True):
             reach = own.look[L_MAX] * np.exp(shown[:, 0])
             own.look[L_REACH : L_REACH + OCTANTS] = reach
