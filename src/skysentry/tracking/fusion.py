@@ -96,11 +96,11 @@ class Fusion:
         self.looked: dict[str, int] = {}
         self.clutter = Clutter()
         self.resumption = Resumption()
-        self.hearing = Hearing(self.roster.known, site.weather)
         self.births: Births | None = None
         if any(sensor.kind in FEEDING and sensor.position is not None for sensor in site.sensors):
             self.births = Births(self.roster.known, site.sensors, origin.alt_m or 0.0)
         self.faults = Faults()
+        self.hearing = Hearing(self.roster.known, site.weather, self.faults)
         self.clocks = Clocks(self.faults)
         self.registration = Registration(site.sensors, self.roster.known, self.faults)
         self.edge_i, self.edge_j, self.share = _edges(256)
@@ -373,6 +373,8 @@ class Fusion:
 
     def _corrected(self, sensors: list[str]) -> None:
         """Let the grid hear of sensors that turned out to be other than declared."""
+        if sensors:
+            self.hearing.show()
         if self.births is not None:
             for name in sensors:
                 if name in self.births.listeners:

@@ -19,7 +19,9 @@ from msgspec import Struct
 
 from skysentry.events import TrackStatus
 from skysentry.site import SensorKind, Weather
+from skysentry.tracking.ailing import judge
 from skysentry.tracking.batch import LISTENING_S, Listener
+from skysentry.tracking.faults import Faults
 from skysentry.tracking.masks import Records
 from skysentry.tracking.measure import L_ORIGIN, L_TIME
 from skysentry.tracking.motion import Array, Indices
@@ -52,17 +54,18 @@ class HearingDump(Struct, array_like=True):
 class Hearing:
     """What was learned of the site's standing sensors of sound."""
 
-    def __init__(self, listeners: dict[str, Listener], weather: Weather) -> None:
-        standing = [own for own in listeners.values() if own.sound and own.placed]
-        heard = [own for own in standing if own.kind is SensorKind.MICROPHONE]
-        directed = [own for own in standing if own.kind is not SensorKind.MICROPHONE]
-        self.networks = [Network(directed, weather, DIRECTED), Network(heard, weather, HEARD)]
-        self.records = Records(list(listeners.values()))
+    def __init__(self, known: dict[str, Listener], weather: Weather, faults: Faults) -> None:
+        self.faults = faults
+        standing = {name: own for name, own in known.items() if own.sound and own.placed}
+        heard = [name for name, own in standing.items() if own.kind is SensorKind.MICROPHONE]
+        directed = [name for name, own in standing.items() if own.kind is not SensorKind.MICROPHONE]
+        self.networks = [Network(known, directed, weather, DIRECTED), Network(known, heard, weather, HEARD)]
+        self.records = Records(known)
         kept = directed + heard
-        self.rates = Rates(kept)
-        self.rows = {own.id: row for row, own in enumerate(kept)}
+        self.rates = Rates(known, kept)
+        self.rows = {name: row for row, name in enumerate(kept)}
         self.first_heard = len(directed)
-        self.places: Array = np.array([own.look[L_ORIGIN : L_ORIGIN + 2] for own in kept]).reshape(-1, 2)
+        self.places: Array = np.array([known[name].look[L_ORIGIN : L_ORIGIN + 2] for name in kept]).reshape(-1, 2)
         self.looked_s: Array = np.full(len(kept), -1e9)
         self.sure: Indices = np.zeros(0, np.int64)
         self.t_s = -1e9
@@ -92,6 +95,14 @@ class Hearing:
                 network.refresh(now_s - self.t_s)
             self.rates.refresh(now_s - self.t_s)
             self.t_s = now_s
+            judge(self.faults, self.networks, self.rates, self.records)
+
+    def show(self) -> None:
+        """Write what is known into the looks again: some listeners are new."""
+        for network in self.networks:
+            network.show()
+        self.records.show()
+        self.rates.show()
 
     def _witnesses(self, now_s: float, now_ns: int, table: Table) -> Indices:
         """Return how many sensors saw each track lately, 0 where it is not sure."""

@@ -31,6 +31,8 @@ NUMBER, BELIEF, NATS, LOOKS, COLUMNS = 0, 1, 2, 3, 4
 # Chance that a place within the declared coverage is masked. With 0.1, or a plot as a whole contradiction, the last
 # plots of a dive kept the track alive that had flown straight on.
 MASKED = 0.03
+# Nats from which a sensor counts as one that misses.
+ONE_MISS = 0.5
 # Never sure: a little must be left to count.
 MOST_BELIEF = 0.98
 # Nats that wait, at most: as if certain.
@@ -94,7 +96,14 @@ def witness(slots: Array, look: Array, pd: float, taken: float, existence: float
 
 @kernel
 def _contradict(slots: Array, mine: int, weight: float, record: Array) -> None:
-    """Let one sensor's hit speak against the misses of the others that wait, as far as `weight`."""
+    """Let one sensor's hit speak against the misses of the others that wait, as far as `weight`.
+
+    One that sees what two miss may itself be wrong, by its clock or heading: its word is shared among them, twice.
+    """
+    waiting = 0
+    for k in range(SLOTS):
+        waiting += k != mine and slots[k, NUMBER] != 0.0 and slots[k, NATS] > ONE_MISS
+    weight /= max(waiting * waiting, 1)
     for k in range(SLOTS):
         if k == mine or slots[k, NUMBER] == 0.0 or slots[k, NATS] == 0.0:
             continue
@@ -108,12 +117,18 @@ def _contradict(slots: Array, mine: int, weight: float, record: Array) -> None:
 class Records:
     """What sensors of light should have seen, and what they saw. `counts` (S + 1, 3) is the `record` of `witness`."""
 
-    def __init__(self, listeners: list[Listener]) -> None:
-        self.listeners = [own for own in listeners if own.look[L_SOUND] == 0.0 and not own.reports]
-        self.counts: Array = np.zeros((len(listeners) + 1, 3))
+    def __init__(self, known: dict[str, Listener]) -> None:
+        self.known = known
+        self.names = [name for name, own in known.items() if own.look[L_SOUND] == 0.0 and not own.reports]
+        self.counts: Array = np.zeros((len(known) + 1, 3))
         self.counts[:, 2] = 1.0
         self.numbers = np.array([int(own.look[L_SENSOR]) for own in self.listeners], np.int64)
         self.declared = np.array([own.look[L_PD] for own in self.listeners])
+
+    @property
+    def listeners(self) -> list[Listener]:
+        """The sensors as they are known now: one that is found to point elsewhere gets a new look."""
+        return [self.known[name] for name in self.names]
 
     def refresh(self, passed_s: float) -> None:
         """Forget a little, and scale the looks' Pd."""

@@ -79,15 +79,21 @@ class Rates:
     Shapes: counts and factors (S, BINS), the factors over what is declared; looks (S,).
     """
 
-    def __init__(self, listeners: list[Listener]) -> None:
-        self.listeners = listeners
-        self.rows = {own.id: row for row, own in enumerate(listeners)}
+    def __init__(self, known: dict[str, Listener], names: list[str]) -> None:
+        self.known, self.names = known, names
+        self.rows = {name: row for row, name in enumerate(names)}
+        listeners = self.listeners
         self.declared: Array = np.array([own.look[L_FALSE] for own in listeners])
         self.single = np.array([own.kind is SensorKind.MICROPHONE for own in listeners], np.bool_)
         self.counts: Array = np.zeros((len(listeners), BINS))
         self.looks: Array = np.zeros(len(listeners))
         self.factors: Array = np.ones((len(listeners), BINS))
         self.waiting: list[tuple[float, int, float | None]] = []
+
+    @property
+    def listeners(self) -> list[Listener]:
+        """The sensors as they are known now: one that is found to point elsewhere gets a new look."""
+        return [self.known[name] for name in self.names]
 
     def weigh(self, own: Listener, codes: Indices, rows: Array) -> None:
         """Give the directions of a look the density of false ones that was learned."""
@@ -116,7 +122,7 @@ class Rates:
         del self.waiting[:ready]
 
     def _explained(self, time_s: float, row: int, bearing: float | None, lines: Array) -> bool:
-        look = self.listeners[row].look
+        look = self.known[self.names[row]].look
         place = lines[:, :3] + lines[:, 3:6] * (time_s - lines[:, 6:7])
         away = place - look[L_ORIGIN : L_ORIGIN + 3]
         distance = np.sqrt((away * away).sum(axis=1))
@@ -150,7 +156,7 @@ class Rates:
     def show(self) -> None:
         """Write the rates of microphones into their looks."""
         for row in np.flatnonzero(self.single).tolist():
-            self.listeners[row].look[L_FALSE] = self.declared[row] * self.factors[row, 0]
+            self.known[self.names[row]].look[L_FALSE] = self.declared[row] * self.factors[row, 0]
 
     def dump(self) -> RatesDump:
         """Return the state."""

@@ -172,19 +172,24 @@ class Network:
 
     KEPT = ("tally", "shown", "fit", "cov", "spread")
 
-    def __init__(self, listeners: list[Listener], weather: Weather, doubt: Doubt) -> None:
-        self.listeners = listeners
+    def __init__(self, known: dict[str, Listener], names: list[str], weather: Weather, doubt: Doubt) -> None:
+        self.known, self.names = known, names
         self.doubt = doubt
         carried = MOST_CARRIED * -math.expm1(-weather.wind_mps / FRESH_MPS)
         upwind = math.radians(weather.wind_from_deg)
         self.believed: Array = np.array([0.0, carried * math.sin(upwind), carried * math.cos(upwind)])
         self.precision: Array = np.diag([doubt.mean**-2, doubt.wind**-2, doubt.wind**-2])
-        self.tally: Array = np.zeros((len(listeners), OCTANTS, FACTORS))
-        self.shown: Array = np.zeros((len(listeners), OCTANTS, 2))
+        self.tally: Array = np.zeros((len(names), OCTANTS, FACTORS))
+        self.shown: Array = np.zeros((len(names), OCTANTS, 2))
         self.fit: Array = self.believed.copy()
         self.cov: Array = np.diag([doubt.mean**2, doubt.wind**2, doubt.wind**2])
         self.spread: Array = np.array([doubt.spread])
         self._gauge()
+
+    @property
+    def listeners(self) -> list[Listener]:
+        """The sensors as they are known now: one that is found to point elsewhere gets a new look."""
+        return [self.known[name] for name in self.names]
 
     def refresh(self, passed_s: float) -> None:
         """Forget a little, and bring the looks and then the network up to date."""

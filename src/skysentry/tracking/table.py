@@ -137,8 +137,9 @@ class Lives:
 class Table:
     """Rows of tracks: x (cap, MODELS, 6), P (cap, MODELS, 6, 6), w (cap, MODELS), t, r (cap,), own (cap, SLOTS).
 
-    `told` (cap, TOLD) is what was last told of each (`show.strayed`), `key` (cap,) names a track in numbers, `masks` (cap,
-    SLOTS, COLUMNS) who misses it. `lines` (cap, OUTLINE) follow from the state: the coarse gate. `claimed` counts the tracks that only claims support.
+    `told` (cap, TOLD) is what was last told of each (`show.strayed`), `key` (cap,) names a track in numbers, `masks`
+    (cap, SLOTS, COLUMNS) who misses it. `lines` (cap, OUTLINE) follow from the state: the coarse gate. `claimed`
+    counts the tracks that only claims support.
     """
 
     KEPT = ("x", "P", "w", "t", "r", "own", "evidence", "told", "key", "masks")
@@ -186,8 +187,8 @@ class Table:
             lives[row] = lives[-1]
             lives.pop()
         fill_gaps(
-            self.x, self.P, self.w, self.t, self.r, self.own, self.evidence, self.told, self.lines, self.key, self.masks,
-            np.array(rows, np.int64), self.n,
+            self.x, self.P, self.w, self.t, self.r, self.own, self.evidence, self.told, self.lines, self.key,
+            self.masks, np.array(rows, np.int64), self.n,
         )  # fmt: skip
         self.n -= len(rows)
 
