@@ -83,6 +83,7 @@ class Listener(Struct):
     def reaching(self, reach_m: float) -> Listener:
         """Return the same with the reach that the sensor says it has now."""
         look = self.look.copy()
+        look[m.L_REACH : m.L_EDGE + m.OCTANTS] *= max(reach_m, 1.0) / look[m.L_MAX]
         look[m.L_MAX] = max(reach_m, 1.0)
         return msgspec.structs.replace(self, look=look)
 

@@ -14,6 +14,7 @@ from skysentry.tracking.associate import marginals
 from skysentry.tracking.compiled import kernel
 from skysentry.tracking.coverage import detectable, filtered
 from skysentry.tracking.fix import PLACE, mend_place, weigh_place
+from skysentry.tracking.masks import sighted, witness
 from skysentry.tracking.measure import (
     DENSITY,
     L_DOPPLER,
@@ -164,7 +165,7 @@ def mend(P: Array, part: float, dims: int, kept: Array, dx: Array, mean: Array) 
 def _edges(
     x: Array, P: Array, w: Array, t: Array, r: Array, own: Indices, lines: Array, tracks: int, look: Array,
     codes: Indices, rows: Array, claims: Indices, edge_i: Indices, edge_j: Indices, ratio: Array, models: Array,
-    kept: Array, seen: Array, work: Array,
+    kept: Array, seen: Array, expected: Array, masks: Array, work: Array,
 ) -> int:  # fmt: skip
     """Write the pairs of track and measurement that may belong together; return their number.
 
@@ -187,6 +188,8 @@ def _edges(
             seen[i] = detectable(look, mean[0], mean[1], mean[2], spread / math.sqrt(3.0))
             if r[i] > SURE and look[L_DOPPLER] != 0.0:
                 seen[i] *= filtered(look, mean, P[i], w[i])
+            expected[i] = seen[i]
+            seen[i] *= sighted(masks[i], look)
         count = candidates(mean, spread, rows, order, east_m, nowhere, widest, close) if found > 0 else 0
         if count == 0:
             continue
@@ -219,19 +222,22 @@ def _edges(
 def correct_scan(
     x: Array, P: Array, w: Array, t: Array, r: Array, own: Indices, lines: Array, tracks: int, look: Array,
     codes: Indices, rows: Array, claims: Indices, edge_i: Indices, edge_j: Indices, share: Array, kept: Array,
-    free: Array,
+    free: Array, masks: Array, record: Array,
 ) -> int:  # fmt: skip
     """Correct all tracks with one scan, in place; return the number of (track, measurement) edges.
 
     Shapes: x (n, MODELS, 6), P (n, MODELS, 6, 6), w (n, MODELS), t and r (n,), own (n, SCHEMES), lines (n, OUTLINE),
     codes (m,), rows (m, ROW), claims (m, 2) as (scheme, value); kept (k, MODELS, KEPT, 6) is room. Writes the edges
     with their probabilities, as many as fit, and `free` (m,): the probability that a measurement came from no track.
+    `masks` (n, SLOTS, COLUMNS) and `record` say who misses what others see (`masks`).
     """
     room = edge_i.shape[0]
     ratio, models, seen, work = np.empty(room), np.empty((room, MODELS)), np.zeros(tracks), np.empty((WORK + 1, 6))
+    expected = np.zeros(tracks)
     edges = _edges(
-        x, P, w, t, r, own, lines, tracks, look, codes, rows, claims, edge_i, edge_j, ratio, models, kept, seen, work
-    )
+        x, P, w, t, r, own, lines, tracks, look, codes, rows, claims, edge_i, edge_j, ratio, models, kept, seen,
+        expected, masks, work,
+    )  # fmt: skip
     marginals(edge_i[:edges], edge_j[:edges], ratio[:edges], codes.shape[0], share[:edges])
     free[:] = 1.0
     for e in range(edges):
@@ -262,6 +268,7 @@ def correct_scan(
                 most = r[i] * math.exp(SOUND_HIT * look[L_MISS_FLOOR])
                 then = min(then, most / (most + 1.0 - r[i]))
             r[i] = then
+            witness(masks[i], look, expected[i], taken, then, record)
         first = last
     return edges
 

@@ -14,15 +14,18 @@ from skysentry.tracking.measure import (
     L_AZ,
     L_AZ_HALF,
     L_DOPPLER,
+    L_EDGE,
     L_EL_HIGH,
     L_EL_LOW,
     L_MAX,
     L_MIN,
     L_ORIGIN,
     L_PD,
+    L_REACH,
     L_ROTATION,
     L_SOFT,
     NEAREST_M,
+    OCTANTS,
 )
 from skysentry.tracking.motion import Array
 
@@ -35,6 +38,9 @@ NOTCH_MPS = 5.0
 NOTCH_SOFT_MPS = 1.0
 NOTCH_LEFT = 0.2
 
+# Widths of a learned edge, softer than a declared one, beyond which hits and silence say too little to be weighed.
+UNHEARD = 3.0
+
 
 @kernel
 def inside(depth: float, scale: float) -> float:
@@ -42,6 +48,45 @@ def inside(depth: float, scale: float) -> float:
     if scale < 1e-9:
         return 1.0 if depth >= 0.0 else 0.0
     return 1.0 / (1.0 + math.exp(min(-depth / scale, 500.0)))
+
+
+@kernel
+def octant(x: float, y: float) -> tuple[int, float]:
+    """Return the octant (0 … 7, clockwise from north) that begins at or before a direction, and the part beyond it.
+
+    The part is linear along the sides of a diamond, not in the angle: no arc tangent, and at most 4° off.
+    """
+    size = abs(x) + abs(y)
+    if size < NEAREST_M:
+        return 0, 0.0
+    quarter = x / size if y >= 0.0 else 2.0 - x / size
+    if x < 0.0 and y >= 0.0:
+        quarter += 4.0
+    whole = int(2.0 * quarter)
+    return whole % OCTANTS, 2.0 * quarter - whole
+
+
+@kernel
+def reach(look: Array, x: float, y: float) -> tuple[float, float]:
+    """Return the reach and the width of its edge towards a direction in the sensor's frame, as learned or declared."""
+    if look[L_REACH] == 0.0:
+        return look[L_MAX], look[L_SOFT]
+    first, part = octant(x, y)
+    second = (first + 1) % OCTANTS
+    far = (1.0 - part) * look[L_REACH + first] + part * look[L_REACH + second]
+    return far, (1.0 - part) * look[L_EDGE + first] + part * look[L_EDGE + second]
+
+
+@kernel
+def farthest(look: Array) -> float:
+    """Return the distance beyond which this look sees next to nothing in any direction."""
+    most: float = look[L_MAX] + 5.0 * look[L_SOFT]
+    if look[L_REACH] == 0.0:
+        return most
+    most = 0.0
+    for k in range(OCTANTS):
+        most = max(most, look[L_REACH + k] + UNHEARD * look[L_EDGE + k])
+    return most
 
 
 @kernel
@@ -56,7 +101,8 @@ def detectable(look: Array, e_m: float, n_m: float, u_m: float, sigma_m: float) 
     flat = math.sqrt(x * x + y * y)
     slant = max(math.sqrt(flat * flat + z * z), NEAREST_M)
     own = SIGMA_TO_SCALE * sigma_m
-    pd: float = look[L_PD] * inside(look[L_MAX] - slant, math.sqrt(look[L_SOFT] ** 2 + own * own))
+    far, edge = reach(look, x, y)
+    pd: float = look[L_PD] * inside(far - slant, math.sqrt(edge * edge + own * own))
     if pd < 1e-4:
         return 0.0
     if look[L_MIN] > 0.0:

@@ -20,15 +20,14 @@ import math
 import numpy as np
 
 from skysentry.tracking.compiled import kernel
+from skysentry.tracking.coverage import farthest, reach
 from skysentry.tracking.measure import (
     L_AZ,
     L_AZ_HALF,
-    L_MAX,
     L_MISS_FLOOR,
     L_ORIGIN,
     L_PD,
     L_ROTATION,
-    L_SOFT,
     L_SOUND,
     L_TIME,
 )
@@ -128,15 +127,14 @@ def heed(
     A likelihood above 1 is raised to the power `temper`.
     """
     lead = look[L_TIME] - t_s
-    reach = look[L_MAX] + 5.0 * look[L_SOFT] + cell_m
-    margin = reach + NOMINAL_MPS * (abs(lead) + reach / max(look[L_SOUND], 300.0))
+    widest = farthest(look) + cell_m
+    margin = widest + NOMINAL_MPS * (abs(lead) + widest / max(look[L_SOUND], 300.0))
     rows, columns = grid.shape[1], grid.shape[2]
     first_i = max(int((look[L_ORIGIN + 1] - margin - corner[1]) / cell_m), 0)
     last_i = min(int((look[L_ORIGIN + 1] + margin - corner[1]) / cell_m) + 2, rows)
     first_j = max(int((look[L_ORIGIN] - margin - corner[0]) / cell_m), 0)
     last_j = min(int((look[L_ORIGIN] + margin - corner[0]) / cell_m) + 2, columns)
     most, floor = math.exp(MOST_NATS), math.exp(-look[L_MISS_FLOOR])
-    soft = max(look[L_SOFT], 0.3 * cell_m)
     for s in range(STATES):
         ve, vn = velocity(s)
         for i in range(first_i, last_i):
@@ -147,9 +145,10 @@ def heed(
                 de += ve * tau
                 dn += vn * tau
                 distance = math.sqrt(de * de + dn * dn + height_m * height_m)
-                if distance > reach:
+                if distance > widest:
                     continue
-                pd = look[L_PD] / (1.0 + math.exp((distance - look[L_MAX]) / soft))
+                far, edge = reach(look, de, dn)
+                pd = look[L_PD] / (1.0 + math.exp((distance - far) / max(edge, 0.3 * cell_m)))
                 factor = _factor(look, bearings, quiet, pd, de, dn, distance, cell_m)
                 if factor > 1.0:
                     factor = factor**temper

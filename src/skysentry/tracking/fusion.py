@@ -19,6 +19,7 @@ from skysentry.tracking.complaints import Complaint, Complaints
 from skysentry.tracking.faults import Faults, Finding
 from skysentry.tracking.found import ALT_PRIOR_M, FIRST_WEIGHT
 from skysentry.tracking.founding import LEAST_FREE, Budget, held
+from skysentry.tracking.hearing import Hearing, HearingDump
 from skysentry.tracking.life import COAST_S, fate, foresee, forgotten, poisoned, status
 from skysentry.tracking.motion import MODELS, Array, Indices
 from skysentry.tracking.publish import Publisher
@@ -43,12 +44,15 @@ AGREE_NS = 5 * SECOND_NS
 # A large country has 20,000 sensors.
 MOST_LOOKED = 50_000
 LEAST_SHARE = 1e-3
+# What no track explains with more than this may be false (`rates`).
+LOOSE = 0.5
 # How long two tracks must be one before the younger ends, and how many pairs are looked at in a second.
 TWIN_S = 3
 MOST_TWINS = 1_000
 # What passed the grid's threshold with support of several sensors is as likely as not.
 SPAWN_EXISTENCE = 0.6
 NO_BEARINGS: Array = np.zeros((0, 3))
+NOBODY = np.zeros(0, np.int64)
 UNPLACED_MEND = "write where it stands into site.toml; for a replay, name that file with --site"
 
 
@@ -69,6 +73,7 @@ class Dump(Struct):
     faults: dict[str, Finding]
     registration: RegistrationDump
     clocks: ClocksDump
+    hearing: HearingDump
 
 
 class Fusion:
@@ -95,6 +100,7 @@ class Fusion:
         if any(sensor.kind in FEEDING and sensor.position is not None for sensor in site.sensors):
             self.births = Births(self.roster.known, site.sensors, origin.alt_m or 0.0)
         self.faults = Faults()
+        self.hearing = Hearing(self.roster.known, site.weather, self.faults)
         self.clocks = Clocks(self.faults)
         self.registration = Registration(site.sensors, self.roster.known, self.faults)
         self.edge_i, self.edge_j, self.share = _edges(256)
@@ -136,6 +142,8 @@ class Fusion:
         mapped = own.kind is SensorKind.RADAR and own.placed
         if mapped:
             self.clutter.weigh(own.id, packed.codes, packed.rows, look)
+        elif own.sound:
+            self.hearing.rates.weigh(own, packed.codes, packed.rows)
         room = 8 * (table.n + found) + 64
         if room > self.edge_i.shape[0]:
             self.edge_i, self.edge_j, self.share = _edges(2 * room)
@@ -146,6 +154,7 @@ class Fusion:
             edges = kernels.correct_scan(
                 table.x, table.P, table.w, table.t, table.r, table.own, table.lines, table.n, look, codes, rows,
                 packed.claims, self.edge_i, self.edge_j, self.share, self.kept, free,
+                table.masks, self.hearing.records.counts,
             )  # fmt: skip
             kept, shares = packed.kept, self.share[:edges].tolist()
             for i, j, share in zip(self.edge_i[:edges].tolist(), self.edge_j[:edges].tolist(), shares, strict=True):
@@ -154,6 +163,11 @@ class Fusion:
             if edges and scan.position is None and not self.clocks.doubts(own.id):
                 pairs = self.edge_i[:edges], self.edge_j[:edges], self.share[:edges]
                 self.registration.note(own, packed, look, table, pairs)
+            if own.sound:
+                self.hearing.note(own, look, since_s, table, self.edge_i, self.share[:edges], True)
+        if own.sound:
+            loose = packed.rows[free > LOOSE, m.Z].tolist()
+            self.hearing.rates.note(own, float(look[m.L_TIME]), loose)
         if self.births is not None and own.id in self.births.listeners:
             self._direct(own, packed, look, free, since_s)
         if mapped:
@@ -197,6 +211,8 @@ class Fusion:
         share = np.zeros(table.n)
         quiet = kernels.correct_presence(table.x, table.P, table.w, table.t, table.r, table.n, look, True, share)
         table.outline()
+        self.hearing.note(own, look, since_s, table, NOBODY, share, False)
+        self.hearing.rates.note(own, float(look[m.L_TIME]), [None] if quiet > LOOSE else [])
         for i in np.flatnonzero(share > HIT):
             self._hit(int(i), detection, float(share[i]), scan, own)
         if self.births is not None:
@@ -204,11 +220,11 @@ class Fusion:
             self.births.heed(own, look, since_s, NO_BEARINGS, min(quiet, 1.0 - 1e-6), hits)
 
     def _silent(self, own: Listener, look: Array, since_s: float) -> None:
-        table = self.table
-        kernels.correct_presence(
-            table.x, table.P, table.w, table.t, table.r, table.n, look, False, np.zeros(table.n)
-        )  # fmt: skip
+        table, share = self.table, np.zeros(self.table.n)
+        kernels.correct_presence(table.x, table.P, table.w, table.t, table.r, table.n, look, False, share)
         table.outline()
+        self.hearing.note(own, look, since_s, table, NOBODY, share, False)
+        self.hearing.rates.note(own, float(look[m.L_TIME]), [])
         if self.births is not None:
             self.births.heed(own, look, since_s, NO_BEARINGS, 1.0, [])
 
@@ -330,6 +346,7 @@ class Fusion:
         self.clutter.settle(now_ns, now_s, self.table)
         self.clocks.poll()
         self._corrected(self.registration.settle(now_s))
+        self.hearing.settle(now_s, now_ns, self.table)
         made += self.faults.tell(now_ns)
         if self.births is not None:
             self.births.advance(now_s)
@@ -356,6 +373,8 @@ class Fusion:
 
     def _corrected(self, sensors: list[str]) -> None:
         """Let the grid hear of sensors that turned out to be other than declared."""
+        if sensors:
+            self.hearing.show()
         if self.births is not None:
             for name in sensors:
                 if name in self.births.listeners:
@@ -454,6 +473,7 @@ class Fusion:
             self.faults.found,
             self.registration.dump(),
             self.clocks.dump(),
+            self.hearing.dump(),
         )
 
     def load(self, dump: Dump) -> None:
@@ -469,6 +489,7 @@ class Fusion:
         self.faults.found = dump.faults
         self.clocks.load(dump.clocks)
         self._corrected(self.registration.load(dump.registration))
+        self.hearing.load(dump.hearing)
         if (self.births is None) != (dump.births is None):
             raise ValueError("a snapshot of another site")
         if self.births is not None and dump.births is not None:

@@ -14,6 +14,7 @@ from skysentry.tracking.field import STATES, drift, heed
 from skysentry.tracking.fix import fix_places
 from skysentry.tracking.founding import found_all, worth
 from skysentry.tracking.life import foresee, poisoned
+from skysentry.tracking.masks import COLUMNS, SLOTS
 from skysentry.tracking.measure import LOOK, ROW
 from skysentry.tracking.motion import MODELS
 from skysentry.tracking.outline import OUTLINE, outline_all
@@ -50,7 +51,27 @@ def warm() -> None:
     look, rows, codes, free = np.zeros(LOOK), np.zeros((0, ROW)), np.zeros(0, np.int64), np.zeros(0)
     edges, none, kept = np.zeros(1, np.int64), np.zeros((0, 2), np.int64), np.zeros((1, MODELS, KEPT, 6))
     fix_places(codes, rows, codes.copy(), rows.copy())
-    correct_scan(x, P, w, t, r, own, lines, 1, look, codes, rows, none, edges, edges.copy(), np.zeros(1), kept, free)
+    correct_scan(
+        x,
+        P,
+        w,
+        t,
+        r,
+        own,
+        lines,
+        1,
+        look,
+        codes,
+        rows,
+        none,
+        edges,
+        edges.copy(),
+        np.zeros(1),
+        kept,
+        free,
+        np.zeros((1, SLOTS, COLUMNS)),
+        np.ones((1, 3)),
+    )
     correct_presence(x, P, w, t, r, 1, look, False, np.zeros(1))
     outline_all(x, P, w, t, 0, 1, lines)
     grid, offset = np.zeros((STATES, 3, 3)), np.zeros((STATES, 2))
@@ -69,7 +90,7 @@ def warm() -> None:
         x, P, w, t, r, evidence, one, 0.0, frame, classes, np.zeros(2), bands, classes, classes, told, shown, words
     )  # fmt: skip
     strayed(lines, told, one, 0.0, np.ones(1, np.bool_))
-    fill_gaps(x, P, w, t, r, own, evidence, told, lines, one, one, 1)
+    fill_gaps(x, P, w, t, r, own, evidence, told, lines, one, np.zeros((1, SLOTS, COLUMNS)), one, 1)
     settle_all(x, P, w, evidence, edges * 0, np.zeros(2), bands, classes)
     tags, facts, bias = np.zeros((1, TAGS), np.int64), np.zeros((1, FACTS)), np.zeros(1)
     gather(codes, codes, free, x, w, t, r, edges, look, codes, rows, 0, 0.0, 1, tags, facts, 0)

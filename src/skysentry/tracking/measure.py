@@ -29,7 +29,11 @@ SPREAD_M, DENSITY, NEW_SHARE, ROW = 30, 31, 32, 33
 # Columns of a look: what is the same for all detections of a scan.
 L_TIME, L_SIGMA_T, L_SOUND, L_WIND, L_ORIGIN, L_ROTATION = 0, 1, 2, 3, 6, 9
 L_PD, L_MIN, L_MAX, L_SOFT, L_AZ, L_AZ_HALF, L_EL_LOW, L_EL_HIGH = 18, 19, 20, 21, 22, 23, 24, 25
-L_FALSE, L_REPORTS, L_MISS_FLOOR, L_POSITION_SIGMA, L_ALT, L_DOPPLER, LOOK = 26, 27, 28, 29, 30, 31, 32
+L_FALSE, L_REPORTS, L_MISS_FLOOR, L_POSITION_SIGMA, L_ALT, L_DOPPLER = 26, 27, 28, 29, 30, 31
+# What was learned of a sensor's reach and its edge, by octants clockwise from north (`hearing`); zero where nothing is.
+OCTANTS, L_REACH, L_EDGE = 8, 32, 40
+# A number of the sensor among those of the site, from 1; 0 for strangers.
+L_SENSOR, LOOK = 48, 49
 
 # Rows of room that `innovate` needs.
 WORK = 17

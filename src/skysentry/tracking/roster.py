@@ -6,6 +6,7 @@ from skysentry.events import Scan
 from skysentry.geo import Frame
 from skysentry.site import Sensor, SensorKind, Site
 from skysentry.tracking.batch import Listener, listener
+from skysentry.tracking.measure import L_SENSOR
 
 # Sensors that the site does not know: a hostile source may invent names; the oldest is forgotten beyond this.
 MOST_STRANGERS = 1_000
@@ -19,6 +20,8 @@ class Roster:
         self.weather = site.weather
         self.sensors = {sensor.id: sensor for sensor in site.sensors}
         self.known = {sensor.id: listener(sensor, frame, site.weather) for sensor in site.sensors}
+        for number, own in enumerate(self.known.values(), 1):
+            own.look[L_SENSOR] = number
         self.strangers: dict[str, Listener] = {}
         self.places = {
             key: (float(own.look[6]), float(own.look[7]), float(own.look[8]))
@@ -47,5 +50,7 @@ class Roster:
     def _moved(self, scan: Scan, own: Listener) -> Listener:
         sensor = self.sensors.get(scan.sensor) or Sensor(id=scan.sensor, kind=SensorKind.EXTERNAL)
         if scan.position is not None:
+            number = own.look[L_SENSOR]
             own = listener(sensor, self.frame, self.weather, scan.position)
+            own.look[L_SENSOR] = number
         return own if scan.reach_m is None else own.reaching(scan.reach_m)

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from skysentry.events import Affiliation, Identity, ObjectClass, TrackStatus
 from skysentry.tracking.compiled import kernel
+from skysentry.tracking.masks import COLUMNS, SLOTS
 from skysentry.tracking.motion import MODELS, Array, Indices
 from skysentry.tracking.outline import OUTLINE, outline_all
 
@@ -136,11 +137,12 @@ class Lives:
 class Table:
     """Rows of tracks: x (cap, MODELS, 6), P (cap, MODELS, 6, 6), w (cap, MODELS), t, r (cap,), own (cap, SLOTS).
 
-    `told` (cap, TOLD) is what was last told of each (`show.strayed`), `key` (cap,) names a track in numbers. `lines`
-    (cap, OUTLINE) follow from the state: the coarse gate. `claimed` counts the tracks that only claims support.
+    `told` (cap, TOLD) is what was last told of each (`show.strayed`), `key` (cap,) names a track in numbers, `masks`
+    (cap, SLOTS, COLUMNS) who misses it. `lines` (cap, OUTLINE) follow from the state: the coarse gate. `claimed`
+    counts the tracks that only claims support.
     """
 
-    KEPT = ("x", "P", "w", "t", "r", "own", "evidence", "told", "key")
+    KEPT = ("x", "P", "w", "t", "r", "own", "evidence", "told", "key", "masks")
     ARRAYS = (*KEPT, "lines")
 
     def __init__(self, room: int = 64) -> None:
@@ -155,6 +157,7 @@ class Table:
         self.evidence: Array = np.zeros((room, len(CLASSES)))
         self.told: Array = np.zeros((room, TOLD))
         self.key: Indices = np.zeros(room, np.int64)
+        self.masks: Array = np.zeros((room, SLOTS, COLUMNS))
         self.lines: Array = np.zeros((room, OUTLINE))
         self.claimed = 0
 
@@ -168,6 +171,7 @@ class Table:
         self.own[row : self.n] = 0
         self.evidence[row : self.n] = 0.0
         self.told[row : self.n] = 0.0
+        self.masks[row : self.n] = 0.0
         self.key[row : self.n] = [life.key for life in lives]
         self.lives.rows += lives
         self.claimed += sum([life.claimed for life in lives])
@@ -184,7 +188,7 @@ class Table:
             lives.pop()
         fill_gaps(
             self.x, self.P, self.w, self.t, self.r, self.own, self.evidence, self.told, self.lines, self.key,
-            np.array(rows, np.int64), self.n,
+            self.masks, np.array(rows, np.int64), self.n,
         )  # fmt: skip
         self.n -= len(rows)
 
@@ -222,7 +226,7 @@ class Table:
 @kernel
 def fill_gaps(
     x: Array, P: Array, w: Array, t: Array, r: Array, own: Indices, evidence: Array, told: Array, lines: Array,
-    key: Indices, rows: Indices, n: int,
+    key: Indices, masks: Array, rows: Indices, n: int,
 ) -> None:  # fmt: skip
     """Let the last row take the place of each of `rows`, in falling order."""
     for row in rows:
@@ -238,6 +242,9 @@ def fill_gaps(
             told[row, k] = told[n, k]
         for k in range(OUTLINE):
             lines[row, k] = lines[n, k]
+        for k in range(SLOTS):
+            for c in range(COLUMNS):
+                masks[row, k, c] = masks[n, k, c]
         for m in range(MODELS):
             w[row, m] = w[n, m]
             for a in range(6):

@@ -1,0 +1,72 @@
+"""Which sensors are not what they are declared to be, in words: "I am blind here".
+
+Three kinds, told by `Faults`, which waits, limits the rate and takes back: `reach` by direction, `false rate`, and
+`sight`, the record of a sensor of light. A sensor that was named must come back by a quarter before it is absolved, so
+that one at a limit does not chatter. A reach that the wind alone explains is no fault, but people want to know it.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from skysentry.tracking.faults import Faults
+from skysentry.tracking.masks import Records
+from skysentry.tracking.measure import L_MAX
+from skysentry.tracking.motion import Array
+from skysentry.tracking.rates import Rates
+from skysentry.tracking.reaches import Network
+
+WINDS = ("north", "north-east", "east", "south-east", "south", "south-west", "west", "north-west")
+# Reach below and above which a sensor is named, and how surely, in sigmas; false hits over the declared, and how many
+# must have been counted; the share of the declared Pd that is left; by how much one that was named must come back.
+SHORT, FAR, SURELY = 0.5, 1.5, 2.0
+NOISY, LEAST_FALSE = 5.0, 5.0
+BLIND = 0.5
+BACK = 1.25
+
+
+def judge(faults: Faults, networks: list[Network], rates: Rates, records: Records) -> None:
+    """Blame and clear sensors by what was learned of them."""
+    for network in networks:
+        sigma = np.sqrt(network.shown[..., 1])
+        for name, own, mean, unsure in zip(network.names, network.listeners, network.shown[..., 0], sigma, strict=True):
+            _reach(faults, name, float(own.look[L_MAX]), mean, unsure)
+    ratio, counted = (rates.rates() / rates.declared).tolist(), rates.counts.sum(axis=1).tolist()
+    for name, times, hits in zip(rates.names, ratio, counted, strict=True):
+        bad = hits > LEAST_FALSE and times > NOISY / (BACK if _named(faults, name, "false rate") else 1.0)
+        words = f"reports {times:.0f} times as much that is not there as declared"
+        _say(faults, name, "false rate", times if bad else 0.0, words, "find what makes noise, or set false_per_scan")
+    for name, share in zip(records.names, records.shares().tolist(), strict=True):
+        bad = share < BLIND * (BACK if _named(faults, name, "sight") else 1.0)
+        words = f"sees {100.0 * share:.0f} % of what it should of objects that others see"
+        _say(faults, name, "sight", share if bad else 0.0, words, "look at the sensor, or set its pd and coverage")
+
+
+def _reach(faults: Faults, name: str, declared_m: float, mean: Array, sigma: Array) -> None:
+    """Judge a reach by octants: `mean` and `sigma` of the log of the factor [shape=(OCTANTS,)]."""
+    named = _named(faults, name, "reach")
+    slack, relief = (0.0, math.log(BACK)) if named else (SURELY, 0.0)
+    short = np.flatnonzero(mean + slack * sigma < math.log(SHORT) + relief)
+    far = np.flatnonzero(mean - slack * sigma > math.log(FAR) - relief)
+    which = short if short.size >= far.size else far
+    if not which.size:
+        faults.clear(name, "reach")
+        return
+    worst = int(which[np.argmax(np.abs(mean[which]))])
+    factor = math.exp(float(mean[worst]))
+    where = "all round" if which.size == len(WINDS) else f"in the {WINDS[worst]}"
+    words = f"hears to about {declared_m * factor:,.0f} m of the declared {declared_m:,.0f} m {where}"
+    faults.blame(name, "reach", factor, words, "set coverage.max_m, or look at the microphone")
+
+
+def _named(faults: Faults, name: str, kind: str) -> bool:
+    return f"{kind}:{name}" in faults.found
+
+
+def _say(faults: Faults, name: str, kind: str, size: float, words: str, mend: str) -> None:
+    if size > 0.0:
+        faults.blame(name, kind, size, words, mend)
+    else:
+        faults.clear(name, kind)
