@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import math
 import zlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from msgspec import Struct
@@ -22,15 +24,22 @@ from skysentry.tracking import kernels
 from skysentry.tracking import measure as m
 from skysentry.tracking.batch import LISTENING_S, Listener
 from skysentry.tracking.coverage import farthest
-from skysentry.tracking.field import DENSITY_M2, DIRECTION_PER_S, HEADINGS, HEARD_PER_S, NOMINAL_MPS, STATES
+from skysentry.tracking.field import DENSITY_M2, DIRECTION_PER_S, HEADINGS, HEARD_PER_S, NOMINAL_MPS, STATES, Grid
 from skysentry.tracking.found import ALT_PRIOR_M, ALT_SIGMA_M
 from skysentry.tracking.motion import Array
+
+if TYPE_CHECKING:
+    from skysentry.tracking.cells import Area
 
 FEEDING = (SensorKind.MICROPHONE, SensorKind.ARRAY, SensorKind.CAMERA, SensorKind.RF, SensorKind.OBSERVER)
 # Cells: fine enough for a bearing of 4° at 3 km, few enough for one core and a small snapshot.
 MOST_CELLS = 6_000
 LEAST_CELL_M = 250.0
 SPAWN_MASS = 0.8
+# Cells that are asked in a second: those with the most mass, for what has just begun there comes first.
+MOST_ASKED = 200
+# How far outside of a cell of the tracker its grid is as good as its neighbour's.
+SEEN_M = 500.0
 # Who must support a new track, over how long.
 SENSORS_NEEDED = 2
 LOOKS_NEEDED = 6
@@ -42,6 +51,25 @@ SPEED_SIGMA_MPS = 12.0
 AGREES = 3.0
 # A grid cell that gave a track expects nothing more for now.
 EMPTIED = 1e-3
+
+
+# West, south, east and north in the working frame, metres.
+Box: TypeAlias = tuple[float, float, float, float]
+
+
+def grid_size_m(wide_m: float, tall_m: float, most: int) -> float:
+    """Return the size of the cells that divide a field into so many at most."""
+    return max(math.sqrt(wide_m * tall_m / most), LEAST_CELL_M)
+
+
+def listening_box(places: Sequence[tuple[float, float]], reach_m: Sequence[float]) -> Box:
+    """Return the box around what sensors at these places can sense."""
+    return (
+        min(e - r for (e, _), r in zip(places, reach_m, strict=True)),
+        min(n - r for (_, n), r in zip(places, reach_m, strict=True)),
+        max(e + r for (e, _), r in zip(places, reach_m, strict=True)),
+        max(n + r for (_, n), r in zip(places, reach_m, strict=True)),
+    )
 
 
 class Hit(Struct, array_like=True):
@@ -73,23 +101,40 @@ class FieldDump(Struct):
 
 
 class Births:
-    """The grid over one site's microphones, arrays, cameras and observers."""
+    """The grid over one site's microphones, arrays, cameras and observers; with `area`, over one cell and its halo.
 
-    def __init__(self, listeners: dict[str, Listener], sensors: tuple[Sensor, ...], site_alt_m: float) -> None:
+    A cell gives seeds in its core and just outside, where its neighbours know them too. Of the rest it is told, for at
+    its rim a grid knows too little.
+    """
+
+    def __init__(
+        self,
+        listeners: dict[str, Listener],
+        sensors: tuple[Sensor, ...],
+        site_alt_m: float,
+        area: Area | None = None,
+    ) -> None:
+        self.area = area
         self.listeners = {
             sensor.id: listeners[sensor.id]
             for sensor in sensors
             if sensor.kind in FEEDING and sensor.id in listeners and listeners[sensor.id].placed
         }
         looks = [own.look for own in self.listeners.values()]
-        reach = [look[m.L_MAX] + 3.0 * look[m.L_SOFT] for look in looks]
-        low = [min(look[m.L_ORIGIN + a] - r for look, r in zip(looks, reach, strict=True)) for a in range(2)]
-        high = [max(look[m.L_ORIGIN + a] + r for look, r in zip(looks, reach, strict=True)) for a in range(2)]
-        wide, tall = high[0] - low[0], high[1] - low[1]
-        self.cell_m = max(math.sqrt(wide * tall / MOST_CELLS), LEAST_CELL_M)
-        self.corner: Array = np.array([low[0] + 0.5 * self.cell_m, low[1] + 0.5 * self.cell_m])
-        shape = (STATES, max(int(tall / self.cell_m) + 1, 3), max(int(wide / self.cell_m) + 1, 3))
-        self.grid: Array = np.full(shape, DENSITY_M2 * self.cell_m**2 / STATES)
+        places = [(float(look[m.L_ORIGIN]), float(look[m.L_ORIGIN + 1])) for look in looks]
+        box = listening_box(places, [look[m.L_MAX] + 3.0 * look[m.L_SOFT] for look in looks])
+        self.cell_m = grid_size_m(box[2] - box[0], box[3] - box[1], MOST_CELLS) if area is None else area.grid_m
+        # Cells count from the frame's origin, so that the grids of neighbouring cells of the tracker are one lattice.
+        if area is not None:
+            window = area.window()
+            box = (
+                max(box[0], window[0]), max(box[1], window[1]), min(box[2], window[2]), min(box[3], window[3])
+            )  # fmt: skip
+        west, south, east, north = (math.floor(edge / self.cell_m) for edge in box)
+        self.first = south, west
+        self.corner: Array = (np.array([west, south]) + 0.5) * self.cell_m
+        shape = (STATES, max(north - south + 1, 3), max(east - west + 1, 3))
+        self.grid: Grid = np.full(shape, DENSITY_M2 * self.cell_m**2 / STATES, np.float32)
         self.offset: Array = np.zeros((STATES, 2))
         self.site_alt_m = site_alt_m
         self.t_s = -1.0
@@ -125,29 +170,43 @@ class Births:
         made: list[Seed] = []
         if not self.hits:
             return made
-        flat = self.grid.sum(axis=0)
+        flat = self.grid.sum(axis=0, dtype=np.float64)
         inner = np.pad(flat, 1)
         mass = np.zeros_like(flat)
         for i, j in np.ndindex(3, 3):
             mass += inner[i : i + flat.shape[0], j : j + flat.shape[1]]
-        order = [int(k) for k in np.argsort(-mass, axis=None, kind="stable")[:200] if mass.flat[k] > SPAWN_MASS]
-        taken: list[tuple[int, int]] = []
+        order = [int(k) for k in np.argsort(-mass, axis=None, kind="stable")[:MOST_ASKED] if mass.flat[k] > SPAWN_MASS]
         asked = self._asked() if order else np.empty((0, 0))
+        taken = np.zeros_like(mass, np.bool_)
         for k in order:
             i, j = divmod(k, flat.shape[1])
-            if any(abs(i - a) <= 2 and abs(j - b) <= 2 for a, b in taken):
+            if taken[i, j]:
                 continue
-            taken.append((i, j))
+            taken[max(i - 2, 0) : i + 3, max(j - 2, 0) : j + 3] = True
             seed = self._seed(i, j, asked)
             if seed is not None:
-                made.append(seed)
-                self.grid[:, max(i - 2, 0) : i + 3, max(j - 2, 0) : j + 3] *= EMPTIED
+                self._empty(i, j)
+                if self.area is None or self.area.depth_m(seed.mean[0], seed.mean[1]) < SEEN_M:
+                    made.append(seed)
         return made
+
+    def _empty(self, i: int, j: int) -> None:
+        box = self.grid[:, max(i - 2, 0) : max(i + 3, 0), max(j - 2, 0) : max(j + 3, 0)]
+        box *= EMPTIED
+
+    def vacate(self, founded: str) -> None:
+        """Expect nothing more where another cell of the tracker has founded a track of this name."""
+        north, _, east = founded.rpartition("/")[2].partition(".")
+        if north.lstrip("-").isdecimal() and east.lstrip("-").isdecimal():
+            i, j = int(north) - self.first[0], int(east) - self.first[1]
+            box = self.grid[:, max(i - 1, 0) : max(i + 2, 0), max(j - 1, 0) : max(j + 2, 0)]
+            if float(box.sum()) > 0.5 * SPAWN_MASS:
+                self._empty(i, j)
 
     def _seed(self, i: int, j: int, asked: Array) -> Seed | None:
         """Return the track of the box around a cell, if enough sensors support it."""
         rows, columns = slice(max(i - 1, 0), i + 2), slice(max(j - 1, 0), j + 2)
-        box = self.grid[:, rows, columns]
+        box = self.grid[:, rows, columns].astype(np.float64)
         s, a, b = np.indices(box.shape)
         weight = (box / box.sum()).ravel()
         heading = 2.0 * math.pi * s.ravel() / HEADINGS
@@ -169,7 +228,7 @@ class Births:
             return None
         if hits[-1].time_s - hits[0].time_s < SPAN_NEEDED_S:
             return None
-        return Seed(mean=mean, cov=cov, cell=f"{i}.{j}", hits=hits)
+        return Seed(mean=mean, cov=cov, cell=f"{i + self.first[0]}.{j + self.first[1]}", hits=hits)
 
     def _state(self, mean4: Array, cov4: Array) -> tuple[Array, Array]:
         """Return the state of six with height and the widths that the grid cannot hold."""
@@ -212,14 +271,16 @@ class Births:
 
     def dump(self) -> FieldDump:
         """Return the state."""
-        return FieldDump(self.t_s, zlib.compress(self.grid.tobytes(), 1), self.offset.tobytes(), self.hits)
+        # Byte by byte, for exponents are alike and compress; digits of probabilities do not, whatever the effort.
+        planes = self.grid.reshape(-1, 1).view(np.uint8).T.tobytes()
+        return FieldDump(self.t_s, zlib.compress(planes, 1), self.offset.tobytes(), self.hits)
 
     def load(self, dump: FieldDump) -> None:
         """Take a state. Raises `ValueError` where it is of another grid."""
         try:
-            grid = np.frombuffer(zlib.decompress(dump.grid))
+            planes = np.frombuffer(zlib.decompress(dump.grid), np.uint8).reshape(4, -1)
         except zlib.error as error:
             raise ValueError(str(error)) from None
-        self.grid = grid.reshape(self.grid.shape).copy()
+        self.grid = np.ascontiguousarray(planes.T).view(np.float32).reshape(self.grid.shape)
         self.offset = np.frombuffer(dump.offset).reshape(STATES, 2).copy()
         self.t_s, self.hits = dump.t_s, dump.hits

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import math
 import zlib
+from typing import TYPE_CHECKING
 
 import numpy as np
 from msgspec import Struct
@@ -30,6 +31,7 @@ from skysentry.tracking.measure import (
     L_FALSE,
     L_MAX,
     L_MIN,
+    L_ORIGIN,
     NEW_SHARE,
     RANGE_AZ_EL,
     RANGE_BEARING,
@@ -37,6 +39,9 @@ from skysentry.tracking.measure import (
 )
 from skysentry.tracking.motion import Array, Indices
 from skysentry.tracking.table import Table
+
+if TYPE_CHECKING:
+    from skysentry.tracking.cells import Area
 
 # Cells on a side: 600 m for a radar that reaches 24 km, about the size of a wood or a road, and 74 kB.
 SIDE = 96
@@ -165,11 +170,15 @@ def weigh_and_fade(
 
 
 @kernel
-def count_plot(plot: Array, reach_m: float, cells: Array, rings: Array, doppler: Array) -> None:
-    """Add a false plot (east, north, range, radial speed) to the counts, in place, spread over four cells."""
+def count_plot(plot: Array, reach_m: float, shares: Array, cells: Array, rings: Array, doppler: Array) -> None:
+    """Add a false plot (east, north, range, radial speed) to the counts, in place, spread over four cells.
+
+    Where plots are taken from a part of each ring only, `shares` (RINGS,), a plot stands for those of the whole ring.
+    """
     half = BEYOND * reach_m
     cell = 2.0 * half / SIDE
-    rings[min(int(plot[2] / (half / RINGS)), RINGS - 1)] += 1.0
+    k = min(int(plot[2] / (half / RINGS)), RINGS - 1)
+    rings[k] += 1.0 / shares[k]
     if not math.isnan(plot[3]):
         doppler[doppler_bin(plot[3])] += 1.0
     a, b = (plot[0] + half) / cell - 0.5, (plot[1] + half) / cell - 0.5
@@ -183,12 +192,13 @@ def count_plot(plot: Array, reach_m: float, cells: Array, rings: Array, doppler:
 
 @kernel
 def count_plots(
-    ranks: Indices, plots: Array, spared: Indices, reach_m: float, cells: Array, rings: Array, doppler: Array
-) -> None:
+    ranks: Indices, plots: Array, spared: Indices, reach_m: float, shares: Array, cells: Array, rings: Array,
+    doppler: Array,
+) -> None:  # fmt: skip
     """Add plots (k, 4) to the counts, in place, but for those whose rank (k,) is in `spared`."""
     for k in range(plots.shape[0]):
         if not (spared == ranks[k]).any():
-            count_plot(plots[k], reach_m, cells, rings, doppler)
+            count_plot(plots[k], reach_m, shares, cells, rings, doppler)
 
 
 @kernel
@@ -219,6 +229,7 @@ class MapDump(Struct, array_like=True):
     filters: bool
     counts: bytes
     waiting: list[Waiting]
+    shares: bytes
 
 
 class Map:
@@ -227,8 +238,10 @@ class Map:
     Shapes: cells (SIDE, SIDE), rings (RINGS,), doppler (BINS,).
     """
 
-    def __init__(self, reach_m: float) -> None:
+    def __init__(self, reach_m: float, shares: Array | None = None) -> None:
         self.reach_m = reach_m
+        # As if read from a snapshot, where it cannot be written to: that is a type of its own for the kernels.
+        self.shares: Array = np.frombuffer((np.ones(RINGS) if shares is None else shares).tobytes())
         self.looks = 0.0
         self.filters = False
         self.counts: Array = np.zeros(SIDE * SIDE + RINGS + BINS)
@@ -249,17 +262,18 @@ class Map:
             ready += 1
             ranks, numbers = np.frombuffer(look.ranks, np.int64), np.frombuffer(look.numbers).reshape(-1, 4)
             spared = np.array(believed.get(look.scan, ()), np.int64)
-            count_plots(ranks, numbers, spared, self.reach_m, self.cells, self.rings, self.doppler)
+            count_plots(ranks, numbers, spared, self.reach_m, self.shares, self.cells, self.rings, self.doppler)
         del self.waiting[:ready]
 
     def dump(self) -> MapDump:
         """Return the state."""
-        return MapDump(self.looks, self.reach_m, self.filters, zlib.compress(self.counts.tobytes(), 1), self.waiting)
+        counts = zlib.compress(self.counts.tobytes(), 1)
+        return MapDump(self.looks, self.reach_m, self.filters, counts, self.waiting, self.shares.tobytes())
 
     @staticmethod
     def load(dump: MapDump) -> Map:
         """Return the map that `dump` described; `ValueError` where it is of another shape."""
-        made = Map(dump.reach_m)
+        made = Map(dump.reach_m, np.frombuffer(dump.shares).reshape(RINGS))
         try:
             counts = np.frombuffer(zlib.decompress(dump.counts))
         except zlib.error as error:
@@ -271,9 +285,10 @@ class Map:
 
 
 class Clutter:
-    """The maps of all radars, by sensor id."""
+    """The maps of all radars, by sensor id; with `area`, of what one cell sees of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, area: Area | None = None) -> None:
+        self.area = area
         self.maps: dict[str, Map] = {}
 
     def weigh(self, sensor: str, codes: Indices, rows: Array, look: Array) -> None:
@@ -285,7 +300,10 @@ class Clutter:
         if seen is None:
             if len(self.maps) >= MOST_MAPS:
                 del self.maps[next(iter(self.maps))]
-            seen = self.maps[sensor] = Map(float(look[L_MAX]))
+            reach_m, shares = float(look[L_MAX]), None
+            if self.area is not None:
+                shares = self.area.shares(look[L_ORIGIN], look[L_ORIGIN + 1], RINGS, BEYOND * reach_m / RINGS)
+            seen = self.maps[sensor] = Map(reach_m, shares)
         speeds = weigh_and_fade(codes, rows, look, seen.cells, seen.rings, seen.doppler, seen.looks)
         seen.filters = seen.filters or speeds
         look[L_DOPPLER] = float(seen.filters)

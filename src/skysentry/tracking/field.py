@@ -16,8 +16,10 @@ A. Doucet, "Sequential Monte Carlo methods for multi-target filtering with rando
 from __future__ import annotations
 
 import math
+from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skysentry.tracking.compiled import kernel
 from skysentry.tracking.coverage import farthest, reach
@@ -33,6 +35,8 @@ from skysentry.tracking.measure import (
 )
 from skysentry.tracking.motion import Array
 
+# Single precision: a likelihood is not known to seven digits, and a cell's snapshot is half as large.
+Grid: TypeAlias = NDArray[np.float32]
 HEADINGS = 12
 STATES = HEADINGS + 1
 # What is heard far away flies on wings: piston drones cruise at 45-55 m/s; slower things are in the standing layer.
@@ -53,6 +57,8 @@ MOST_NATS = 4.0
 # from look to look by their own noise, so they say more.
 HEARD_PER_S = 0.08
 DIRECTION_PER_S = 0.3
+# No cell holds more: beyond all meaning, and a float has room above it.
+MOST_MASS = 1e30
 TWO_PI = 2.0 * math.pi
 
 
@@ -66,7 +72,7 @@ def velocity(state: int) -> tuple[float, float]:
 
 
 @kernel
-def drift(grid: Array, offset: Array, dt_s: float, cell_m: float) -> None:
+def drift(grid: Grid, offset: Array, dt_s: float, cell_m: float) -> None:
     """Move, leak, fill the grid over dt, in place. `offset` (STATES, 2) holds the layers' shifts in metres."""
     rows, columns = grid.shape[1], grid.shape[2]
     base = DENSITY_M2 * cell_m * cell_m / STATES
@@ -109,7 +115,7 @@ def drift(grid: Array, offset: Array, dt_s: float, cell_m: float) -> None:
 
 @kernel
 def heed(
-    grid: Array,
+    grid: Grid,
     offset: Array,
     corner: Array,
     cell_m: float,
@@ -152,7 +158,7 @@ def heed(
                 factor = _factor(look, bearings, quiet, pd, de, dn, distance, cell_m)
                 if factor > 1.0:
                     factor = factor**temper
-                grid[s, i, j] *= min(max(factor, floor), most)
+                grid[s, i, j] = min(grid[s, i, j] * min(max(factor, floor), most), MOST_MASS)
 
 
 @kernel

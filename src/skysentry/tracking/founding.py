@@ -12,7 +12,7 @@ import numpy as np
 from skysentry.tracking.batch import Listener
 from skysentry.tracking.compiled import kernel
 from skysentry.tracking.found import found
-from skysentry.tracking.measure import AZ_EL, BEARING, L_TIME, NEW_SHARE, TDOA
+from skysentry.tracking.measure import AZ_EL, BEARING, CENTRE, L_TIME, NEW_SHARE, TDOA
 from skysentry.tracking.motion import Array, Indices
 from skysentry.tracking.outline import outline
 from skysentry.tracking.table import MOST_CLAIMED, MOST_OBSERVED, Table
@@ -86,3 +86,16 @@ def found_all(
         found(codes[j], rows[j], look, prior_alt_m, x[i], P[i], w[i])
         t[i], r[i] = look[L_TIME], free[j] * rows[j, NEW_SHARE]
         outline(x[i], P[i], w[i], t[i], lines[i])
+
+
+@kernel
+def leave(
+    codes: Indices, rows: Array, west: float, east: float, south: float, north: float, free: Array
+) -> None:  # fmt: skip
+    """Count the measurements with a place outside of a box as explained (`free` 0), in place."""
+    for j in range(codes.shape[0]):
+        if codes[j] // 8 in (BEARING, AZ_EL, TDOA):
+            continue
+        e, n = rows[j, CENTRE], rows[j, CENTRE + 1]
+        if not (west <= e < east and south <= n < north):
+            free[j] = 0.0

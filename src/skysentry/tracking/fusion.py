@@ -12,10 +12,12 @@ from skysentry.tracking import batch, kernels
 from skysentry.tracking import measure as m
 from skysentry.tracking.batch import Listener, Packed
 from skysentry.tracking.births import FEEDING, Births, FieldDump, Hit, Seed
+from skysentry.tracking.cells import Area
 from skysentry.tracking.classify import Classifier
 from skysentry.tracking.clocks import Clocks, ClocksDump
 from skysentry.tracking.clutter import Clutter, MapDump
 from skysentry.tracking.complaints import Complaint, Complaints
+from skysentry.tracking.custody import Farewell, owns
 from skysentry.tracking.faults import Faults, Finding
 from skysentry.tracking.found import ALT_PRIOR_M, FIRST_WEIGHT
 from skysentry.tracking.founding import LEAST_FREE, Budget, held
@@ -32,6 +34,8 @@ SECOND_NS = 1_000_000_000
 COAST_NS = round(COAST_S * SECOND_NS)
 # A message later than this says nothing that is still of use; sound from 5 km adds 15 s to its travel.
 OLDEST_S = 30.0
+# Times are seconds since the last midnight (UTC) before the first look: exact to 1e-11 s, and the same in all cells.
+EPOCH_NS = 86_400 * SECOND_NS
 # A clock that is ahead of ours by more than this is wrong.
 AHEAD_S = 5.0
 # From this probability on a measurement counts as a look at the track; below, it only weighs on its state.
@@ -77,9 +81,9 @@ class Dump(Struct):
 
 
 class Fusion:
-    """All tracks, and what is done to them."""
+    """All tracks, and what is done to them; with `area`, those of one cell and copies of its neighbours'."""
 
-    def __init__(self, site: Site, origin: Place) -> None:
+    def __init__(self, site: Site, origin: Place, area: Area | None = None) -> None:
         self.origin = origin
         frame = Frame.at(origin)
         self.frame: Array = np.concatenate([frame.rotation.ravel(), np.array(frame.origin_ecef_m)])
@@ -87,18 +91,22 @@ class Fusion:
         self.around: Array = np.append(self.frame, self.prior_alt_m)
         self.epoch_ns = 0
         self.table = Table()
-        self.roster = Roster(site, frame)
+        self.area = area
+        self.ended: list[Farewell] = []
         self.classifier = Classifier(site)
         self.publisher = Publisher(site, self.frame, self.classifier)
+        numbers = {sensor.id: number for number, sensor in enumerate(site.sensors, 1)}
+        site = site if area is None else area.part(site)
+        self.roster = Roster(site, frame, numbers)
         self.complaints = Complaints()
         self.budget = Budget()
         self.touched: set[int] = set()
         self.looked: dict[str, int] = {}
-        self.clutter = Clutter()
+        self.clutter = Clutter(area)
         self.resumption = Resumption()
         self.births: Births | None = None
         if any(sensor.kind in FEEDING and sensor.position is not None for sensor in site.sensors):
-            self.births = Births(self.roster.known, site.sensors, origin.alt_m or 0.0)
+            self.births = Births(self.roster.known, site.sensors, origin.alt_m or 0.0, area)
         self.faults = Faults()
         self.hearing = Hearing(self.roster.known, site.weather, self.faults)
         self.clocks = Clocks(self.faults)
@@ -117,7 +125,7 @@ class Fusion:
             self.complaints.add(scan.sensor, "a look whose time is far from its arrival", "check the sensor's clock")
             return
         if self.epoch_ns == 0:
-            self.epoch_ns = scan.time_ns // SECOND_NS * SECOND_NS
+            self.epoch_ns = scan.time_ns // EPOCH_NS * EPOCH_NS
         own = self.roster.listener(scan)
         look = own.look
         look[m.L_TIME] = (scan.time_ns - self.epoch_ns) / SECOND_NS
@@ -170,6 +178,8 @@ class Fusion:
             self.hearing.rates.note(own, float(look[m.L_TIME]), loose)
         if self.births is not None and own.id in self.births.listeners:
             self._direct(own, packed, look, free, since_s)
+        if self.area is not None:
+            self.area.mask(packed.codes, packed.rows, free)
         if mapped:
             self.clutter.note(own.id, scan.id, float(look[m.L_TIME]), packed.codes, packed.rows, free)
         if found > 1 or (found and free[0] > LEAST_FREE):
@@ -301,6 +311,10 @@ class Fusion:
             packed.codes, packed.rows, free, which[:granted], look, self.prior_alt_m, first,
             table.x, table.P, table.w, table.t, table.r, table.lines,
         )  # fmt: skip
+        if self.area is not None:
+            for i, (e, n) in enumerate(packed.rows[which[:granted], m.CENTRE : m.CENTRE + 2].tolist(), first):
+                if self.area.depth_m(e, n) >= 0.0:
+                    table.lives[i].custody = self.area.first(e, n, scan.received_ns)
 
     def _spawn(self, now_ns: int, seed: Seed) -> None:
         """Start a track from the grid of undetected objects."""
@@ -315,6 +329,8 @@ class Fusion:
         table, now_s = self.table, (now_ns - self.epoch_ns) / SECOND_NS
         if table.n - table.claimed >= MOST_OBSERVED or held(table, now_s, seed.mean, seed.cov):
             return
+        if self.area is not None:
+            life.custody = self.area.first(seed.mean[0], seed.mean[1], now_ns)
         i = table.add(life)
         table.x[i], table.P[i], table.w[i] = seed.mean, seed.cov, FIRST_WEIGHT
         table.t[i], table.r[i] = now_s, SPAWN_EXISTENCE
@@ -397,18 +413,23 @@ class Fusion:
                 over.add(i)
                 if end != "merged" and life.status in SHOWN:
                     self.resumption.keep(table, i)
-                if life.track_id:
+                if life.track_id and self._ours(life, now_ns):
                     life.status = TrackStatus.ENDED
                     shown.append((i, end))
+                    self._farewell(i, life, end != "merged")
                 continue
             # A confirmed track that was seen just now stays confirmed: the most frequent case by far.
             if life.status is not TrackStatus.CONFIRMED or now_ns - life.last_ns > COAST_NS:
                 before, life.status = life.status, status(life, r, now_ns, table, i)
-                if before is TrackStatus.TENTATIVE and life.status is TrackStatus.CONFIRMED:
+                new = before is TrackStatus.TENTATIVE and life.status is TrackStatus.CONFIRMED
+                if new and self._ours(life, now_ns):
                     made += self._resume(now_ns, i, shown, over)
                     life = table.lives[i]
             if self.publisher.due(life, now_ns, strayed):
-                shown.append((i, ""))
+                if self._ours(life, now_ns):
+                    shown.append((i, ""))
+                else:
+                    self.publisher.pass_over(life, now_ns, now_s, table, i)
         made += self.publisher.publish(now_ns, now_s, table, shown)
         table.remove(sorted(over, reverse=True))
         return made
@@ -419,6 +440,9 @@ class Fusion:
         left = self.resumption.resume(now_ns, now_s, table, i)
         if left is None:
             return []
+        if self.area is not None:
+            self._farewell(i, life, False)
+            self.area.seize(table.lives[i].custody)
         if left >= 0:
             over.add(left)
             shown[:] = [pair for pair in shown if pair[0] != left]
@@ -428,6 +452,16 @@ class Fusion:
         told = self.publisher.publish(now_ns, now_s, table, [(i, "merged")])
         table.lives[i] = resumed
         return told
+
+    def _ours(self, life: Life, now_ns: int) -> bool:
+        """Return whether this cell, or this whole tracker, publishes a track now."""
+        return life.custody is None or self.area is None or owns(life.custody, self.area.key, now_ns)
+
+    def _farewell(self, i: int, life: Life, may_return: bool) -> None:
+        """Note for the neighbours that a track has ended, and where."""
+        if self.area is not None:
+            term = 0 if life.custody is None else life.custody.term
+            self.ended.append(Farewell(life.founded, term, may_return, *self.table.lines[i, :2].tolist()))
 
     def _unpoison(self) -> None:
         """Forget a track whose numbers have failed rather than publish or spread them."""
@@ -496,9 +530,10 @@ class Fusion:
             self.births.load(dump.births)
 
 
-def _age_key(life: Life) -> tuple[bool, int, str]:
-    """Order of worth: those people know first, then the older."""
-    return life.status is TrackStatus.TENTATIVE, life.first_ns, life.founded
+def _age_key(life: Life) -> tuple[bool, bool, int, str]:
+    """Order of worth: those that their own cell knows, those people know, then the older."""
+    stray = life.custody is not None and life.custody.stray
+    return stray, life.status is TrackStatus.TENTATIVE, life.first_ns, life.founded
 
 
 def _edges(room: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -12,7 +12,7 @@ from skysentry.tracking.clutter import BINS, RINGS, SIDE, count_plots, unclaimed
 from skysentry.tracking.correct import KEPT, SCHEMES, correct_scan
 from skysentry.tracking.field import STATES, drift, heed
 from skysentry.tracking.fix import fix_places
-from skysentry.tracking.founding import found_all, worth
+from skysentry.tracking.founding import found_all, leave, worth
 from skysentry.tracking.life import foresee, poisoned
 from skysentry.tracking.masks import COLUMNS, SLOTS
 from skysentry.tracking.measure import LOOK, ROW
@@ -74,7 +74,7 @@ def warm() -> None:
     )
     correct_presence(x, P, w, t, r, 1, look, False, np.zeros(1))
     outline_all(x, P, w, t, 0, 1, lines)
-    grid, offset = np.zeros((STATES, 3, 3)), np.zeros((STATES, 2))
+    grid, offset = np.zeros((STATES, 3, 3), np.float32), np.zeros((STATES, 2))
     drift(grid, offset, 0.1, 500.0)
     heed(grid, offset, np.zeros(2), 500.0, 0.0, 0.0, look, np.zeros((0, 3)), 1.0, 1.0)
     worth(codes, rows, free, codes)
@@ -99,7 +99,8 @@ def warm() -> None:
     weigh_and_fade(codes, rows, look, *counts, 1.0)
     # What is read from bytes is of a type of its own: it cannot be written to.
     bare = np.frombuffer(b"")
-    count_plots(np.frombuffer(b"", np.int64), bare.reshape(0, 4), codes, 1.0, *counts)
+    count_plots(np.frombuffer(b"", np.int64), bare.reshape(0, 4), codes, 1.0, np.frombuffer(bytes(8 * RINGS)), *counts)
+    leave(codes, rows, 0.0, 0.0, 0.0, 0.0, free)
     read(bare, look, 0.0, 0.0, np.append(frame, 0.0), codes, codes, rows, none)
     unclaimed(codes, rows, free, codes, np.zeros((0, 4)))
 

@@ -120,7 +120,7 @@ class Records:
     def __init__(self, known: dict[str, Listener]) -> None:
         self.known = known
         self.names = [name for name, own in known.items() if own.look[L_SOUND] == 0.0 and not own.reports]
-        self.counts: Array = np.zeros((len(known) + 1, 3))
+        self.counts: Array = np.zeros((int(max([own.look[L_SENSOR] for own in known.values()], default=0)) + 1, 3))
         self.counts[:, 2] = 1.0
         self.numbers = np.array([int(own.look[L_SENSOR]) for own in self.listeners], np.int64)
         self.declared = np.array([own.look[L_PD] for own in self.listeners])

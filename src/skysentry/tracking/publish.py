@@ -75,6 +75,17 @@ class Publisher:
             return True
         return now_ns - life.published_ns >= SECOND_NS
 
+    def pass_over(self, life: Life, now_ns: int, now_s: float, table: Table, i: int) -> None:
+        """Note that another cell publishes this news of row `i`: what is told next depends on it."""
+        life.track_id = life.track_id or track_name(life.founded)
+        if now_ns >= life.sensors_until_ns:
+            _look_around(life, now_ns)
+        life.pending.clear()
+        life.published_ns, life.published = now_ns, life.status
+        line, told = table.lines[i], table.told[i]
+        told[:6], told[6] = line[:6], now_s
+        told[:3] += (now_s - line[6]) * line[3:6]
+
     def publish(self, now_ns: int, now_s: float, table: Table, shown: list[tuple[int, str]]) -> list[AnyEvent]:
         """Return one event for each (row, end); `end` is how a track ended, empty for a living one."""
         if not shown:

@@ -15,13 +15,15 @@ MOST_STRANGERS = 1_000
 class Roster:
     """Listeners by sensor id. Holds no state that a snapshot needs: all follows from the site and the scans."""
 
-    def __init__(self, site: Site, frame: Frame) -> None:
+    def __init__(self, site: Site, frame: Frame, numbers: dict[str, int] | None = None) -> None:
+        """`numbers` are those of the sensors where the site is part of a larger one: a track that moves keeps them."""
         self.frame = frame
         self.weather = site.weather
         self.sensors = {sensor.id: sensor for sensor in site.sensors}
         self.known = {sensor.id: listener(sensor, frame, site.weather) for sensor in site.sensors}
-        for number, own in enumerate(self.known.values(), 1):
-            own.look[L_SENSOR] = number
+        self.numbers = numbers or {name: number for number, name in enumerate(self.known, 1)}
+        for name, own in self.known.items():
+            own.look[L_SENSOR] = self.numbers[name]
         self.strangers: dict[str, Listener] = {}
         self.places = {
             key: (float(own.look[6]), float(own.look[7]), float(own.look[8]))

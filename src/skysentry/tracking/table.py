@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from skysentry.events import Affiliation, Identity, ObjectClass, TrackStatus
 from skysentry.tracking.compiled import kernel
+from skysentry.tracking.custody import Custody
 from skysentry.tracking.masks import COLUMNS, SLOTS
 from skysentry.tracking.motion import MODELS, Array, Indices
 from skysentry.tracking.outline import OUTLINE, outline_all
@@ -36,6 +37,7 @@ class Life(Struct, gc=False):
     """What a track is beside its state. `seen` maps sensors to when they last saw it; `pending` are detections.
 
     `sensors` are those that saw it lately, as they were last told: they stay so until `sensors_until_ns`.
+    `custody` says which cell publishes it; `None` where it was founded and never left.
     """
 
     founded: str
@@ -52,6 +54,7 @@ class Life(Struct, gc=False):
     agreed_s: float = 0.0
     claim_ns: int = 0
     twin_s: int = 0
+    custody: Custody | None = None
     published_ns: int = 0
     published: TrackStatus | None = None
     seen: dict[str, int] = msgspec.field(default_factory=dict)
@@ -87,6 +90,11 @@ class First(Struct, gc=False):
     sound: bool = False
 
     @property
+    def founded(self) -> str:
+        """The name of the look."""
+        return f"{self.scan}#{self.rank}"
+
+    @property
     def first_ns(self) -> int:
         """When it was seen first: at that look."""
         return self.last_ns
@@ -99,7 +107,7 @@ class First(Struct, gc=False):
     def life(self) -> Life:
         """Return the life that began with this look."""
         return Life(
-            founded=f"{self.scan}#{self.rank}", first_ns=self.last_ns, last_ns=self.last_ns, hits=1,
+            founded=self.founded, first_ns=self.last_ns, last_ns=self.last_ns, hits=1,
             period_s=self.period_s, claimed=self.claimed, seen={self.sensor: self.last_ns}, pending=[self.detection],
         )  # fmt: skip
 

@@ -23,51 +23,38 @@ from skysentry.site import Site
 from skysentry.tracking.once import Once
 
 if TYPE_CHECKING:
+    from skysentry.tracking.cells import Area
     from skysentry.tracking.fusion import Fusion
 
 GRID_NS = 100_000_000
 SECOND_NS = 1_000_000_000
-SNAPSHOT_VERSION = 5
+SNAPSHOT_VERSION = 6
 
 
 class Tracker:
-    """The stage from `Scan` to `Track`. Takes `Order`s that declare a track's affiliation; ignores other events."""
+    """The stage from `Scan` to `Track`. Takes `Order`s that declare a track's affiliation; ignores other events.
 
-    def __init__(self, site: Site) -> None:
+    With `area` it tracks one cell of a divided sky (`divided`).
+    """
+
+    def __init__(self, site: Site, area: Area | None = None) -> None:
         from skysentry.tracking.fusion import Fusion
 
         self.site = site
+        self.area = area
         self.now_ns: int | None = None
         self.once = Once()
         self.fusion: Fusion | None = None
         if site.sensors or (site.position.lat_deg, site.position.lon_deg) != (0.0, 0.0):
-            self.fusion = Fusion(site, site.position)
+            self.fusion = Fusion(site, site.position, area)
 
     def step(self, now_ns: int, events: Sequence[AnyEvent]) -> list[AnyEvent]:
         """Return the tracks, and the complaints about sources, of all grid instants up to `now_ns`."""
         made: list[AnyEvent] = []
-        for instant_ns, part in self._instants(now_ns, events):
+        for instant_ns, part in instants(self.now_ns, now_ns, events):
             made += self._instant(instant_ns, part)
         self.now_ns = now_ns
         return made
-
-    def _instants(self, now_ns: int, events: Sequence[AnyEvent]) -> Iterator[tuple[int, list[Scan | Order]]]:
-        """Yield every grid instant since the last step, and `now_ns`, with what was received up to it."""
-        if self.now_ns is not None and self.now_ns + GRID_NS == now_ns and now_ns % GRID_NS == 0:
-            yield now_ns, [event for event in events if isinstance(event, (Scan, Order))]
-            return
-        parts: dict[int, list[Scan | Order]] = {}
-        first_ns = now_ns if self.now_ns is None else min(self.now_ns + GRID_NS, now_ns)
-        first_ns = min(first_ns, now_ns) // GRID_NS * GRID_NS if first_ns < now_ns else now_ns
-        for event in events:
-            if isinstance(event, (Scan, Order)):
-                due_ns = -(-event.received_ns // GRID_NS) * GRID_NS
-                parts.setdefault(min(max(due_ns, first_ns), now_ns), []).append(event)
-        if self.now_ns is None and parts:
-            first_ns = min(parts)
-        for instant_ns in range(first_ns, now_ns, GRID_NS):
-            yield instant_ns, parts.get(instant_ns, [])
-        yield now_ns, parts.get(now_ns, [])
 
     def _instant(self, now_ns: int, events: list[Scan | Order]) -> list[AnyEvent]:
         if self.fusion is None:
@@ -111,13 +98,32 @@ class Tracker:
             _, now_ns, taken, inner = msgspec.msgpack.decode(state, type=shape)
             fusion = None
             if inner is not None:
-                fusion = Fusion(self.site, inner[0])
+                fusion = Fusion(self.site, inner[0], self.area)
                 fusion.load(inner[1])
         except (msgspec.DecodeError, ValueError, IndexError) as error:
             raise StateError(f"the tracker's snapshot cannot be read: {error}") from None
         self.now_ns = now_ns
         self.once.load(taken)
-        self.fusion = fusion if fusion is not None else Tracker(self.site).fusion
+        self.fusion = fusion if fusion is not None else Tracker(self.site, self.area).fusion
+
+
+def instants(last_ns: int | None, now_ns: int, events: Sequence[AnyEvent]) -> Iterator[tuple[int, list[Scan | Order]]]:
+    """Yield every grid instant since the last step, and `now_ns`, with what was received up to it."""
+    if last_ns is not None and last_ns + GRID_NS == now_ns and now_ns % GRID_NS == 0:
+        yield now_ns, [event for event in events if isinstance(event, (Scan, Order))]
+        return
+    parts: dict[int, list[Scan | Order]] = {}
+    first_ns = now_ns if last_ns is None else min(last_ns + GRID_NS, now_ns)
+    first_ns = min(first_ns, now_ns) // GRID_NS * GRID_NS if first_ns < now_ns else now_ns
+    for event in events:
+        if isinstance(event, (Scan, Order)):
+            due_ns = -(-event.received_ns // GRID_NS) * GRID_NS
+            parts.setdefault(min(max(due_ns, first_ns), now_ns), []).append(event)
+    if last_ns is None and parts:
+        first_ns = min(parts)
+    for instant_ns in range(first_ns, now_ns, GRID_NS):
+        yield instant_ns, parts.get(instant_ns, [])
+    yield now_ns, parts.get(now_ns, [])
 
 
 def _place(detection: Detection) -> Place | None:
