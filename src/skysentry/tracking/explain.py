@@ -46,7 +46,7 @@ def explain(
     heading = round(math.degrees(math.atan2(row[3], row[4])) / 10.0) * 10 % 360
     unseen_s = (now_ns - life.last_ns) // SECOND_NS
     top, share = classes[0]
-    claim = "" if life.identity is None else life.identity.value
+    claim = life.silence if life.identity is None else life.identity.value
     old_s = unseen_s if unseen_s > RECENT_S else 0
     key = (end, sensors, round(speed), heading, top, round(10.0 * share), old_s, claim)
     if key == life.why_key:
@@ -54,7 +54,7 @@ def explain(
     parts = [ENDS[end]] if end else []
     parts += [told if unseen_s <= RECENT_S else f"not seen for {unseen_s} s"]
     parts.append(f"{speed:.0f} m/s heading {heading}°" if speed >= 1.0 else "hovering")
-    parts.append(_identity(life))
+    parts += [_identity(life)] if claim else []
     parts.append(f"{top.replace('_', ' ')} {share:.2f}")
     life.why_key, life.why = key, "; ".join(parts)
     return life.why
@@ -76,5 +76,5 @@ def senses(sensors: tuple[str, ...], kinds: dict[str, SensorKind]) -> str:
 def _identity(life: Life) -> str:
     claim = life.identity
     if claim is None:
-        return "no Remote ID, no ADS-B"
+        return life.silence
     return f"says it is {claim.callsign or claim.value} ({claim.scheme.replace('_', ' ')})"

@@ -12,14 +12,18 @@ from skysentry.tracking import batch, kernels
 from skysentry.tracking import measure as m
 from skysentry.tracking.batch import Listener, Packed
 from skysentry.tracking.births import FEEDING, Births, FieldDump, Hit, Seed
+from skysentry.tracking.claims import Claims
 from skysentry.tracking.classify import Classifier
 from skysentry.tracking.clutter import Clutter, MapDump
 from skysentry.tracking.complaints import Complaint, Complaints
 from skysentry.tracking.found import ALT_PRIOR_M, FIRST_WEIGHT
 from skysentry.tracking.founding import LEAST_FREE, Budget, held
+from skysentry.tracking.groups import meet
+from skysentry.tracking.ledger import COLUMN, fade
 from skysentry.tracking.life import COAST_S, downs, fate, spreads_m, status
 from skysentry.tracking.motion import MODELS, Array
 from skysentry.tracking.publish import Publisher
+from skysentry.tracking.quarantine import Quarantine
 from skysentry.tracking.resume import SHOWN, Gone, Resumption
 from skysentry.tracking.roster import Roster
 from skysentry.tracking.table import MOST_OBSERVED, Life, Table
@@ -41,6 +45,8 @@ AGREE_NS = 5 * SECOND_NS
 # A large country has 20,000 sensors.
 MOST_LOOKED = 50_000
 LEAST_SHARE = 1e-3
+# One microphone hears that something is there; a claim is borne out by the motion that more of them follow.
+HEARING = 3
 # How long two tracks must be one before the younger ends, and how many pairs are looked at in a second.
 TWIN_S = 3
 MOST_TWINS = 1_000
@@ -64,6 +70,7 @@ class Dump(Struct):
     births: FieldDump | None
     clutter: dict[str, MapDump]
     gone: list[Gone]
+    quarantine: Quarantine
 
 
 class Fusion:
@@ -85,6 +92,9 @@ class Fusion:
         self.looked: dict[str, int] = {}
         self.clutter = Clutter()
         self.resumption = Resumption()
+        self.claims = Claims(site, self.roster.known)
+        self.quarantine = Quarantine()
+        self.authorised = frozenset(flight.identity for flight in site.authorised)
         self.births: Births | None = None
         if any(sensor.kind in FEEDING and sensor.position is not None for sensor in site.sensors):
             self.births = Births(self.roster.known, site.sensors, origin.alt_m or 0.0)
@@ -100,6 +110,12 @@ class Fusion:
         if self.epoch_ns == 0:
             self.epoch_ns = scan.time_ns // SECOND_NS * SECOND_NS
         own = self.roster.listener(scan)
+        if own.reports:
+            admitted = self.quarantine.admit(scan, own, self.authorised)
+            if admitted is None:
+                self._since_s(scan, own)
+                return
+            scan = admitted
         packed = batch.pack(scan, own, self.roster.places)
         if packed.rejected:
             mend = UNPLACED_MEND if packed.reason.endswith("is unknown") else "check what this sensor sends"
@@ -134,7 +150,8 @@ class Fusion:
             kernels.fix_places(packed.codes, packed.rows, codes, rows)
             edges = kernels.correct_scan(
                 table.x, table.P, table.w, table.t, table.r, table.own, table.lines, table.n, look, codes, rows,
-                packed.claims, self.edge_i, self.edge_j, self.share, self.kept, free,
+                packed.claims, self.edge_i, self.edge_j, self.share, self.kept, free, table.notes,
+                COLUMN[own.kind],
             )  # fmt: skip
             for e, share in enumerate(self.share[:edges].tolist()):
                 if share > HIT:
@@ -159,6 +176,7 @@ class Fusion:
     def _direct(self, own: Listener, packed: Packed, look: Array, free: Array, since_s: float) -> None:
         """Weigh the grid of undetected objects with directions, each against clutter and the tracks that explain it."""
         assert self.births is not None
+        self._count(packed, look, free, since_s)
         directions, hits = [], []
         for j, detection in enumerate(packed.kept):
             row = packed.rows[j]
@@ -171,6 +189,24 @@ class Fusion:
             bearings = np.array(directions).reshape(-1, 3)
             self.births.heed(own, look, since_s, bearings, 1.0, hits)
 
+    def _count(self, packed: Packed, look: Array, free: Array, since_s: float) -> None:
+        """Learn from directions how many objects tracks stand for."""
+        table = self.table
+        if table.n:
+            kernels.count_directions(
+                table.lines, table.r, table.notes, table.n, look, packed.codes, packed.rows, free, since_s
+            )
+
+    def _weigh_heard(self, own: Listener, look: Array, since_s: float, share: Array, hit: bool) -> float:
+        """Correct tracks with "heard" or "not heard", book what it says; return the chance that nothing explains it."""
+        table, n = self.table, self.table.n
+        before = table.r[:n].copy()
+        quiet = kernels.correct_presence(table.x, table.P, table.w, table.t, table.r, n, look, hit, share)
+        table.outline()
+        kernels.count_heard(table.lines, table.r, table.notes, n, look, hit, since_s)
+        kernels.book_heard(table.notes, COLUMN[own.kind], before, table.r, share, hit)
+        return quiet
+
     def _heard(self, scan: Scan, own: Listener, packed: Packed, look: Array, since_s: float) -> None:
         """Take "something is there": of whom, if it says so; else of any track in reach, or of something new."""
         named = [found for found in packed.presences if found.identity is not None]
@@ -180,8 +216,7 @@ class Fusion:
             return
         detection, table = min(packed.presences, key=lambda found: found.id), self.table
         share = np.zeros(table.n)
-        quiet = kernels.correct_presence(table.x, table.P, table.w, table.t, table.r, table.n, look, True, share)
-        table.outline()
+        quiet = self._weigh_heard(own, look, since_s, share, True)
         for i in np.flatnonzero(share > HIT):
             self._hit(int(i), detection, float(share[i]), scan, own)
         if self.births is not None:
@@ -189,11 +224,7 @@ class Fusion:
             self.births.heed(own, look, since_s, NO_BEARINGS, min(quiet, 1.0 - 1e-6), hits)
 
     def _silent(self, own: Listener, look: Array, since_s: float) -> None:
-        table = self.table
-        kernels.correct_presence(
-            table.x, table.P, table.w, table.t, table.r, table.n, look, False, np.zeros(table.n)
-        )  # fmt: skip
-        table.outline()
+        self._weigh_heard(own, look, since_s, np.zeros(self.table.n), False)
         if self.births is not None:
             self.births.heed(own, look, since_s, NO_BEARINGS, 1.0, [])
 
@@ -216,10 +247,11 @@ class Fusion:
         life.hits += 1
         if own.reports:
             life.claim_ns = max(life.claim_ns, scan.time_ns)
-        elif life.claim_ns > scan.time_ns - AGREE_NS:
-            since_ns = scan.time_ns - life.seen.get(own.id, scan.time_ns)
+        elif life.claim_ns > scan.time_ns - AGREE_NS and (own.kind is not SensorKind.MICROPHONE or _many_hear(life)):
+            since_ns = 0 if life.agreed_ns == 0 else scan.time_ns - life.agreed_ns
+            life.agreed_ns = max(life.agreed_ns, scan.time_ns)
             before_s = life.agreed_s
-            life.agreed_s += min(max(since_ns, 0), AGREE_NS) / SECOND_NS
+            life.agreed_s += min(max(since_ns, 0), AGREE_NS) / SECOND_NS if not life.doubt else 0.0
             self.classifier.trust(self.table.evidence[i], life.identity, before_s, life.agreed_s)
         life.last_ns = max(life.last_ns, scan.time_ns)
         if own.id in life.seen or len(life.seen) < MOST_SEEN:
@@ -249,11 +281,12 @@ class Fusion:
         if granted < wanted:
             reason = "more new objects than can be followed"
             self.complaints.add(own.id, reason, "a flood of false reports?", wanted - granted)
+        flooded = own.reports and self.quarantine.flooded(own.id, scan.received_ns)
         for j in which[:granted].tolist():
             detection = packed.kept[j]
             life = Life(
                 founded=f"{scan.id}#{j}", first_ns=scan.time_ns, last_ns=scan.time_ns, hits=1, period_s=own.period_s,
-                claimed=own.reports, seen={own.id: scan.time_ns}, pending=[detection.id],
+                claimed=own.reports, seen={own.id: scan.time_ns}, pending=[detection.id], quarantined=flooded,
             )  # fmt: skip
             i = table.add(life)
             if detection.class_llr:
@@ -295,6 +328,7 @@ class Fusion:
         if whole:
             self._unpoison()
             self.classifier.settle(self.table)
+            self._review(now_ns)
         due = sorted(self.touched) if not whole else list(range(self.table.n))
         self.touched.clear()
         made: list[AnyEvent] = []
@@ -302,6 +336,7 @@ class Fusion:
             made += self._publish(now_ns, due, whole)
         if whole:
             made += self.complaints.tell(now_ns)
+            made += self.quarantine.tell(now_ns)
             founded = [life.founded for life in self.table.lives]
             self.clutter.settle((now_ns - self.epoch_ns) / SECOND_NS, founded, self.table.r[: self.table.n])
             if self.births is not None:
@@ -363,6 +398,13 @@ class Fusion:
         table.lives[i] = resumed
         return told
 
+    def _review(self, now_ns: int) -> None:
+        """Let what was learned beside the state fade for a second, and review what tracks claim."""
+        table, now_s = self.table, (now_ns - self.epoch_ns) / SECOND_NS
+        fade(table.notes[: table.n], 1.0)
+        kernels.fade_counts(table.notes, table.n, 1.0)
+        self.claims.review(now_ns, now_s, table, self.looked, self.quarantine)
+
     def _unpoison(self) -> None:
         """Forget a track whose numbers have failed rather than publish or spread them."""
         table, n = self.table, self.table.n
@@ -377,11 +419,13 @@ class Fusion:
         table, over = self.table, set()
         pairs = np.empty((MOST_TWINS, 2), np.int64)
         count = kernels.twins(table.x, table.P, table.w, table.t, table.own, table.n, pairs)
-        younger = {max(map(int, pair), key=lambda i: _age_key(table.lives[i])) for pair in pairs[:count]}
+        ordered = [sorted(map(int, pair), key=lambda i: _age_key(table.lives[i])) for pair in pairs[:count]]
+        younger = {pair[1]: pair[0] for pair in ordered}
         for i in younger:
             table.lives[i].twin_s += 1
             if table.lives[i].twin_s >= TWIN_S:
                 over.add(i)
+                meet(table.notes[younger[i]])
         for i, life in enumerate(table.lives):
             if life.twin_s and i not in younger:
                 life.twin_s = 0
@@ -402,6 +446,7 @@ class Fusion:
             None if self.births is None else self.births.dump(),
             self.clutter.dump(),
             self.resumption.gone,
+            self.quarantine,
         )
 
     def load(self, dump: Dump) -> None:
@@ -414,10 +459,16 @@ class Fusion:
         self.looked = dump.looked
         self.clutter.load(dump.clutter)
         self.resumption = Resumption(dump.gone)
+        self.quarantine = dump.quarantine
         if (self.births is None) != (dump.births is None):
             raise ValueError("a snapshot of another site")
         if self.births is not None and dump.births is not None:
             self.births.load(dump.births)
+
+
+def _many_hear(life: Life) -> bool:
+    """Return whether enough microphones hear a track that their pattern is a motion of its own."""
+    return len(life.seen) > HEARING
 
 
 def _age_key(life: Life) -> tuple[bool, int, str]:

@@ -12,6 +12,8 @@ from msgspec import Struct
 
 from skysentry.events import Affiliation, Identity, ObjectClass, TrackStatus
 from skysentry.tracking.compiled import kernel
+from skysentry.tracking.groups import SIZES
+from skysentry.tracking.ledger import KINDS
 from skysentry.tracking.motion import MODELS, Array, Indices
 from skysentry.tracking.outline import OUTLINE, outline_all
 
@@ -22,6 +24,9 @@ MOST_OBSERVED = 4_000
 MOST_CLAIMED = 4_000
 SCHEME_SLOTS = 4
 CLASSES = tuple(ObjectClass)
+# Columns beside a track's state that only its story needs: P(number of objects), then nats for and against by kind of
+# sensor (`groups`, `ledger`).
+NOTES = SIZES + 2 * KINDS
 
 
 class Life(Struct, gc=False):
@@ -39,6 +44,7 @@ class Life(Struct, gc=False):
     identity: Identity | None = None
     affiliation: Affiliation | None = None
     agreed_s: float = 0.0
+    agreed_ns: int = 0
     claim_ns: int = 0
     twin_s: int = 0
     published_ns: int = 0
@@ -46,6 +52,11 @@ class Life(Struct, gc=False):
     pending: list[str] = msgspec.field(default_factory=list)
     why_key: tuple[str, tuple[str, ...], int, int, str, int, int, str] | None = None
     why: str = ""
+    doubt: str = ""
+    silence: str = ""
+    tail: str = ""
+    classes: tuple[tuple[ObjectClass, float], ...] = ()
+    quarantined: bool = False
 
 
 class Table:
@@ -54,7 +65,7 @@ class Table:
     `lines` (cap, OUTLINE) follow from the state: the coarse gate. `claimed` counts the tracks that only claims support.
     """
 
-    KEPT = ("x", "P", "w", "t", "r", "own", "evidence")
+    KEPT = ("x", "P", "w", "t", "r", "own", "evidence", "notes")
     ARRAYS = (*KEPT, "lines")
 
     def __init__(self, room: int = 64) -> None:
@@ -67,6 +78,7 @@ class Table:
         self.r: Array = np.zeros(room)
         self.own: Indices = np.zeros((room, SCHEME_SLOTS), np.int64)
         self.evidence: Array = np.zeros((room, len(CLASSES)))
+        self.notes: Array = np.zeros((room, NOTES))
         self.lines: Array = np.zeros((room, OUTLINE))
         self.claimed = 0
 
@@ -79,6 +91,7 @@ class Table:
         row = self.n
         self.own[row] = 0
         self.evidence[row] = 0.0
+        self.notes[row] = 0.0
         self.lives.append(life)
         self.claimed += life.claimed
         self.n += 1
@@ -93,7 +106,7 @@ class Table:
             self.lives[row] = self.lives[-1]
             self.lives.pop()
         fill_gaps(
-            self.x, self.P, self.w, self.t, self.r, self.own, self.evidence, self.lines,
+            self.x, self.P, self.w, self.t, self.r, self.own, self.evidence, self.notes, self.lines,
             np.array(rows, np.int64), self.n,
         )  # fmt: skip
         self.n -= len(rows)
@@ -131,7 +144,8 @@ class Table:
 
 @kernel
 def fill_gaps(
-    x: Array, P: Array, w: Array, t: Array, r: Array, own: Indices, evidence: Array, lines: Array, rows: Indices, n: int
+    x: Array, P: Array, w: Array, t: Array, r: Array, own: Indices, evidence: Array, notes: Array, lines: Array,
+    rows: Indices, n: int,
 ) -> None:  # fmt: skip
     """Let the last row take the place of each of `rows`, in falling order."""
     for row in rows:
@@ -143,6 +157,8 @@ def fill_gaps(
             own[row, k] = own[n, k]
         for k in range(evidence.shape[1]):
             evidence[row, k] = evidence[n, k]
+        for k in range(NOTES):
+            notes[row, k] = notes[n, k]
         for k in range(OUTLINE):
             lines[row, k] = lines[n, k]
         for m in range(MODELS):
