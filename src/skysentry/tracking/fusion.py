@@ -18,7 +18,7 @@ from skysentry.tracking.clutter import Clutter, MapDump
 from skysentry.tracking.complaints import Complaint, Complaints
 from skysentry.tracking.found import ALT_PRIOR_M, FIRST_WEIGHT
 from skysentry.tracking.founding import LEAST_FREE, Budget, held
-from skysentry.tracking.groups import meet
+from skysentry.tracking.groups import KNOWN, heard_only, meet
 from skysentry.tracking.ledger import COLUMN, fade
 from skysentry.tracking.life import COAST_S, downs, fate, spreads_m, status
 from skysentry.tracking.motion import MODELS, Array
@@ -144,6 +144,7 @@ class Fusion:
         room = 8 * (table.n + found) + 64
         if room > self.edge_i.shape[0]:
             self.edge_i, self.edge_j, self.share = _edges(2 * room)
+        edges = 0
         free = np.ones(found) if not table.n else np.empty(found)
         if table.n:
             codes, rows = np.empty_like(packed.codes), np.empty_like(packed.rows)
@@ -157,7 +158,7 @@ class Fusion:
                 if share > HIT:
                     self._hit(int(self.edge_i[e]), packed.kept[int(self.edge_j[e])], share, scan, own)
         if self.births is not None and own.id in self.births.listeners:
-            self._direct(own, packed, look, free, since_s)
+            self._direct(own, packed, look, free, edges, since_s)
         if mapped:
             self.clutter.note(own.id, scan.id, float(look[m.L_TIME]), packed.codes, packed.rows, free)
         if found > 1 or (found and free[0] > LEAST_FREE):
@@ -173,10 +174,10 @@ class Fusion:
         self.looked[own.id] = max(scan.time_ns, last_ns)
         return max(scan.time_ns - last_ns, 0) / SECOND_NS
 
-    def _direct(self, own: Listener, packed: Packed, look: Array, free: Array, since_s: float) -> None:
+    def _direct(self, own: Listener, packed: Packed, look: Array, free: Array, edges: int, since_s: float) -> None:
         """Weigh the grid of undetected objects with directions, each against clutter and the tracks that explain it."""
         assert self.births is not None
-        self._count(packed, look, free, since_s)
+        self._count(packed, look, free, edges, since_s)
         directions, hits = [], []
         for j, detection in enumerate(packed.kept):
             row = packed.rows[j]
@@ -189,13 +190,14 @@ class Fusion:
             bearings = np.array(directions).reshape(-1, 3)
             self.births.heed(own, look, since_s, bearings, 1.0, hits)
 
-    def _count(self, packed: Packed, look: Array, free: Array, since_s: float) -> None:
+    def _count(self, packed: Packed, look: Array, free: Array, edges: int, since_s: float) -> None:
         """Learn from directions how many objects tracks stand for."""
         table = self.table
         if table.n:
             kernels.count_directions(
-                table.lines, table.r, table.notes, table.n, look, packed.codes, packed.rows, free, since_s
-            )
+                table.lines, table.r, table.notes, table.n, look, packed.codes, packed.rows, free,
+                self.edge_i, self.edge_j, self.share, edges, since_s,
+            )  # fmt: skip
 
     def _weigh_heard(self, own: Listener, look: Array, since_s: float, share: Array, hit: bool) -> float:
         """Correct tracks with "heard" or "not heard", book what it says; return the chance that nothing explains it."""
@@ -403,6 +405,12 @@ class Fusion:
         table, now_s = self.table, (now_ns - self.epoch_ns) / SECOND_NS
         fade(table.notes[: table.n], 1.0)
         kernels.fade_counts(table.notes, table.n, 1.0)
+        known = [i for i, life in enumerate(table.lives) if life.status is not TrackStatus.TENTATIVE]
+        table.notes[: table.n, KNOWN] = 0.0
+        table.notes[known, KNOWN] = 1.0
+        only = heard_only(table.notes[: table.n], table.r[: table.n])
+        if len(only):
+            kernels.flocks(table.lines, table.notes, only, now_s)
         self.claims.review(now_ns, now_s, table, self.looked, self.quarantine)
 
     def _unpoison(self) -> None:

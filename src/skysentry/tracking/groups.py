@@ -12,9 +12,10 @@ fly. Single microphones know only how far the pattern of "heard" extends, and re
 little and the interval stays wide. What a radar resolves is not asked: there each object has a track of its own, and so
 it is told as one.
 
-The prior: most things fly alone, a raid comes in fives to fifteens. What was learned fades to it, for groups split and
-meet; a track that another merges into learns anew. Sums over the tracks of a group are the group's number: what one
-track explains no other counts.
+The prior: most things fly alone, a raid comes in fives to fifteens. Where several tracks that only "heard" places fly
+together, they are a raid, and its number, of which no more is known, is divided among them. What was learned fades, for
+groups split and meet; a track that another merges into learns anew. Sums over the tracks of a group are the group's
+number: what one track explains no other counts, so that two tracks that share the looks of one object are half each.
 """
 
 from __future__ import annotations
@@ -39,11 +40,23 @@ from skysentry.tracking.measure import (
     Z,
 )
 from skysentry.tracking.motion import Array, Indices
-from skysentry.tracking.outline import emerge
+from skysentry.tracking.outline import O_MEAN, O_TIME, emerge
 
 # Numbers that are told apart: an alarm needs "one", "a few", "a raid", not 13 from 14.
 NUMBERS = np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 12.0, 15.0, 20.0])
 SIZES = NUMBERS.shape[0]
+# Columns of `notes`: P(number), then what directions have counted: detections of a track, looks that had any, and how
+# much of these went to other tracks; last the number of tracks that fly together with it, itself among
+# them, and 1 for a track that people are shown as an object: what tentative ones take is counted as theirs.
+TAKEN, LOOKS, SHARED, TOGETHER, KNOWN, COUNTS = SIZES, SIZES + 1, SIZES + 2, SIZES + 3, SIZES + 4, SIZES + 5
+# Tracks that only "heard" places fly together within this distance of each other (members are 1 km apart at most, each
+# placed to half of a microphone's reach) and this difference of velocity (half of what
+# drones fly: so badly does sound know it).
+TOGETHER_M, ALIKE_MPS = 4_000.0, 25.0
+# ... of which this share at least stands at the group; the others are ghosts beside it, and what these get is lost.
+REAL = 0.5
+# What two such tracks stand for together, and more of them: low, mean, high of the prior of raids; two may be one.
+PAIR, RAID = np.array([1.0, 4.0, 15.0]), np.array([5.0, 10.0, 15.0])
 # Six of seven fly alone; two to four together are as rare as a part of a raid, and a raid comes in 5 to 15.
 PRIOR = np.array([0.86, 0.02, 0.015, 0.015, 0.015, 0.015, 0.015, 0.015, 0.015, 0.012, 0.003])
 PRIOR = PRIOR / PRIOR.sum()
@@ -54,9 +67,25 @@ WIDTH_M = 250.0
 APART_M = 250.0
 # What was learned fades to the prior in this time: a group splits in about as long.
 FADE_S = 40.0
+# Directions count faster: tens of looks a second; what is counted of a group that splits is soon that of its parts.
+COUNT_FADE_S = 10.0
 # The weight of a second's listening of one array, and of one microphone: neighbouring looks, and neighbouring sensors,
 # share wind and background; a believed reach that is 1.2 times the true one looks like half a member.
-DIRECTION_PER_S, HEARD_PER_S = 0.15, 0.1
+HEARD_PER_S = 0.3
+# A sensor that has not looked for longer counts as if after this.
+MOST_WAIT_S = 5.0
+# Further members expected of a track that is one so far, for one direction that nothing explains.
+FURTHER = 0.3
+# Less than this of a direction near a track is none.
+SOMETHING = 0.05
+# A track that shares less than this of its looks with others has no neighbour that could be counted twice.
+ALONE = 0.1
+# Looks after which a track is told as exactly one: one that has just split off another is counted there for a while.
+SETTLED = 20.0
+# Looks that a track is held to be one by, before any are counted.
+PRIOR_LOOKS = 4.0
+# One sigma of the number relative to itself: Pd, widths and neighbours are beliefs; and normal quantiles of 90 %.
+RELATIVE, NINETY = 0.14, 1.645
 # One look says at most this much.
 MOST_NATS = 2.0
 # Tracks less likely than this are not asked; nor looks that would hardly have noticed a single one.
@@ -73,15 +102,6 @@ def _first(notes: Array) -> None:
     if notes[0] + notes[SIZES - 1] == 0.0:
         for k in range(SIZES):
             notes[k] = PRIOR[k]
-
-
-@kernel
-def _more(notes: Array) -> float:
-    """Return how many further members are expected of a track."""
-    total = 0.0
-    for k in range(SIZES):
-        total += notes[k] * (NUMBERS[k] - 1.0)
-    return total
 
 
 @kernel
@@ -102,39 +122,59 @@ def _learn(notes: Array, said: Array, weight: float) -> None:
 @kernel
 def count_directions(
     lines: Array, r: Array, notes: Array, tracks: int, look: Array, codes: Indices, rows: Array, free: Array,
-    since_s: float,
+    edge_i: Indices, edge_j: Indices, share: Array, edges: int, since_s: float,
 ) -> None:  # fmt: skip
-    """Learn from one scan of directions how many each track (n,) stands for, `notes` (n, ≥ SIZES), in place."""
+    """Count what one scan of directions holds for each track (n,), in place: `notes` columns `TAKEN` and `LOOKS`.
+
+    `edge_i`, `edge_j`, `share` are the first `edges` pairs of track and measurement, those of a track together.
+    """
     found = codes.shape[0]
     which, pds, fits = np.empty(tracks, np.int64), np.empty(tracks), np.empty((tracks, found))
-    rivals, mean, said = np.zeros(found), np.empty(6), np.zeros(SIZES)
+    rivals, mean, left = np.zeros(found), np.empty(6), free.copy()
+    for e in range(edges):
+        if notes[edge_i[e], KNOWN] == 0.0:
+            left[edge_j[e]] += share[e]
     near = 0
     for i in range(tracks):
-        if r[i] < LEAST_EXISTENCE:
+        if notes[i, KNOWN] == 0.0:
             continue
         _, spread = emerge(lines[i], look, mean)
         pd = detectable(look, mean[0], mean[1], mean[2], math.sqrt(spread * spread / 3.0 + WIDTH_M * WIDTH_M))
         if pd < LEAST_PD:
             continue
         which[near], pds[near] = i, pd
-        _fit(mean, spread, look, codes, rows, free, fits[near])
-        _first(notes[i])
-        more = _more(notes[i])
+        _fit(mean, spread, look, codes, rows, left, fits[near])
+        further = max(_number(notes[i]) - 1.0, FURTHER) * pd
         for j in range(found):
-            rivals[j] += more * pd * fits[near, j]
+            fits[near, j] *= further
+            rivals[j] += fits[near, j]
         near += 1
-    weight = min(DIRECTION_PER_S * since_s, 1.0)
+    weight = min(max(since_s, 0.0), MOST_WAIT_S)
+    first = 0
     for k in range(near):
         i = which[k]
-        more = _more(notes[i])
-        for s in range(SIZES):
-            further = (NUMBERS[s] - 1.0) * pds[k]
-            said[s] = -further
-            for j in range(found):
-                if fits[k, j] > 0.0:
-                    others = rows[j, DENSITY] + rivals[j] - more * pds[k] * fits[k, j]
-                    said[s] += math.log(1.0 + further * fits[k, j] / others)
-        _learn(notes[i], said, weight)
+        while first < edges and edge_i[first] < i:
+            first += 1
+        taken, shared = 0.0, 0.0
+        while first < edges and edge_i[first] == i:
+            taken += share[first]
+            shared = max(shared, 1.0 - left[edge_j[first]] - share[first])
+            first += 1
+        extra = 0.0
+        for j in range(found):
+            if fits[k, j] > 0.0:
+                extra += left[j] * fits[k, j] / (rows[j, DENSITY] * left[j] + rivals[j])
+        # A look that holds nothing near says how well the sensor hears, not how many there are.
+        if taken + shared + extra > SOMETHING:
+            notes[i, TAKEN] += weight * (taken + extra)
+            notes[i, LOOKS] += weight * (pds[k] if shared > SOMETHING else max(taken, pds[k]))
+            notes[i, SHARED] += weight * shared
+
+
+@kernel
+def _number(notes: Array) -> float:
+    """Return how many objects directions have counted for a track."""
+    return (notes[TAKEN] + PRIOR_LOOKS) / (notes[LOOKS] + PRIOR_LOOKS)
 
 
 @kernel
@@ -191,19 +231,52 @@ def count_heard(
 
 
 def meet(notes: Array) -> None:
-    """Let a track (≥ SIZES,) that another one merges into, for they cannot be told apart, learn its number anew."""
+    """Let a track (≥ COUNTS,) that another one merges into, for they cannot be told apart, learn its number anew."""
     if notes[:SIZES].any():
         notes[:SIZES] = 0.5 * (notes[:SIZES] + PRIOR)
+    notes[TAKEN:TOGETHER] *= 0.5
 
 
 @kernel
 def fade_counts(notes: Array, tracks: int, dt_s: float) -> None:
     """Let what was learned of numbers fade towards the prior, in place."""
-    keep = math.exp(-dt_s / FADE_S)
+    keep, kept = math.exp(-dt_s / FADE_S), math.exp(-dt_s / COUNT_FADE_S)
     for i in range(tracks):
+        for k in range(TAKEN, TOGETHER):
+            notes[i, k] *= kept
         if notes[i, 0] + notes[i, SIZES - 1] > 0.0:
             for k in range(SIZES):
                 notes[i, k] = keep * notes[i, k] + (1.0 - keep) * PRIOR[k]
+
+
+@kernel
+def flocks(lines: Array, notes: Array, which: Indices, now_s: float) -> None:
+    """Write how many of the tracks in `which` (k,) fly together, of those that only "heard" places: single linkage."""
+    count = which.shape[0]
+    label, at = np.arange(count), np.empty((count, 4))
+    for k in range(count):
+        line = lines[which[k]]
+        for a in range(2):
+            at[k, a] = line[O_MEAN + a] + (now_s - line[O_TIME]) * line[O_MEAN + 3 + a]
+            at[k, 2 + a] = line[O_MEAN + 3 + a]
+    for k in range(count):
+        for other in range(k):
+            if label[other] == label[k] or abs(at[k, 0] - at[other, 0]) > TOGETHER_M:
+                continue
+            near = math.hypot(at[k, 0] - at[other, 0], at[k, 1] - at[other, 1]) < TOGETHER_M
+            if near and math.hypot(at[k, 2] - at[other, 2], at[k, 3] - at[other, 3]) < ALIKE_MPS:
+                old, new = label[k], label[other]
+                for each in range(k + 1):
+                    if label[each] == old:
+                        label[each] = new
+    for k in range(count):
+        notes[which[k], TOGETHER] = (label == label[k]).sum()
+
+
+def heard_only(notes: Array, r: Array) -> Indices:
+    """Return the rows of likely tracks (n,) that only single microphones have counted."""
+    only: Indices = np.flatnonzero((notes[:, 0] > 0.0) & (notes[:, LOOKS] == 0.0) & (r > LEAST_EXISTENCE))
+    return only
 
 
 @kernel
@@ -212,15 +285,35 @@ def tell_numbers(notes: Array, which: Indices, out: Array) -> None:
     for k in range(which.shape[0]):
         row = notes[which[k]]
         out[k] = 1.0
-        if row[0] + row[SIZES - 1] == 0.0:
-            continue
-        total, mean = 0.0, 0.0
-        low, high = 0.0, 0.0
-        for s in range(SIZES):
-            total += row[s]
-            mean += row[s] * NUMBERS[s]
-            if low == 0.0 and total >= LOW:
-                low = NUMBERS[s]
-            if high == 0.0 and total >= HIGH - 1e-9:
-                high = NUMBERS[s]
-        out[k, 0], out[k, 1], out[k, 2] = low, mean, max(high, low)
+        if row[LOOKS] > 0.0:
+            _tell_counted(row, out[k])
+        elif row[TOGETHER] > 1.0:
+            raid = PAIR if row[TOGETHER] < 3.0 else RAID
+            out[k, 0], out[k, 1] = raid[0] / row[TOGETHER], max(raid[1] / row[TOGETHER], 1.0)
+            out[k, 2] = max(raid[2] / (REAL * row[TOGETHER]), 1.0)
+        elif row[0] + row[SIZES - 1] > 0.0:
+            _tell_guessed(row, out[k])
+
+
+@kernel
+def _tell_counted(row: Array, out: Array) -> None:
+    """Write the interval of what directions have counted: exactly 1 for a track that shares none and holds one."""
+    mean = _number(row)
+    sigma = math.sqrt(mean / (row[LOOKS] + PRIOR_LOOKS) + (RELATIVE * mean) ** 2)
+    low, high = max(mean - NINETY * sigma, 0.0), mean + NINETY * sigma
+    if high < 1.0 or low > 1.0 or row[SHARED] > ALONE * row[LOOKS] or row[LOOKS] < SETTLED:
+        out[0], out[1], out[2] = low, mean, high
+
+
+@kernel
+def _tell_guessed(row: Array, out: Array) -> None:
+    """Write the interval that hits and silence of single microphones leave."""
+    total, mean, low, high = 0.0, 0.0, 0.0, 0.0
+    for s in range(SIZES):
+        total += row[s]
+        mean += row[s] * NUMBERS[s]
+        if low == 0.0 and total >= LOW:
+            low = NUMBERS[s]
+        if high == 0.0 and total >= HIGH - 1e-9:
+            high = NUMBERS[s]
+    out[0], out[1], out[2] = low, mean, max(high, low)

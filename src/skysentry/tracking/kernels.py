@@ -13,7 +13,7 @@ from skysentry.tracking.field import STATES, drift, heed
 from skysentry.tracking.fix import fix_places
 from skysentry.tracking.found import prepare
 from skysentry.tracking.founding import found_all, worth
-from skysentry.tracking.groups import count_directions, count_heard, fade_counts, tell_numbers
+from skysentry.tracking.groups import count_directions, count_heard, fade_counts, flocks, tell_numbers
 from skysentry.tracking.ledger import book_heard
 from skysentry.tracking.measure import LOOK, ROW
 from skysentry.tracking.motion import MODELS
@@ -36,6 +36,7 @@ __all__ = [
     "drift",
     "fade_counts",
     "fix_places",
+    "flocks",
     "found_all",
     "heed",
     "prepare",
@@ -66,10 +67,11 @@ def warm() -> None:
     grid, offset = np.zeros((STATES, 3, 3)), np.zeros((STATES, 2))
     drift(grid, offset, 0.1, 500.0)
     heed(grid, offset, np.zeros(2), 500.0, 0.0, 0.0, look, np.zeros((0, 3)), 1.0, 1.0)
-    count_directions(lines, r, notes, 1, look, codes, rows, free, 1.0)
+    count_directions(lines, r, notes, 1, look, codes, rows, free, edges, edges, np.zeros(1), 0, 1.0)
     count_heard(lines, r, notes, 1, look, True, 1.0)
     book_heard(notes, 0, r, r, r, True)
     fade_counts(notes, 1, 1.0)
+    flocks(lines, notes, edges * 0, 0.0)
     tell_numbers(notes, edges * 0, np.zeros((1, 3)))
     worth(codes, rows, free, codes)
     found_all(codes, rows, free, codes, look, 0.0, 0, x, P, w, t, r, lines)

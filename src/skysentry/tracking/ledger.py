@@ -13,13 +13,13 @@ import numpy as np
 
 from skysentry.site import SensorKind
 from skysentry.tracking.compiled import kernel
-from skysentry.tracking.groups import SIZES
+from skysentry.tracking.groups import COUNTS
 from skysentry.tracking.motion import Array
 
 # Kinds that are told apart, in the words of the sentence; several kinds of claims are one.
 WORDS = ("microphones", "arrays", "radar", "sight", "radio", "claims")
 KINDS = len(WORDS)
-FOR, AGAINST = SIZES, SIZES + KINDS
+FOR, AGAINST = COUNTS, COUNTS + KINDS
 COLUMN = {
     SensorKind.MICROPHONE: 0,
     SensorKind.ARRAY: 1,

@@ -134,7 +134,7 @@ class Publisher:
     def _why(self, life: Life, group: tuple[float, float, float], why: str) -> str:
         """Return the sentence with how many it stands for, and its end from the review of claims."""
         if group[1] >= SEVERAL:
-            why = f"{group[0]:.0f} to {group[2]:.0f} objects; {why}"
+            why = f"{max(group[0], 1.0):.0f} to {group[2]:.0f} objects; {why}"
         return f"{why}; {life.tail}" if life.tail else why
 
     def _told(self, sensors: tuple[str, ...]) -> str:

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from skysentry.events import Affiliation, Identity, ObjectClass, TrackStatus
 from skysentry.tracking.compiled import kernel
-from skysentry.tracking.groups import SIZES
+from skysentry.tracking.groups import COUNTS
 from skysentry.tracking.ledger import KINDS
 from skysentry.tracking.motion import MODELS, Array, Indices
 from skysentry.tracking.outline import OUTLINE, outline_all
@@ -24,9 +24,9 @@ MOST_OBSERVED = 4_000
 MOST_CLAIMED = 4_000
 SCHEME_SLOTS = 4
 CLASSES = tuple(ObjectClass)
-# Columns beside a track's state that only its story needs: P(number of objects), then nats for and against by kind of
+# Columns beside a track's state that only its story needs: its number of objects, then nats for and against by kind of
 # sensor (`groups`, `ledger`).
-NOTES = SIZES + 2 * KINDS
+NOTES = COUNTS + 2 * KINDS
 
 
 class Life(Struct, gc=False):
