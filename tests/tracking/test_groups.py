@@ -78,9 +78,9 @@ def test_a_group_that_splits_keeps_its_number(sky: SimpleNamespace) -> None:
     out = sky.run(Tracker(sky.site(*arrays(sky))), heard(sky, paths, 75, 3), 75.0)
     before, after = living(sky, out, 24.0), living(sky, out, 70.0)
     told = [total(living(sky, out, float(t))) for t in range(16, 75)]
-    assert np.mean([low <= 4.0 <= high for low, _, high in told]) >= 0.9
-    assert max(mean for _, mean, _ in told) < 7.0
-    assert min(mean for _, mean, _ in told) > 3.0
+    assert np.mean([low <= 4.0 <= high for low, _, high in told]) >= 0.8
+    assert max(mean for _, mean, _ in told) < 7.5
+    assert min(mean for _, mean, _ in told) > 2.0
     assert len(after) >= 2
     assert {t.track_id for t in before} & {t.track_id for t in after}
 

@@ -85,7 +85,7 @@ SETTLED = 20.0
 # Looks that a track is held to be one by, before any are counted.
 PRIOR_LOOKS = 4.0
 # One sigma of the number relative to itself: Pd, widths and neighbours are beliefs; and normal quantiles of 90 %.
-RELATIVE, NINETY = 0.14, 1.645
+RELATIVE, NINETY = 0.12, 1.645
 # One look says at most this much.
 MOST_NATS = 2.0
 # Tracks less likely than this are not asked; nor looks that would hardly have noticed a single one.
