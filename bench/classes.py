@@ -97,11 +97,16 @@ def _look(rng: np.random.Generator, k: int, at: Array, llr: Array | None) -> Sca
     key, found = f"radar@{time_ns}", []
     for i in np.flatnonzero(rng.random(OBJECTS) < 0.95):
         slant, flat = float(np.linalg.norm(at[i])), math.hypot(at[i, 0], at[i, 1])
+        az_deg = math.degrees(math.atan2(at[i, 0], at[i, 1])) + rng.normal() * 0.1
+        el_deg = math.degrees(math.atan2(at[i, 2], flat)) + rng.normal() * 0.1
         z = RangeAzEl(
-            range_m=slant + rng.normal() * 10.0, az_deg=(math.degrees(math.atan2(at[i, 0], at[i, 1])) + rng.normal() * 0.1) % 360,
-            el_deg=math.degrees(math.atan2(at[i, 2], flat)) + rng.normal() * 0.1, sigma_range_m=10.0, sigma_az_deg=0.1,
+            range_m=slant + rng.normal() * 10.0,
+            az_deg=az_deg % 360.0,
+            el_deg=el_deg,
+            sigma_range_m=10.0,
+            sigma_az_deg=0.1,
             sigma_el_deg=0.1,
-        )  # fmt: skip
+        )
         said = () if llr is None else tuple((KINDS[c][0], float(llr[i, c])) for c in range(len(KINDS)))
         found.append(Detection(id=f"{key}#{i}", measurement=z, class_llr=said))
     return Scan(id=key, sensor="radar", time_ns=time_ns, received_ns=time_ns, detections=tuple(found))

@@ -1,16 +1,15 @@
 """How many objects a track stands for, where single ones cannot be told apart.
 
-Each track that sound or a camera's direction keeps has P(n) over `NUMBERS`. A look speaks of n beyond what the tracks
-themselves explain, after Poisson and Bernoulli:
+Directions are counted: a mean with an interval. "Heard" and "not heard" weigh P(n) over `NUMBERS`, after Bernoulli:
 
-    directions   Π (1 + (n − 1) Pd N(z; track, its own width and that of a group) free / (κ + λ)) · exp(−(n − 1) Pd)
+    directions   Σ (share + free part) over Σ Pd of the looks that hold any: detections of a track, and those near it
+                 that no shown track takes, parted among tracks by N(z; track, width of its own and of a group) and κ
     heard        1 − Q' (1 − Pd(n))ⁿ        not heard   (1 − Pd(n))ⁿ
 
-with `free` the chance that a direction comes from no track, κ the density of clutter and new objects, λ that of other
-groups' further members, Q' the chance that nothing else is heard, and Pd(n) the mean over a group as wide as n objects
-fly. Single microphones know only how far the pattern of "heard" extends, and reach is a belief: their looks count
-little and the interval stays wide. What a radar resolves is not asked: there each object has a track of its own, and so
-it is told as one.
+with κ the density of clutter and new objects, Q' the chance that nothing else is heard, and Pd(n) the mean over a group
+as wide as n objects fly. Single microphones know only how far the pattern of "heard" extends, and reach is a belief:
+their looks count little and the interval stays wide. What a radar resolves is not asked: there each object has a track
+of its own, and so it is told as one.
 
 The prior: most things fly alone, a raid comes in fives to fifteens. Where several tracks that only "heard" places fly
 together, they are a raid, and its number, of which no more is known, is divided among them. What was learned fades, for
@@ -174,7 +173,8 @@ def count_directions(
 @kernel
 def _number(notes: Array) -> float:
     """Return how many objects directions have counted for a track."""
-    return (notes[TAKEN] + PRIOR_LOOKS) / (notes[LOOKS] + PRIOR_LOOKS)
+    number: float = (notes[TAKEN] + PRIOR_LOOKS) / (notes[LOOKS] + PRIOR_LOOKS)
+    return number
 
 
 @kernel
