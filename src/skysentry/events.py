@@ -321,8 +321,8 @@ class Track(Event, frozen=True, kw_only=True):
 
     `velocity_mps` is (east, north, up) and `cov` the upper triangle of the 6×6 covariance of (e, n, u, ve, vn, vu) in
     east-north-up *at the track*. `detections` are the ids that went in since the track's previous event, `sensors`
-    those that saw it lately. `members` is (low, mean, high) of how many objects it stands for. `end` comes with the
-    status `ended` alone.
+    those that saw it lately. `members` is (low, mean, high) of how many objects it stands for, 90 %. `doubt` says why
+    its claim is not believed. `end` comes with the status `ended` alone.
     """
 
     track_id: Name
@@ -343,6 +343,7 @@ class Track(Event, frozen=True, kw_only=True):
     detections: tuple[str, ...] = ()
     end: TrackEnd | None = None
     why: str = ""
+    doubt: str = ""
 
 
 class Arrival(Struct, frozen=True, gc=False, kw_only=True):

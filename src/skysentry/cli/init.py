@@ -67,7 +67,14 @@ watch_s = 600.0                   # to know
 
 # [[authorised]]
 # identity = "a Remote ID serial or an ICAO address"
+# polygon = [[30.51, 50.44], [30.55, 50.44], [30.55, 50.46]]   # where; everywhere without it
+# kind = "multirotor"              # what it has to look like; anything without it
 # note = "inspection flights"
+
+# [equipped]                       # shares of what flies here that say who they are: how much silence means
+# remote_id = 0.5                  # of drones
+# adsb = 0.9                       # of aircraft with a crew
+# radio = 0.8                      # of drones, any control or video link
 
 # [[output]]
 # kind = "webhook"

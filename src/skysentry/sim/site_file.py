@@ -1,7 +1,7 @@
 """A `Site` as the text of site.toml, laid out as the struct is.
 
     name, civil_airspace_closed                    top level
-    [position] [weather]                           tables
+    [position] [weather] [equipped]                 tables
     [class_prior]                                  class = probability
     [[sensor]] [[zone]] [[authorised]] [[output]]  one table each; a sensor's position and coverage inline
 
@@ -30,7 +30,7 @@ def site_toml(site: Site) -> str:
 def _lines(site: Site) -> Iterator[str]:
     yield f"name = {_value(site.name)}"
     yield f"civil_airspace_closed = {_value(site.civil_airspace_closed)}"
-    for table in ("position", "weather"):
+    for table in ("position", "weather", "equipped"):
         yield f"\n[{table}]"
         yield from _keys(getattr(site, table), keep_defaults=True)
     if site.class_prior:

@@ -25,7 +25,9 @@ from skysentry.tracking.table import CLASSES, Table
 
 # By value: an enum's own hash is a call of Python.
 INDEX = {object_class.value: index for index, object_class in enumerate(CLASSES)}
-CORRELATED_S = 5.0
+# Between looks that are independent (calibration error with 5, 12, 20 s: 0.00, 0.04, 0.09) and looks whose noise has a
+# memory of 20 s (0.18, 0.10, 0.05): `bench/classes.py`.
+CORRELATED_S = 15.0
 MOST_EVIDENCE = 12.0
 # One look may say this much at most, whatever its model claims.
 MOST_ONE_LOOK = 4.0

@@ -14,6 +14,7 @@ from skysentry.tracking.associate import marginals
 from skysentry.tracking.compiled import kernel
 from skysentry.tracking.coverage import detectable, filtered
 from skysentry.tracking.fix import PLACE, mend_place, weigh_place
+from skysentry.tracking.ledger import book
 from skysentry.tracking.masks import sighted, witness
 from skysentry.tracking.measure import (
     DENSITY,
@@ -222,7 +223,7 @@ def _edges(
 def correct_scan(
     x: Array, P: Array, w: Array, t: Array, r: Array, own: Indices, lines: Array, tracks: int, look: Array,
     codes: Indices, rows: Array, claims: Indices, edge_i: Indices, edge_j: Indices, share: Array, kept: Array,
-    free: Array, masks: Array, record: Array,
+    free: Array, masks: Array, record: Array, notes: Array, column: int,
 ) -> int:  # fmt: skip
     """Correct all tracks with one scan, in place; return the number of (track, measurement) edges.
 
@@ -230,6 +231,7 @@ def correct_scan(
     codes (m,), rows (m, ROW), claims (m, 2) as (scheme, value); kept (k, MODELS, KEPT, 6) is room. Writes the edges
     with their probabilities, as many as fit, and `free` (m,): the probability that a measurement came from no track.
     `masks` (n, SLOTS, COLUMNS) and `record` say who misses what others see (`masks`).
+    What the look says of existence is booked in `notes` (n, NOTES) under the sensor's `column`.
     """
     room = edge_i.shape[0]
     ratio, models, seen, work = np.empty(room), np.empty((room, MODELS)), np.zeros(tracks), np.empty((WORK + 1, 6))
@@ -263,12 +265,13 @@ def correct_scan(
         if last > first or seen[i] > 0.0:
             unseen = min(seen[i], bound)
             taken = min(taken, 1.0)
-            then = min(taken + (1.0 - taken) * r[i] * (1.0 - unseen) / (1.0 - r[i] * unseen), MOST_EXISTENCE)
+            then = taken + (1.0 - taken) * r[i] * (1.0 - unseen) / (1.0 - r[i] * unseen)
             if look[L_SOUND] > 0.0:
                 most = r[i] * math.exp(SOUND_HIT * look[L_MISS_FLOOR])
                 then = min(then, most / (most + 1.0 - r[i]))
-            r[i] = then
-            witness(masks[i], look, expected[i], taken, then, record)
+            book(notes[i], column, r[i], then)
+            r[i] = min(then, MOST_EXISTENCE)
+            witness(masks[i], look, expected[i], taken, r[i], record)
         first = last
     return edges
 

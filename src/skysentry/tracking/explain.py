@@ -38,8 +38,8 @@ def explain(life: Life, end: str, told: str, motion: float, top: float, now_ns: 
     """Return the sentence; `told` is from `senses`, `motion` and `top` are the codes of `show`."""
     unseen_s = (now_ns - life.last_ns) // SECOND_NS
     who = told if unseen_s <= RECENT_S else f"not seen for {unseen_s} s"
-    claim = "no Remote ID, no ADS-B" if life.identity is None else _claim(life.identity)
-    why = f"{who}; {_motion(motion)}; {claim}; {_class(top)}"
+    claim = life.silence if life.identity is None else _claim(life.identity)
+    why = f"{who}; {_motion(motion)}; {claim}; {_class(top)}" if claim else f"{who}; {_motion(motion)}; {_class(top)}"
     return f"{ENDS[end]}; {why}" if end else why
 
 

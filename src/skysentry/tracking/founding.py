@@ -18,9 +18,10 @@ from skysentry.tracking.outline import outline
 from skysentry.tracking.table import MOST_CLAIMED, MOST_OBSERVED, Table
 
 # New tracks that one sensor may found in a second: a salvo in one radar, a thousand drones within five seconds of
-# switching on a receiver; not a flood of false identities.
+# switching on a receiver; not a flood of false identities. Claims: twice as many as new names are let in
+# (`quarantine`), so that a flood of these leaves room for names that are known.
 FOUNDED_PER_S = 200
-CLAIMED_PER_S = 200
+CLAIMED_PER_S = 400
 # A birth with less chance than this of being true is left to the next look; a measurement mostly explained founds none.
 LEAST_BIRTH = 1e-4
 LEAST_FREE = 0.3

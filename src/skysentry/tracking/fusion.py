@@ -13,6 +13,7 @@ from skysentry.tracking import measure as m
 from skysentry.tracking.batch import Listener, Packed
 from skysentry.tracking.births import FEEDING, Births, FieldDump, Hit, Seed
 from skysentry.tracking.cells import Area
+from skysentry.tracking.claims import Claims
 from skysentry.tracking.classify import Classifier
 from skysentry.tracking.clocks import Clocks, ClocksDump
 from skysentry.tracking.clutter import Clutter, MapDump
@@ -21,10 +22,13 @@ from skysentry.tracking.custody import Farewell, owns
 from skysentry.tracking.faults import Faults, Finding
 from skysentry.tracking.found import ALT_PRIOR_M, FIRST_WEIGHT
 from skysentry.tracking.founding import LEAST_FREE, Budget, held
+from skysentry.tracking.groups import meet
 from skysentry.tracking.hearing import Hearing, HearingDump
+from skysentry.tracking.ledger import COLUMN
 from skysentry.tracking.life import COAST_S, fate, foresee, forgotten, poisoned, status
 from skysentry.tracking.motion import MODELS, Array, Indices
 from skysentry.tracking.publish import Publisher
+from skysentry.tracking.quarantine import Quarantine
 from skysentry.tracking.registration import Registration, RegistrationDump
 from skysentry.tracking.resume import SHOWN, Gone, Resumption
 from skysentry.tracking.roster import Roster
@@ -50,6 +54,8 @@ MOST_LOOKED = 50_000
 LEAST_SHARE = 1e-3
 # What no track explains with more than this may be false (`rates`).
 LOOSE = 0.5
+# One microphone hears that something is there; a claim is borne out by the motion that more of them follow.
+HEARING = 3
 # How long two tracks must be one before the younger ends, and how many pairs are looked at in a second.
 TWIN_S = 3
 MOST_TWINS = 1_000
@@ -78,6 +84,7 @@ class Dump(Struct):
     registration: RegistrationDump
     clocks: ClocksDump
     hearing: HearingDump
+    quarantine: Quarantine
 
 
 class Fusion:
@@ -104,6 +111,9 @@ class Fusion:
         self.looked: dict[str, int] = {}
         self.clutter = Clutter(area)
         self.resumption = Resumption()
+        self.claims = Claims(site, self.roster.known)
+        self.quarantine = Quarantine()
+        self.authorised = frozenset(flight.identity for flight in site.authorised)
         self.births: Births | None = None
         if any(sensor.kind in FEEDING and sensor.position is not None for sensor in site.sensors):
             self.births = Births(self.roster.known, site.sensors, origin.alt_m or 0.0, area)
@@ -127,6 +137,12 @@ class Fusion:
         if self.epoch_ns == 0:
             self.epoch_ns = scan.time_ns // EPOCH_NS * EPOCH_NS
         own = self.roster.listener(scan)
+        if own.reports:
+            admitted = self.quarantine.admit(scan, own, self.authorised)
+            if admitted is None:
+                self._since_s(scan, own)
+                return
+            scan = admitted
         look = own.look
         look[m.L_TIME] = (scan.time_ns - self.epoch_ns) / SECOND_NS
         look[m.L_SIGMA_T] = max(own.clock_sigma_s, scan.time_sigma_ns / SECOND_NS)
@@ -155,6 +171,7 @@ class Fusion:
         room = 8 * (table.n + found) + 64
         if room > self.edge_i.shape[0]:
             self.edge_i, self.edge_j, self.share = _edges(2 * room)
+        edges = 0
         free = np.ones(found) if not table.n else np.empty(found)
         if table.n:
             codes, rows = np.empty_like(packed.codes), np.empty_like(packed.rows)
@@ -162,7 +179,7 @@ class Fusion:
             edges = kernels.correct_scan(
                 table.x, table.P, table.w, table.t, table.r, table.own, table.lines, table.n, look, codes, rows,
                 packed.claims, self.edge_i, self.edge_j, self.share, self.kept, free,
-                table.masks, self.hearing.records.counts,
+                table.masks, self.hearing.records.counts, table.notes, COLUMN[own.kind],
             )  # fmt: skip
             kept, shares = packed.kept, self.share[:edges].tolist()
             for i, j, share in zip(self.edge_i[:edges].tolist(), self.edge_j[:edges].tolist(), shares, strict=True):
@@ -177,7 +194,7 @@ class Fusion:
             loose = packed.rows[free > LOOSE, m.Z].tolist()
             self.hearing.rates.note(own, float(look[m.L_TIME]), loose)
         if self.births is not None and own.id in self.births.listeners:
-            self._direct(own, packed, look, free, since_s)
+            self._direct(own, packed, look, free, edges, since_s)
         if self.area is not None:
             self.area.mask(packed.codes, packed.rows, free)
         if mapped:
@@ -195,9 +212,10 @@ class Fusion:
         self.looked[own.id] = max(scan.time_ns, last_ns)
         return max(scan.time_ns - last_ns, 0) / SECOND_NS
 
-    def _direct(self, own: Listener, packed: Packed, look: Array, free: Array, since_s: float) -> None:
+    def _direct(self, own: Listener, packed: Packed, look: Array, free: Array, edges: int, since_s: float) -> None:
         """Weigh the grid of undetected objects with directions, each against clutter and the tracks that explain it."""
         assert self.births is not None
+        self._count(packed, look, free, edges, since_s)
         directions, hits = [], []
         for j, detection in enumerate(packed.kept):
             row = packed.rows[j]
@@ -210,6 +228,26 @@ class Fusion:
             bearings = np.array(directions).reshape(-1, 3)
             self.births.heed(own, look, since_s, bearings, 1.0, hits)
 
+    def _count(self, packed: Packed, look: Array, free: Array, edges: int, since_s: float) -> None:
+        """Learn from directions how many objects tracks stand for."""
+        table = self.table
+        if table.n:
+            kernels.count_directions(
+                table.lines, table.r, table.notes, table.n, look, packed.codes, packed.rows, free,
+                self.edge_i, self.edge_j, self.share, edges, since_s,
+            )  # fmt: skip
+
+    def _weigh_heard(self, own: Listener, look: Array, since_s: float, share: Array, hit: bool) -> float:
+        """Correct tracks with "heard" or "not heard", book what it says; return the chance that nothing explains it."""
+        table, n = self.table, self.table.n
+        before = table.r[:n].copy()
+        quiet = kernels.correct_presence(table.x, table.P, table.w, table.t, table.r, n, look, hit, share)
+        table.outline()
+        kernels.count_heard(table.lines, table.r, table.notes, n, look, hit, since_s)
+        kernels.book_heard(table.notes, COLUMN[own.kind], before, table.r, share, hit)
+        self.hearing.note(own, look, since_s, table, NOBODY, share, False)
+        return quiet
+
     def _heard(self, scan: Scan, own: Listener, packed: Packed, look: Array, since_s: float) -> None:
         """Take "something is there": of whom, if it says so; else of any track in reach, or of something new."""
         named = [found for found in packed.presences if found.identity is not None]
@@ -219,9 +257,7 @@ class Fusion:
             return
         detection, table = min(packed.presences, key=lambda found: found.id), self.table
         share = np.zeros(table.n)
-        quiet = kernels.correct_presence(table.x, table.P, table.w, table.t, table.r, table.n, look, True, share)
-        table.outline()
-        self.hearing.note(own, look, since_s, table, NOBODY, share, False)
+        quiet = self._weigh_heard(own, look, since_s, share, True)
         self.hearing.rates.note(own, float(look[m.L_TIME]), [None] if quiet > LOOSE else [])
         for i in np.flatnonzero(share > HIT):
             self._hit(int(i), detection, float(share[i]), scan, own)
@@ -230,10 +266,7 @@ class Fusion:
             self.births.heed(own, look, since_s, NO_BEARINGS, min(quiet, 1.0 - 1e-6), hits)
 
     def _silent(self, own: Listener, look: Array, since_s: float) -> None:
-        table, share = self.table, np.zeros(self.table.n)
-        kernels.correct_presence(table.x, table.P, table.w, table.t, table.r, table.n, look, False, share)
-        table.outline()
-        self.hearing.note(own, look, since_s, table, NOBODY, share, False)
+        self._weigh_heard(own, look, since_s, np.zeros(self.table.n), False)
         self.hearing.rates.note(own, float(look[m.L_TIME]), [])
         if self.births is not None:
             self.births.heed(own, look, since_s, NO_BEARINGS, 1.0, [])
@@ -260,8 +293,8 @@ class Fusion:
         if own.reports:
             life.claim_ns = max(life.claim_ns, time_ns)
         else:
-            if life.claim_ns > time_ns - AGREE_NS:
-                self._agree(i, life, own, time_ns)
+            if life.claim_ns > time_ns - AGREE_NS and (own.kind is not SensorKind.MICROPHONE or _many_hear(life)):
+                self._agree(i, life, time_ns)
             if life.claimed:
                 self.table.bear_out(life)
         if time_ns > life.last_ns:
@@ -273,11 +306,13 @@ class Fusion:
         if detection.identity is not None and detection.identity != life.identity:
             self._claim(i, life, detection.identity)
 
-    def _agree(self, i: int, life: Life, own: Listener, time_ns: int) -> None:
+    def _agree(self, i: int, life: Life, time_ns: int) -> None:
         """Another sensor than those of claims has seen what claimed to be there just now."""
-        since_ns = time_ns - life.seen.get(own.id, time_ns)
+        since_ns = 0 if life.agreed_ns == 0 else time_ns - life.agreed_ns
+        life.agreed_ns = max(life.agreed_ns, time_ns)
         before_s = life.agreed_s
-        life.agreed_s += min(max(since_ns, 0), AGREE_NS) / SECOND_NS
+        if not life.doubt:
+            life.agreed_s += min(max(since_ns, 0), AGREE_NS) / SECOND_NS
         self.classifier.trust(self.table.evidence[i], life.identity, before_s, life.agreed_s)
 
     def _claim(self, i: int, life: Life, identity: Identity) -> None:
@@ -299,7 +334,8 @@ class Fusion:
             self.complaints.add(own.id, reason, "a flood of false reports?", wanted - granted)
         ranks = which[:granted].tolist()
         at_ns, kept = scan.time_ns, packed.kept
-        firsts = [First(scan.id, j, at_ns, own.id, own.period_s, own.reports, kept[j].id) for j in ranks]
+        flooded = own.reports and self.quarantine.flooded(own.id, scan.received_ns)
+        firsts = [First(scan.id, j, at_ns, own.id, own.period_s, own.reports, kept[j].id, flooded) for j in ranks]
         first = table.add(*firsts)
         for i, j in enumerate(ranks, first):
             detection = kept[j]
@@ -359,6 +395,7 @@ class Fusion:
         self.touched.clear()
         made = self._age(now_ns, now_s) if self.table.n else []
         made += self.complaints.tell(now_ns)
+        made += self.quarantine.tell(now_ns)
         self.clutter.settle(now_ns, now_s, self.table)
         self.clocks.poll()
         self._corrected(self.registration.settle(now_s))
@@ -376,6 +413,7 @@ class Fusion:
         rows = table.lives.grown()
         which, ahead = np.array(rows, np.int64), np.empty((len(rows), 2))
         self.classifier.settle(table, which)
+        self._review(now_ns, now_s, rows)
         foresee(table.x, table.P, table.w, table.t, which, now_s, ahead)
         doubled = self._doubled(which)
         ends: dict[int, str] = {}
@@ -463,6 +501,16 @@ class Fusion:
             term = 0 if life.custody is None else life.custody.term
             self.ended.append(Farewell(life.founded, term, may_return, *self.table.lines[i, :2].tolist()))
 
+    def _review(self, now_ns: int, now_s: float, rows: list[int]) -> None:
+        """Let what was learned beside the state fade for a second, and review what the tracks `rows` claim."""
+        table, lives = self.table, self.table.lives.rows
+        known = [i for i in rows if type(life := lives[i]) is Life and life.status is not TrackStatus.TENTATIVE]
+        kernels.fade_notes(table.notes, table.n, np.array(known, np.int64), 1.0)
+        only = kernels.heard_only(table.notes, table.r, table.n)
+        if len(only):
+            kernels.flocks(table.lines, table.notes, only, now_s)
+        self.claims.review(now_ns, now_s, table, rows, self.looked, self.quarantine)
+
     def _unpoison(self) -> None:
         """Forget a track whose numbers have failed rather than publish or spread them."""
         table, n = self.table, self.table.n
@@ -478,11 +526,13 @@ class Fusion:
         table, over = self.table, set()
         pairs = np.empty((MOST_TWINS, 2), np.int64)
         count = kernels.twins(table.x, table.P, table.w, table.t, table.own, which, pairs)
-        younger = {max(pair, key=lambda i: _age_key(table.lives[i])) for pair in pairs[:count].tolist()}
+        ordered = [sorted(pair, key=lambda i: _age_key(table.lives[i])) for pair in pairs[:count].tolist()]
+        younger = {pair[1]: pair[0] for pair in ordered}
         for i in younger:
             table.lives[i].twin_s += 1
             if table.lives[i].twin_s >= TWIN_S:
                 over.add(i)
+                meet(table.notes[younger[i]])
         for i in which.tolist():
             life = table.lives[i]
             if life.twin_s and i not in younger:
@@ -508,6 +558,7 @@ class Fusion:
             self.registration.dump(),
             self.clocks.dump(),
             self.hearing.dump(),
+            self.quarantine,
         )
 
     def load(self, dump: Dump) -> None:
@@ -524,10 +575,16 @@ class Fusion:
         self.clocks.load(dump.clocks)
         self._corrected(self.registration.load(dump.registration))
         self.hearing.load(dump.hearing)
+        self.quarantine = dump.quarantine
         if (self.births is None) != (dump.births is None):
             raise ValueError("a snapshot of another site")
         if self.births is not None and dump.births is not None:
             self.births.load(dump.births)
+
+
+def _many_hear(life: Life) -> bool:
+    """Return whether enough microphones hear a track that their pattern is a motion of its own."""
+    return len(life.seen) > HEARING
 
 
 def _age_key(life: Life) -> tuple[bool, bool, int, str]:

@@ -13,6 +13,8 @@ from skysentry.tracking.correct import KEPT, SCHEMES, correct_scan
 from skysentry.tracking.field import STATES, drift, heed
 from skysentry.tracking.fix import fix_places
 from skysentry.tracking.founding import found_all, leave, worth
+from skysentry.tracking.groups import count_directions, count_heard, flocks, heard_only, tell_numbers
+from skysentry.tracking.ledger import book_heard, fade_notes
 from skysentry.tracking.life import foresee, poisoned
 from skysentry.tracking.masks import COLUMNS, SLOTS
 from skysentry.tracking.measure import LOOK, ROW
@@ -21,22 +23,29 @@ from skysentry.tracking.outline import OUTLINE, outline_all
 from skysentry.tracking.presence import correct_presence
 from skysentry.tracking.read import read
 from skysentry.tracking.show import PRESENTED, present, strayed
-from skysentry.tracking.table import CLASSES, TOLD, fill_gaps
+from skysentry.tracking.table import CLASSES, NOTES, TOLD, fill_gaps
 from skysentry.tracking.twins import twins
 
 __all__ = [
     "KEPT",
     "SCHEMES",
+    "book_heard",
     "correct_presence",
     "correct_scan",
+    "count_directions",
+    "count_heard",
     "drift",
+    "fade_notes",
     "fix_places",
+    "flocks",
     "fold_all",
     "found_all",
     "gather",
+    "heard_only",
     "heed",
     "present",
     "strayed",
+    "tell_numbers",
     "twins",
     "warm",
     "worth",
@@ -47,36 +56,28 @@ def warm() -> None:
     """Call every kernel once with the types that the tracker uses: compiles, or loads from the cache."""
     x, P, w = np.zeros((1, MODELS, 6)), np.tile(np.eye(6), (1, MODELS, 1, 1)), np.full((1, MODELS), 1 / MODELS)
     t, r, own, lines = np.zeros(1), np.full(1, 0.5), np.zeros((1, SCHEMES), np.int64), np.zeros((1, OUTLINE))
+    notes = np.zeros((1, NOTES))
     frame = np.array([1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 6.4e6, 0.0, 0.0])
     look, rows, codes, free = np.zeros(LOOK), np.zeros((0, ROW)), np.zeros(0, np.int64), np.zeros(0)
     edges, none, kept = np.zeros(1, np.int64), np.zeros((0, 2), np.int64), np.zeros((1, MODELS, KEPT, 6))
     fix_places(codes, rows, codes.copy(), rows.copy())
+    masks = np.zeros((1, SLOTS, COLUMNS))
     correct_scan(
-        x,
-        P,
-        w,
-        t,
-        r,
-        own,
-        lines,
-        1,
-        look,
-        codes,
-        rows,
-        none,
-        edges,
-        edges.copy(),
-        np.zeros(1),
-        kept,
-        free,
-        np.zeros((1, SLOTS, COLUMNS)),
-        np.ones((1, 3)),
-    )
+        x, P, w, t, r, own, lines, 1, look, codes, rows, none, edges, edges.copy(), np.zeros(1), kept, free,
+        masks, np.ones((1, 3)), notes, 0,
+    )  # fmt: skip
     correct_presence(x, P, w, t, r, 1, look, False, np.zeros(1))
     outline_all(x, P, w, t, 0, 1, lines)
     grid, offset = np.zeros((STATES, 3, 3), np.float32), np.zeros((STATES, 2))
     drift(grid, offset, 0.1, 500.0)
     heed(grid, offset, np.zeros(2), 500.0, 0.0, 0.0, look, np.zeros((0, 3)), 1.0, 1.0)
+    count_directions(lines, r, notes, 1, look, codes, rows, free, edges, edges, np.zeros(1), 0, 1.0)
+    count_heard(lines, r, notes, 1, look, True, 1.0)
+    book_heard(notes, 0, r, r, r, True)
+    fade_notes(notes, 1, edges * 0, 1.0)
+    heard_only(notes, r, 1)
+    flocks(lines, notes, edges * 0, 0.0)
+    tell_numbers(notes, edges * 0, np.zeros((1, 3)))
     worth(codes, rows, free, codes)
     found_all(codes, rows, free, codes, look, 0.0, 0, x, P, w, t, r, lines)
     twins(x, P, w, t, own, edges * 0, none.copy())
@@ -90,7 +91,7 @@ def warm() -> None:
         x, P, w, t, r, evidence, one, 0.0, frame, classes, np.zeros(2), bands, classes, classes, told, shown, words
     )  # fmt: skip
     strayed(lines, told, one, 0.0, np.ones(1, np.bool_))
-    fill_gaps(x, P, w, t, r, own, evidence, told, lines, one, np.zeros((1, SLOTS, COLUMNS)), one, 1)
+    fill_gaps(x, P, w, t, r, own, evidence, told, notes, lines, one, masks, one, 1)
     settle_all(x, P, w, evidence, edges * 0, np.zeros(2), bands, classes)
     tags, facts, bias = np.zeros((1, TAGS), np.int64), np.zeros((1, FACTS)), np.zeros(1)
     gather(codes, codes, free, x, w, t, r, edges, look, codes, rows, 0, 0.0, 1, tags, facts, 0)

@@ -91,7 +91,7 @@ def poisoned(x: Array, P: Array, r: Array, tracks: int) -> int:
 def status(life: Life, existence: float, now_ns: int, table: Table, i: int) -> TrackStatus:
     """Return the status that a living track, row `i` of the table, has now."""
     if life.status is TrackStatus.TENTATIVE:
-        if existence < CONFIRM_EXISTENCE or life.hits < CONFIRM_HITS:
+        if existence < CONFIRM_EXISTENCE or life.hits < CONFIRM_HITS or life.quarantined:
             return TrackStatus.TENTATIVE
         P = table.P[i]
         if float(table.w[i] @ (P[:, 0, 0] + P[:, 1, 1])) > 2.0 * CONFIRM_M * CONFIRM_M:

@@ -9,10 +9,11 @@ import numpy as np
 from msgspec.structs import replace
 
 from skysentry.events import Affiliation, AnyEvent, Track, TrackEnd
-from skysentry.site import Site
+from skysentry.site import AuthorisedFlight, Ring, SensorKind, Site
 from skysentry.tracking import kernels
 from skysentry.tracking.batch import REPORTING
-from skysentry.tracking.classify import AIRBORNE, GENUS, Classifier, told
+from skysentry.tracking.claims import FITS
+from skysentry.tracking.classify import AIRBORNE, GENUS, Classifier, Shares, told
 from skysentry.tracking.explain import explain, senses
 from skysentry.tracking.motion import Array
 from skysentry.tracking.show import PRESENTED, S_EXISTENCE, S_GENUS, S_GOOD, S_MOTION, S_TOP, SHOWN
@@ -28,9 +29,17 @@ SHOWN_EXISTENCE = 0.1
 LATELY_NS = 15 * SECOND_NS
 # A claim of an authorised flight counts after others have seen the same motion for this long.
 AGREED_S = 20.0
+# ... and lapses when it is silent for this long: a minute behind a hill is no other aircraft.
+CLAIM_HOLDS_NS = 60 * SECOND_NS
+ALONE = (1.0, 1.0, 1.0)
+# From this mean on it is told as several.
+A_GROUP = 1.5
+# Sensors that tell objects of a group apart: each has a track of its own there.
+RESOLVING = (SensorKind.RADAR, SensorKind.CAMERA)
 MOST_TOLD = 10_000
 # A row of `present` as Python's numbers, and the classes of one track as bytes.
 ROW = Struct(f"{PRESENTED}d")
+NUMBERS = Struct("3d")
 CODES = len(CLASSES)
 CODES_BYTES = 2 * CODES
 NEVER_NS = 1 << 62
@@ -96,21 +105,37 @@ class Publisher:
             table.x, table.P, table.w, table.t, table.r, table.evidence, rows, now_s, self.frame,
             of.log_prior, of.wind, of.bands, AIRBORNE, GENUS, table.told, out, codes,
         )  # fmt: skip
+        numbers = np.empty((len(shown), 3))
+        kernels.tell_numbers(table.notes, rows, numbers)
         lives, suffix, coded = table.lives, f"@{now_ns}", codes.tobytes()
         return [
-            self._track(now_ns, suffix, lives[i], end, row, coded[at : at + CODES_BYTES])
-            for (i, end), row, at in zip(
-                shown, ROW.iter_unpack(out.data), range(0, len(coded), CODES_BYTES), strict=True
+            self._track(now_ns, suffix, lives[i], end, row, coded[at : at + CODES_BYTES], members)
+            for (i, end), row, at, members in zip(
+                shown,
+                ROW.iter_unpack(out.data),
+                range(0, len(coded), CODES_BYTES),
+                NUMBERS.iter_unpack(numbers.data),
+                strict=True,
             )
             if row[S_GOOD]
         ]
 
-    def _track(self, now_ns: int, suffix: str, life: Life, end: str, row: tuple[float, ...], codes: bytes) -> Track:
+    def _track(
+        self, now_ns: int, suffix: str, life: Life, end: str, row: tuple[float, ...], codes: bytes,
+        members: tuple[float, ...],
+    ) -> Track:  # fmt: skip
         name = life.track_id
         if not name:
             name = life.track_id = track_name(life.founded)
         if now_ns >= life.sensors_until_ns:
             _look_around(life, now_ns)
+        life.classes = told(codes)
+        group = ALONE if members[2] == 1.0 else self._group(life.sensors, members)
+        why = explain(life, end, self._told(life.sensors), row[S_MOTION], row[S_TOP], now_ns)
+        if group[1] >= A_GROUP:
+            why = f"{max(group[0], 1.0):.0f} to {group[2]:.0f} objects; {why}"
+        if life.tail:
+            why = f"{why}; {life.tail}"
         detections = tuple(life.pending)
         life.pending.clear()
         life.published_ns, life.published = now_ns, life.status
@@ -132,14 +157,22 @@ class Publisher:
             detections=detections,
         )
         # In two steps: Python builds a dictionary for a call with more than 15 keywords, half a microsecond.
-        return replace(
+        track = replace(
             track,
-            classes=told(codes),
+            classes=life.classes,
             identity=life.identity,
-            affiliation=self._whose(life, now_ns, row[S_GENUS]),
+            affiliation=self._whose(life, now_ns, row),
             end=REASONS[end] if end else None,
-            why=explain(life, end, self._told(life.sensors), row[S_MOTION], row[S_TOP], now_ns),
+            why=why,
         )
+        return track if group is ALONE and not life.doubt else replace(track, members=group, doubt=life.doubt)
+
+    def _group(self, sensors: tuple[str, ...], members: tuple[float, ...]) -> tuple[float, float, float]:
+        """Return how many objects a track stands for; one where a sensor that resolves them sees it."""
+        if any(self.kinds.get(name) in RESOLVING for name in sensors):
+            return ALONE
+        low, mean, high = members
+        return low, round(mean, 1), high
 
     def _told(self, sensors: tuple[str, ...]) -> str:
         told = self.told.get(sensors)
@@ -149,26 +182,52 @@ class Publisher:
             told = self.told[sensors] = senses(sensors, self.kinds)
         return told
 
-    def _whose(self, life: Life, now_ns: int, genus: float) -> Affiliation:
+    def _whose(self, life: Life, now_ns: int, row: tuple[float, ...]) -> Affiliation:
         """Return whose a track is: as a person said, else friend or neutral where evidence allows.
 
-        `genus` is 1 for what surely is a bird or balloon, 2 for what surely has a crew.
+        A row of `present` says what it surely is: 1 a bird or balloon, 2 something with a crew.
         """
         if life.affiliation is not None:
             return life.affiliation
-        claim = life.identity
+        claim, genus = life.identity, row[S_GENUS]
         flight = None if claim is None else self.authorised.get(claim.value)
-        if flight is not None and flight.from_ns <= now_ns <= flight.until_ns and self._agrees(life):
+        if flight is not None and allowed(flight, now_ns, row, life.classes) and self._agrees(life, now_ns):
             return Affiliation.FRIEND
         if genus == 1.0:
             return Affiliation.NEUTRAL
-        if claim is not None and claim.scheme == "icao24" and genus == 2.0 and not self.site.civil_airspace_closed:
+        if (
+            claim is not None
+            and claim.scheme == "icao24"
+            and genus == 2.0
+            and not self.site.civil_airspace_closed
+            and not life.doubt
+        ):
             return Affiliation.NEUTRAL
         return Affiliation.UNKNOWN
 
-    def _agrees(self, life: Life) -> bool:
+    def _agrees(self, life: Life, now_ns: int) -> bool:
         """Return whether others than the claim's receivers bear it out, or no other sensor is there to ask."""
-        return not self.watched or life.agreed_s >= AGREED_S
+        if life.doubt:
+            return False
+        return not self.watched or (life.agreed_s >= AGREED_S and now_ns - life.claim_ns < CLAIM_HOLDS_NS)
+
+
+def allowed(flight: AuthorisedFlight, now_ns: int, row: tuple[float, ...], classes: Shares) -> bool:
+    """Return whether a flight may be here now, as what it seems to be; `row` begins with latitude and longitude."""
+    if not flight.from_ns <= now_ns <= flight.until_ns:
+        return False
+    if flight.kind is not None and dict(classes).get(flight.kind, 0.0) < FITS:
+        return False
+    return not flight.polygon or within(row[1], row[0], flight.polygon)
+
+
+def within(lon: float, lat: float, ring: Ring) -> bool:
+    """Return whether a place is within a ring of (longitude, latitude), by the even-odd rule."""
+    inside = False
+    for (lon_a, lat_a), (lon_b, lat_b) in zip(ring, (*ring[1:], ring[0]), strict=True):
+        if (lat_a > lat) != (lat_b > lat) and lon < lon_a + (lat - lat_a) / (lat_b - lat_a) * (lon_b - lon_a):
+            inside = not inside
+    return inside
 
 
 def _look_around(life: Life, now_ns: int) -> None:

@@ -16,6 +16,8 @@ from msgspec import Struct
 from skysentry.events import Affiliation, Identity, ObjectClass, TrackStatus
 from skysentry.tracking.compiled import kernel
 from skysentry.tracking.custody import Custody
+from skysentry.tracking.groups import COUNTS
+from skysentry.tracking.ledger import KINDS
 from skysentry.tracking.masks import COLUMNS, SLOTS
 from skysentry.tracking.motion import MODELS, Array, Indices
 from skysentry.tracking.outline import OUTLINE, outline_all
@@ -31,6 +33,9 @@ MOST_SEEN = 64
 CLASSES = tuple(ObjectClass)
 # What was last told of a track: place and velocity in the working frame, and the time they were for.
 TOLD = 7
+# Columns beside a track's state that only its story needs: its number of objects, then nats for and against by kind of
+# sensor (`groups`, `ledger`).
+NOTES = COUNTS + 2 * KINDS
 
 
 class Life(Struct, gc=False):
@@ -52,6 +57,7 @@ class Life(Struct, gc=False):
     identity: Identity | None = None
     affiliation: Affiliation | None = None
     agreed_s: float = 0.0
+    agreed_ns: int = 0
     claim_ns: int = 0
     twin_s: int = 0
     custody: Custody | None = None
@@ -61,6 +67,11 @@ class Life(Struct, gc=False):
     pending: list[str] = msgspec.field(default_factory=list)
     sensors: tuple[str, ...] = ()
     sensors_until_ns: int = 0
+    doubt: str = ""
+    silence: str = ""
+    tail: str = ""
+    classes: tuple[tuple[ObjectClass, float], ...] = ()
+    quarantined: bool = False
 
     @property
     def key(self) -> int:
@@ -86,6 +97,7 @@ class First(Struct, gc=False):
     period_s: float
     claimed: bool
     detection: str
+    quarantined: bool = False
     hits: int = 1
     sound: bool = False
 
@@ -109,6 +121,7 @@ class First(Struct, gc=False):
         return Life(
             founded=self.founded, first_ns=self.last_ns, last_ns=self.last_ns, hits=1,
             period_s=self.period_s, claimed=self.claimed, seen={self.sensor: self.last_ns}, pending=[self.detection],
+            quarantined=self.quarantined,
         )  # fmt: skip
 
 
@@ -146,11 +159,11 @@ class Table:
     """Rows of tracks: x (cap, MODELS, 6), P (cap, MODELS, 6, 6), w (cap, MODELS), t, r (cap,), own (cap, SLOTS).
 
     `told` (cap, TOLD) is what was last told of each (`show.strayed`), `key` (cap,) names a track in numbers, `masks`
-    (cap, SLOTS, COLUMNS) who misses it. `lines` (cap, OUTLINE) follow from the state: the coarse gate. `claimed`
-    counts the tracks that only claims support.
+    (cap, SLOTS, COLUMNS) who misses it, `notes` (cap, NOTES) are for its story. `lines` (cap, OUTLINE) follow from the
+    state: the coarse gate. `claimed` counts the tracks that only claims support.
     """
 
-    KEPT = ("x", "P", "w", "t", "r", "own", "evidence", "told", "key", "masks")
+    KEPT = ("x", "P", "w", "t", "r", "own", "evidence", "told", "key", "masks", "notes")
     ARRAYS = (*KEPT, "lines")
 
     def __init__(self, room: int = 64) -> None:
@@ -166,6 +179,7 @@ class Table:
         self.told: Array = np.zeros((room, TOLD))
         self.key: Indices = np.zeros(room, np.int64)
         self.masks: Array = np.zeros((room, SLOTS, COLUMNS))
+        self.notes: Array = np.zeros((room, NOTES))
         self.lines: Array = np.zeros((room, OUTLINE))
         self.claimed = 0
 
@@ -180,6 +194,7 @@ class Table:
         self.evidence[row : self.n] = 0.0
         self.told[row : self.n] = 0.0
         self.masks[row : self.n] = 0.0
+        self.notes[row : self.n] = 0.0
         self.key[row : self.n] = [life.key for life in lives]
         self.lives.rows += lives
         self.claimed += sum([life.claimed for life in lives])
@@ -195,8 +210,8 @@ class Table:
             lives[row] = lives[-1]
             lives.pop()
         fill_gaps(
-            self.x, self.P, self.w, self.t, self.r, self.own, self.evidence, self.told, self.lines, self.key,
-            self.masks, np.array(rows, np.int64), self.n,
+            self.x, self.P, self.w, self.t, self.r, self.own, self.evidence, self.told, self.notes, self.lines,
+            self.key, self.masks, np.array(rows, np.int64), self.n,
         )  # fmt: skip
         self.n -= len(rows)
 
@@ -233,8 +248,8 @@ class Table:
 
 @kernel
 def fill_gaps(
-    x: Array, P: Array, w: Array, t: Array, r: Array, own: Indices, evidence: Array, told: Array, lines: Array,
-    key: Indices, masks: Array, rows: Indices, n: int,
+    x: Array, P: Array, w: Array, t: Array, r: Array, own: Indices, evidence: Array, told: Array, notes: Array,
+    lines: Array, key: Indices, masks: Array, rows: Indices, n: int,
 ) -> None:  # fmt: skip
     """Let the last row take the place of each of `rows`, in falling order."""
     for row in rows:
@@ -248,6 +263,8 @@ def fill_gaps(
             evidence[row, k] = evidence[n, k]
         for k in range(TOLD):
             told[row, k] = told[n, k]
+        for k in range(NOTES):
+            notes[row, k] = notes[n, k]
         for k in range(OUTLINE):
             lines[row, k] = lines[n, k]
         for k in range(SLOTS):

@@ -107,6 +107,7 @@ def track_view(track: Track, name: str, rights: Rights) -> TrackView:
         members=track.members,
         sensors=track.sensors,
         why=track.why,
+        doubt=track.doubt,
     )
 
 

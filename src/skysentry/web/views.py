@@ -83,6 +83,7 @@ class TrackView(Struct, frozen=True):
     members: tuple[float, float, float]
     sensors: tuple[str, ...]
     why: str
+    doubt: str
 
 
 class AlertView(Struct, frozen=True):

@@ -184,6 +184,7 @@ export interface TrackView {
   members: [number, number, number];
   sensors: string[];
   why: string;
+  doubt: string;
 }
 
 /** The newest state of tracks that changed, ids of those that went, new bearings. */

@@ -1,0 +1,108 @@
+"""What each kind of sensor says for and against a track, in nats, as a fading sum: the numbers behind existence.
+
+Every look changes the odds of existence; the log of that change is booked under the kind of its sensor, gains and
+losses apart, before existence itself is capped. The sums fade within `MEMORY_S`, so they tell of the last seconds: what
+a track lives on now, and who misses it.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from struct import Struct
+
+import numpy as np
+
+from skysentry.site import SensorKind
+from skysentry.tracking.compiled import kernel
+from skysentry.tracking.groups import COUNTS, KNOWN, fade_counts
+from skysentry.tracking.motion import Array, Indices
+
+# Kinds that are told apart, in the words of the sentence; several kinds of claims are one.
+WORDS = ("microphones", "arrays", "radar", "sight", "radio", "claims")
+KINDS = len(WORDS)
+TENTHS = Struct(f"{2 * KINDS}h")
+TENTHS_BYTES = TENTHS.size
+FOR, AGAINST = COUNTS, COUNTS + KINDS
+COLUMN = {
+    SensorKind.MICROPHONE: 0,
+    SensorKind.ARRAY: 1,
+    SensorKind.RADAR: 2,
+    SensorKind.CAMERA: 3,
+    SensorKind.OBSERVER: 3,
+    SensorKind.RF: 4,
+    SensorKind.REMOTE_ID: 5,
+    SensorKind.ADSB: 5,
+    SensorKind.EXTERNAL: 5,
+}
+# As long as a sensor that has not seen a track lately supports it.
+MEMORY_S = 15.0
+# One look is told with this much at most: ten to one is what any sensor can claim of a single look.
+MOST_TOLD = 2.3
+# "Heard" says at most this much of existence (`presence`), in the share that a track has in it.
+HEARD_NATS = 0.5
+# Less than this is not worth a word.
+LEAST_TOLD = 0.5
+
+
+@kernel
+def book(notes: Array, column: int, before: float, after: float) -> None:
+    """Book under a kind what has changed existence from `before` to `after`."""
+    odds = max(after, 1e-9) * max(1.0 - before, 1e-9) / (max(before, 1e-9) * max(1.0 - after, 1e-9))
+    nats = min(max(math.log(odds), -MOST_TOLD), MOST_TOLD)
+    if nats > 0.0:
+        notes[FOR + column] += nats
+    else:
+        notes[AGAINST + column] -= nats
+
+
+@kernel
+def book_heard(notes: Array, column: int, before: Array, after: Array, share: Array, hit: bool) -> None:
+    """Book what "heard", in its share, or "not heard" has said of the existence of tracks (n,)."""
+    for i in range(before.shape[0]):
+        if hit and share[i] > 0.0:
+            notes[i, FOR + column] += HEARD_NATS * share[i]
+        elif not hit and after[i] != before[i]:
+            book(notes[i], column, before[i], after[i])
+
+
+@kernel
+def fade_notes(notes: Array, tracks: int, known: Indices, dt_s: float) -> None:
+    """Let sums and counts of tracks (n, NOTES) fade, and mark those that people are shown as objects, in place."""
+    fade_counts(notes, tracks, dt_s)
+    keep = math.exp(-dt_s / MEMORY_S)
+    for i in range(tracks):
+        notes[i, KNOWN] = 0.0
+        for k in range(FOR, FOR + 2 * KINDS):
+            notes[i, k] *= keep
+    for i in known:
+        notes[i, KNOWN] = 1.0
+
+
+def rounded(notes: Array) -> list[bytes]:
+    """Return the sums of tracks (n, NOTES) in tenths of a nat, those against below zero, in the order of `WORDS`.
+
+    Each as bytes of int16, by which `balance` remembers its words.
+    """
+    signed = 10.0 * notes[:, FOR : FOR + 2 * KINDS]
+    signed[:, KINDS:] *= -1.0
+    coded = np.rint(signed, out=signed).astype(np.int16).tobytes()
+    return [coded[at : at + TENTHS_BYTES] for at in range(0, len(coded), TENTHS_BYTES)]
+
+
+def nats_tenths(coded: bytes) -> list[int]:
+    """Return the numbers of one of `rounded`."""
+    return list(TENTHS.unpack(coded))
+
+
+# Most tracks of a sky live on the same few sums: one radar, seen again and again.
+@lru_cache(maxsize=20_000)
+def balance(said_by: bytes) -> str:
+    """Return who speaks for and against a track, in words and nats; empty where nobody says anything."""
+    tenths, parts = nats_tenths(said_by), []
+    for lead, first in (("for it", 0), ("against it", KINDS)):
+        said = [(tenths[first + k], word) for k, word in enumerate(WORDS) if abs(tenths[first + k]) >= 10 * LEAST_TOLD]
+        if said:
+            said.sort(key=lambda one: -abs(one[0]))
+            parts.append(f"{lead} " + ", ".join([f"{word} {value / 10.0:+.1f}" for value, word in said]))
+    return f"{', '.join(parts)} nats" if parts else ""
