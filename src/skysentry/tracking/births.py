@@ -23,7 +23,7 @@ from skysentry.site import Sensor, SensorKind
 from skysentry.tracking import kernels
 from skysentry.tracking import measure as m
 from skysentry.tracking.batch import LISTENING_S, Listener
-from skysentry.tracking.coverage import farthest
+from skysentry.tracking.coverage import UNHEARD, farthest
 from skysentry.tracking.field import DENSITY_M2, DIRECTION_PER_S, HEADINGS, HEARD_PER_S, NOMINAL_MPS, STATES, Grid
 from skysentry.tracking.found import ALT_PRIOR_M, ALT_SIGMA_M
 from skysentry.tracking.motion import Array
@@ -249,7 +249,7 @@ class Births:
             look = self.listeners[hit.sensor].look
             row[0] = hit.time_s
             row[1:13] = look[m.L_ORIGIN : m.L_ORIGIN + 12]
-            row[13] = farthest(look) + self.cell_m
+            row[13] = farthest(look, UNHEARD) + self.cell_m
             row[14:17] = look[m.L_SOUND], hit.bearing_rad, hit.sigma_rad
         return out
 

@@ -78,9 +78,9 @@ def reach(look: Array, x: float, y: float) -> tuple[float, float]:
 
 
 @kernel
-def farthest(look: Array) -> float:
-    """Return the distance beyond which this look sees next to nothing in any direction."""
-    most: float = look[L_MAX] + 5.0 * look[L_SOFT]
+def farthest(look: Array, widths: float) -> float:
+    """Return the distance that lies beyond the edge in all directions, by so many widths where it is declared."""
+    most: float = look[L_MAX] + widths * look[L_SOFT]
     if look[L_REACH] == 0.0:
         return most
     most = 0.0

@@ -133,7 +133,7 @@ def heed(
     A likelihood above 1 is raised to the power `temper`.
     """
     lead = look[L_TIME] - t_s
-    widest = farthest(look) + cell_m
+    widest = farthest(look, 5.0) + cell_m
     margin = widest + NOMINAL_MPS * (abs(lead) + widest / max(look[L_SOUND], 300.0))
     rows, columns = grid.shape[1], grid.shape[2]
     first_i = max(int((look[L_ORIGIN + 1] - margin - corner[1]) / cell_m), 0)

@@ -47,6 +47,8 @@ MOST_WAITING = 4_000
 OFF_RAD, OFF_M = 0.26, 400.0
 # Hits that stand for what is declared: a few for the sensor; for one bin fewer, so that a mower shows in half a minute.
 SENSOR_HITS, BIN_HITS = 2.0, 0.5
+# A microphone hears whatever passes, be it found or not, for a minute or so: that many hits are no noise yet.
+HEARD_HITS = 20.0
 LOWEST = 0.5
 FULL = 2.0 * math.pi
 
@@ -150,7 +152,8 @@ class Rates:
 
     def rates(self) -> Array:
         """Return the false hits in a look of each sensor."""
-        rates: Array = (SENSOR_HITS + self.counts.sum(axis=1)) / (SENSOR_HITS / self.declared + self.looks)
+        believed = np.where(self.single, HEARD_HITS, SENSOR_HITS)
+        rates: Array = (believed + self.counts.sum(axis=1)) / (believed / self.declared + self.looks)
         return rates
 
     def show(self) -> None:
