@@ -55,6 +55,9 @@ MOST_NATS = 4.0
 HEARD_PER_S = 0.08
 DIRECTION_PER_S = 0.3
 TWO_PI = 2.0 * math.pi
+# Pd at the far edge falls with a logistic; five widths on it is below 0.7 %. What depends on range alone is tabulated.
+EDGES = 5.0
+BINS = 256
 
 
 @kernel
@@ -128,32 +131,105 @@ def heed(
     A likelihood above 1 is raised to the power `temper`.
     """
     lead = look[L_TIME] - t_s
-    reach = look[L_MAX] + 5.0 * look[L_SOFT] + cell_m
-    margin = reach + NOMINAL_MPS * (abs(lead) + reach / max(look[L_SOUND], 300.0))
+    reach = look[L_MAX] + EDGES * max(look[L_SOFT], 0.3 * cell_m)
+    table = np.empty((2, BINS))
+    _tabulate(look, cell_m, reach, quiet if bearings.shape[0] == 0 else 1.0, temper, table)
+    rays = _rays(look, bearings)
+    per_m = BINS / reach
+    slow = max(look[L_SOUND], 300.0)
     rows, columns = grid.shape[1], grid.shape[2]
-    first_i = max(int((look[L_ORIGIN + 1] - margin - corner[1]) / cell_m), 0)
-    last_i = min(int((look[L_ORIGIN + 1] + margin - corner[1]) / cell_m) + 2, rows)
-    first_j = max(int((look[L_ORIGIN] - margin - corner[0]) / cell_m), 0)
-    last_j = min(int((look[L_ORIGIN] + margin - corner[0]) / cell_m) + 2, columns)
-    most, floor = math.exp(MOST_NATS), math.exp(-look[L_MISS_FLOOR])
-    soft = max(look[L_SOFT], 0.3 * cell_m)
     for s in range(STATES):
         ve, vn = velocity(s)
+        # Emission was up to reach / c before the look: there a thing may be within reach though it is not now.
+        shift = lead - (0.5 * reach / slow if look[L_SOUND] > 0.0 else 0.0)
+        margin = reach + math.hypot(ve, vn) * 0.5 * reach / slow
+        e0 = corner[0] + offset[s, 0] - look[L_ORIGIN]
+        n0 = corner[1] + offset[s, 1] - look[L_ORIGIN + 1]
+        first_i = max(int((-vn * shift - margin - n0) / cell_m), 0)
+        last_i = min(int((-vn * shift + margin - n0) / cell_m) + 2, rows)
         for i in range(first_i, last_i):
+            off = n0 + i * cell_m + vn * shift
+            if off * off > margin * margin:
+                continue
+            half = math.sqrt(margin * margin - off * off)
+            first_j = max(int((-ve * shift - half - e0) / cell_m), 0)
+            last_j = min(int((-ve * shift + half - e0) / cell_m) + 2, columns)
             for j in range(first_j, last_j):
-                de = corner[0] + j * cell_m + offset[s, 0] - look[L_ORIGIN]
-                dn = corner[1] + i * cell_m + offset[s, 1] - look[L_ORIGIN + 1]
+                de, dn = e0 + j * cell_m, n0 + i * cell_m
                 tau = _emitted(look[L_SOUND], lead, de, dn, height_m, ve, vn)
                 de += ve * tau
                 dn += vn * tau
                 distance = math.sqrt(de * de + dn * dn + height_m * height_m)
-                if distance > reach:
+                k = int(distance * per_m)
+                if k >= BINS:
                     continue
-                pd = look[L_PD] / (1.0 + math.exp((distance - look[L_MAX]) / soft))
-                factor = _factor(look, bearings, quiet, pd, de, dn, distance, cell_m)
-                if factor > 1.0:
-                    factor = factor**temper
-                grid[s, i, j] *= min(max(factor, floor), most)
+                if look[L_AZ_HALF] < 3.14 and not _faces(look, de, dn):
+                    continue
+                factor = table[1, k]
+                if rays.shape[0] > 0:
+                    factor = _with_rays(factor, table[0, k], rays, de, dn, distance, cell_m, temper, look)
+                grid[s, i, j] *= factor
+
+
+@kernel
+def _tabulate(look: Array, cell_m: float, reach: float, quiet: float, temper: float, table: Array) -> None:
+    """Write Pd and the factor of a look without directions by distance [shape=(2, BINS)] up to `reach`."""
+    most, floor = math.exp(MOST_NATS), math.exp(-look[L_MISS_FLOOR])
+    soft = max(look[L_SOFT], 0.3 * cell_m)
+    for k in range(BINS):
+        distance = (k + 0.5) * reach / BINS
+        pd = look[L_PD] / (1.0 + math.exp((distance - look[L_MAX]) / soft))
+        factor = 1.0 - pd
+        if quiet < 1.0:
+            factor = ((1.0 - quiet * (1.0 - pd)) / (1.0 - quiet)) ** temper
+        table[0, k] = pd
+        table[1, k] = min(max(factor, floor), most)
+
+
+@kernel
+def _rays(look: Array, bearings: Array) -> Array:
+    """Return bearings as rows (k, 4): unit vector east, north in the working frame, variance, competing density."""
+    rays = np.empty((bearings.shape[0], 4))
+    r = L_ROTATION
+    for k in range(bearings.shape[0]):
+        x, y = math.sin(bearings[k, 0]), math.cos(bearings[k, 0])
+        # The sensor's frame is tilted by its distance from the site over the Earth's radius: far below a cell.
+        e, n = look[r] * x + look[r + 3] * y, look[r + 1] * x + look[r + 4] * y
+        size = math.hypot(e, n)
+        rays[k, 0], rays[k, 1] = e / size, n / size
+        rays[k, 2], rays[k, 3] = bearings[k, 1] * bearings[k, 1], bearings[k, 2]
+    return rays
+
+
+@kernel
+def _with_rays(
+    silent: float, pd: float, rays: Array, de: float, dn: float, distance: float, cell_m: float, temper: float,
+    look: Array,
+) -> float:  # fmt: skip
+    """Return the factor of a cell for a look with directions; `silent` is that of one that none of them meets."""
+    gained = 0.0
+    blur = 0.4 * cell_m / max(distance, cell_m)
+    for k in range(rays.shape[0]):
+        along = de * rays[k, 0] + dn * rays[k, 1]
+        across = de * rays[k, 1] - dn * rays[k, 0]
+        variance = rays[k, 2] + blur * blur
+        if along > 0.0 and across * across < 16.0 * variance * along * along:
+            miss = math.atan2(across, along)
+            gained += math.exp(-0.5 * miss * miss / variance) / math.sqrt(TWO_PI * variance) / rays[k, 3]
+    if gained == 0.0:
+        return silent
+    factor = 1.0 - pd + pd * gained
+    if factor > 1.0:
+        factor = factor**temper
+    return min(max(factor, math.exp(-look[L_MISS_FLOOR])), math.exp(MOST_NATS))
+
+
+@kernel
+def _faces(look: Array, de: float, dn: float) -> bool:
+    """Return whether a place at this offset is within the sensor's sector."""
+    r = L_ROTATION
+    az = math.atan2(look[r] * de + look[r + 1] * dn, look[r + 3] * de + look[r + 4] * dn)
+    return abs((az - look[L_AZ] + math.pi) % TWO_PI - math.pi) <= look[L_AZ_HALF]
 
 
 @kernel
@@ -165,30 +241,3 @@ def _emitted(sound: float, lead: float, de: float, dn: float, du: float, ve: flo
     b = sound * sound * lead + de * ve + dn * vn
     k = sound * sound * lead * lead - de * de - dn * dn - du * du
     return (b - math.sqrt(max(b * b - a * k, 0.0))) / a
-
-
-@kernel
-def _factor(
-    look: Array, bearings: Array, quiet: float, pd: float, de: float, dn: float, distance: float, cell_m: float
-) -> float:
-    az = 0.0
-    if look[L_AZ_HALF] < 3.14 or bearings.shape[0] > 0:
-        r = L_ROTATION
-        # The cell is near the sensor's horizon: the tilt of its frame by height is far below a cell.
-        az = math.atan2(look[r] * de + look[r + 1] * dn, look[r + 3] * de + look[r + 4] * dn)
-        off = (az - look[L_AZ] + math.pi) % TWO_PI - math.pi
-        if abs(off) > look[L_AZ_HALF]:
-            return 1.0
-    if quiet < 1.0:
-        return (1.0 - quiet * (1.0 - pd)) / (1.0 - quiet)
-    if bearings.shape[0] == 0:
-        return 1.0 - pd
-    total = 1.0 - pd
-    blur = 0.4 * cell_m / max(distance, cell_m)
-    for k in range(bearings.shape[0]):
-        miss = (bearings[k, 0] - az + math.pi) % TWO_PI - math.pi
-        variance = bearings[k, 1] * bearings[k, 1] + blur * blur
-        if miss * miss < 16.0 * variance:
-            density = math.exp(-0.5 * miss * miss / variance) / math.sqrt(TWO_PI * variance)
-            total += pd * density / bearings[k, 2]
-    return total
