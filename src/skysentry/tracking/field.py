@@ -5,9 +5,12 @@ Each layer moves with its velocity (whole cells are rolled, the rest kept as an 
 and cells, is born and dies. A look multiplies every cell by its likelihood at the place where a thing in that cell was
 when it emitted what has arrived: q = p − s, D = ts − t, and |q + vτ| = c(D − τ) is a quadratic in τ.
 
-    direction   1 − Pd + Σ Pd N(z; b(p), σ²)/κ(z)      κ: clutter and what tracks already explain
-    heard       (1 − Q(1 − Pd)) / (1 − Q)              Q: nothing false, no track heard
+    direction   1 − Pd + Σ Pd N(z; b(p), σ²) / (κ(z) + ΣD Pd N)   κ: clutter and what tracks already explain
+    heard       (1 − Q(1 − Pd)) / (1 − Q)                          Q = Q₀ exp(−ΣD Pd); Q₀: nothing false, no track heard
     silence     1 − Pd, at most the look's miss floor
+
+ΣD, over all cells, lets them explain a hit among themselves: one object is one expected object, however many looks and
+places agree with it.
 
 Source: track before detect over a network of sensors, as PHD filtering on a grid; reference: B.-N. Vo, S. Singh,
 A. Doucet, "Sequential Monte Carlo methods for multi-target filtering with random finite sets", IEEE Trans. AES 41(4).
@@ -32,7 +35,7 @@ from skysentry.tracking.measure import (
     L_SOUND,
     L_TIME,
 )
-from skysentry.tracking.motion import Array
+from skysentry.tracking.motion import Array, Indices
 
 HEADINGS = 12
 STATES = HEADINGS + 1
@@ -130,14 +133,57 @@ def heed(
     (k, 3) are direction, sigma and competing density; none of them is silence unless `quiet` (Q) is below 1: heard.
     A likelihood above 1 is raised to the power `temper`.
     """
-    lead = look[L_TIME] - t_s
     reach = look[L_MAX] + EDGES * max(look[L_SOFT], 0.3 * cell_m)
-    table = np.empty((2, BINS))
-    _tabulate(look, cell_m, reach, quiet if bearings.shape[0] == 0 else 1.0, temper, table)
+    pds = _tabulate(look, cell_m, reach)
+    cells, bins = np.empty(grid.size, np.int32), np.empty(grid.size, np.int32)
     rays = _rays(look, bearings)
+    gains = np.zeros((grid.size if rays.shape[0] > 0 else 0, rays.shape[0]))
+    count = _visit(grid, offset, corner, cell_m, t_s, height_m, look, reach, rays, pds, cells, bins, gains)
+    flat = grid.ravel()
+    most, floor = math.exp(MOST_NATS), math.exp(-look[L_MISS_FLOOR])
+    if rays.shape[0] > 0:
+        for k in range(rays.shape[0]):
+            taken = rays[k, 3]
+            for c in range(count):
+                taken += gains[c, k] * flat[cells[c]]
+            for c in range(count):
+                gains[c, k] /= taken
+        for c in range(count):
+            factor = 1.0 - pds[bins[c]]
+            for k in range(rays.shape[0]):
+                factor += gains[c, k]
+            if factor > 1.0:
+                factor = factor**temper
+            flat[cells[c]] *= min(max(factor, floor), most)
+        return
+    if quiet < 1.0:
+        heard = 0.0
+        for c in range(count):
+            heard += pds[bins[c]] * flat[cells[c]]
+        quiet *= math.exp(-heard)
+    for k in range(BINS):
+        factor = 1.0 - pds[k]
+        if quiet < 1.0:
+            factor = ((1.0 - quiet * (1.0 - pds[k])) / (1.0 - quiet)) ** temper
+        pds[k] = min(max(factor, floor), most)
+    for c in range(count):
+        flat[cells[c]] *= pds[bins[c]]
+
+
+@kernel
+def _visit(
+    grid: Array, offset: Array, corner: Array, cell_m: float, t_s: float, height_m: float, look: Array, reach: float,
+    rays: Array, pds: Array, cells: Indices, bins: Indices, gains: Array,
+) -> int:  # fmt: skip
+    """Write which cells a look may have sensed (flat index), their bins of range, and Pd N(z) of each direction.
+
+    Returns how many.
+    """
+    lead = look[L_TIME] - t_s
     per_m = BINS / reach
     slow = max(look[L_SOUND], 300.0)
     rows, columns = grid.shape[1], grid.shape[2]
+    count = 0
     for s in range(STATES):
         ve, vn = velocity(s)
         # Emission was up to reach / c before the look: there a thing may be within reach though it is not now.
@@ -165,25 +211,22 @@ def heed(
                     continue
                 if look[L_AZ_HALF] < 3.14 and not _faces(look, de, dn):
                     continue
-                factor = table[1, k]
+                cells[count] = (s * rows + i) * columns + j
+                bins[count] = k
                 if rays.shape[0] > 0:
-                    factor = _with_rays(factor, table[0, k], rays, de, dn, distance, cell_m, temper, look)
-                grid[s, i, j] *= factor
+                    _meet(rays, pds[k], de, dn, distance, cell_m, gains[count])
+                count += 1
+    return count
 
 
 @kernel
-def _tabulate(look: Array, cell_m: float, reach: float, quiet: float, temper: float, table: Array) -> None:
-    """Write Pd and the factor of a look without directions by distance [shape=(2, BINS)] up to `reach`."""
-    most, floor = math.exp(MOST_NATS), math.exp(-look[L_MISS_FLOOR])
+def _tabulate(look: Array, cell_m: float, reach: float) -> Array:
+    """Return Pd by distance [shape=(BINS,)] up to `reach`."""
+    pds = np.empty(BINS)
     soft = max(look[L_SOFT], 0.3 * cell_m)
     for k in range(BINS):
-        distance = (k + 0.5) * reach / BINS
-        pd = look[L_PD] / (1.0 + math.exp((distance - look[L_MAX]) / soft))
-        factor = 1.0 - pd
-        if quiet < 1.0:
-            factor = ((1.0 - quiet * (1.0 - pd)) / (1.0 - quiet)) ** temper
-        table[0, k] = pd
-        table[1, k] = min(max(factor, floor), most)
+        pds[k] = look[L_PD] / (1.0 + math.exp(((k + 0.5) * reach / BINS - look[L_MAX]) / soft))
+    return pds
 
 
 @kernel
@@ -202,26 +245,17 @@ def _rays(look: Array, bearings: Array) -> Array:
 
 
 @kernel
-def _with_rays(
-    silent: float, pd: float, rays: Array, de: float, dn: float, distance: float, cell_m: float, temper: float,
-    look: Array,
-) -> float:  # fmt: skip
-    """Return the factor of a cell for a look with directions; `silent` is that of one that none of them meets."""
-    gained = 0.0
+def _meet(rays: Array, pd: float, de: float, dn: float, distance: float, cell_m: float, gains: Array) -> None:
+    """Write Pd N(z) of each direction for a place at this offset from the sensor."""
     blur = 0.4 * cell_m / max(distance, cell_m)
     for k in range(rays.shape[0]):
         along = de * rays[k, 0] + dn * rays[k, 1]
         across = de * rays[k, 1] - dn * rays[k, 0]
         variance = rays[k, 2] + blur * blur
+        gains[k] = 0.0
         if along > 0.0 and across * across < 16.0 * variance * along * along:
             miss = math.atan2(across, along)
-            gained += math.exp(-0.5 * miss * miss / variance) / math.sqrt(TWO_PI * variance) / rays[k, 3]
-    if gained == 0.0:
-        return silent
-    factor = 1.0 - pd + pd * gained
-    if factor > 1.0:
-        factor = factor**temper
-    return min(max(factor, math.exp(-look[L_MISS_FLOOR])), math.exp(MOST_NATS))
+            gains[k] = pd * math.exp(-0.5 * miss * miss / variance) / math.sqrt(TWO_PI * variance)
 
 
 @kernel

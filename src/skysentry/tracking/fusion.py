@@ -13,6 +13,7 @@ from skysentry.tracking import measure as m
 from skysentry.tracking.batch import Listener, Packed
 from skysentry.tracking.births import FEEDING, Births, FieldDump, Hit, Seed
 from skysentry.tracking.classify import Classifier
+from skysentry.tracking.cloud import CloudDump, Clouds
 from skysentry.tracking.clutter import Clutter, MapDump
 from skysentry.tracking.complaints import Complaint, Complaints
 from skysentry.tracking.found import ALT_PRIOR_M, FIRST_WEIGHT
@@ -64,6 +65,7 @@ class Dump(Struct):
     births: FieldDump | None
     clutter: dict[str, MapDump]
     gone: list[Gone]
+    clouds: list[CloudDump]
 
 
 class Fusion:
@@ -85,6 +87,7 @@ class Fusion:
         self.looked: dict[str, int] = {}
         self.clutter = Clutter()
         self.resumption = Resumption()
+        self.clouds = Clouds()
         self.births: Births | None = None
         if any(sensor.kind in FEEDING and sensor.position is not None for sensor in site.sensors):
             self.births = Births(self.roster.known, site.sensors, origin.alt_m or 0.0)
@@ -138,6 +141,7 @@ class Fusion:
             )  # fmt: skip
             for e, share in enumerate(self.share[:edges].tolist()):
                 if share > HIT:
+                    table.cloud[self.edge_i[e]] = -1
                     self._hit(int(self.edge_i[e]), packed.kept[int(self.edge_j[e])], share, scan, own)
         if self.births is not None and own.id in self.births.listeners:
             self._direct(own, packed, look, free, since_s)
@@ -180,8 +184,7 @@ class Fusion:
             return
         detection, table = min(packed.presences, key=lambda found: found.id), self.table
         share = np.zeros(table.n)
-        quiet = kernels.correct_presence(table.x, table.P, table.w, table.t, table.r, table.n, look, True, share)
-        table.outline()
+        quiet = self._listen(look, True, share)
         for i in np.flatnonzero(share > HIT):
             self._hit(int(i), detection, float(share[i]), scan, own)
         if self.births is not None:
@@ -189,13 +192,19 @@ class Fusion:
             self.births.heed(own, look, since_s, NO_BEARINGS, min(quiet, 1.0 - 1e-6), hits)
 
     def _silent(self, own: Listener, look: Array, since_s: float) -> None:
-        table = self.table
-        kernels.correct_presence(
-            table.x, table.P, table.w, table.t, table.r, table.n, look, False, np.zeros(table.n)
-        )  # fmt: skip
-        table.outline()
+        self._listen(look, False, np.zeros(self.table.n))
         if self.births is not None:
             self.births.heed(own, look, since_s, NO_BEARINGS, 1.0, [])
+
+    def _listen(self, look: Array, hit: bool, share: Array) -> float:
+        """Correct all tracks with "heard" or "not heard"; `share` and what is returned as `correct_presence` has it."""
+        table, clouds = self.table, self.clouds
+        quiet = kernels.correct_presence(
+            table.x, table.P, table.w, table.t, table.r, table.n, look, hit, share,
+            table.cloud, clouds.particles, clouds.weights, clouds.times, clouds.heard,
+        )  # fmt: skip
+        table.outline()
+        return quiet
 
     def _refresh(self, detection: Detection, scan: Scan, own: Listener) -> None:
         """A claim without a place keeps the track of that identity alive; it moves and founds none."""
@@ -281,6 +290,8 @@ class Fusion:
         i = table.add(life)
         table.x[i], table.P[i], table.w[i] = seed.mean, seed.cov, FIRST_WEIGHT
         table.t[i], table.r[i] = now_s, SPAWN_EXISTENCE
+        if seed.cells is not None:
+            self.clouds.start(table, i, now_s, seed.cells)
         table.outline(i)
 
     def declare(self, order: Order) -> None:
@@ -293,6 +304,7 @@ class Fusion:
         """Return the events of a grid instant, and let tracks live or end."""
         whole = now_ns % SECOND_NS == 0
         if whole:
+            self.clouds.settle(self.table, (now_ns - self.epoch_ns) / SECOND_NS)
             self._unpoison()
             self.classifier.settle(self.table)
         due = sorted(self.touched) if not whole else list(range(self.table.n))
@@ -402,6 +414,7 @@ class Fusion:
             None if self.births is None else self.births.dump(),
             self.clutter.dump(),
             self.resumption.gone,
+            self.clouds.dump(self.table),
         )
 
     def load(self, dump: Dump) -> None:
@@ -414,6 +427,7 @@ class Fusion:
         self.looked = dump.looked
         self.clutter.load(dump.clutter)
         self.resumption = Resumption(dump.gone)
+        self.clouds = Clouds.load(dump.clouds)
         if (self.births is None) != (dump.births is None):
             raise ValueError("a snapshot of another site")
         if self.births is not None and dump.births is not None:

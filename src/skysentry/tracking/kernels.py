@@ -16,6 +16,7 @@ from skysentry.tracking.founding import found_all, worth
 from skysentry.tracking.measure import LOOK, ROW
 from skysentry.tracking.motion import MODELS
 from skysentry.tracking.outline import OUTLINE, outline_all
+from skysentry.tracking.particles import COLUMNS, PARTICLES, scatter, settle
 from skysentry.tracking.presence import correct_presence
 from skysentry.tracking.show import PRESENTED, SHOWN, present
 from skysentry.tracking.table import CLASSES, fill_gaps
@@ -34,6 +35,8 @@ __all__ = [
     "heed",
     "prepare",
     "present",
+    "scatter",
+    "settle",
     "twins",
     "warm",
     "worth",
@@ -51,18 +54,21 @@ def warm() -> None:
     prepare(codes, rows, look, frame, 0.0)
     fix_places(codes, rows, codes.copy(), rows.copy())
     correct_scan(x, P, w, t, r, own, lines, 1, look, codes, rows, none, edges, edges.copy(), np.zeros(1), kept, free)
-    correct_presence(x, P, w, t, r, 1, look, False, np.zeros(1))
+    clouds, weights, slots = np.zeros((1, PARTICLES, COLUMNS)), np.ones((1, PARTICLES)), np.zeros(1, np.int64)
+    correct_presence(x, P, w, t, r, 1, look, False, np.zeros(1), slots, clouds, weights, np.zeros(1), weights.copy())
     outline_all(x, P, w, t, 0, 1, lines)
     grid, offset = np.zeros((STATES, 3, 3)), np.zeros((STATES, 2))
     drift(grid, offset, 0.1, 500.0)
     heed(grid, offset, np.zeros(2), 500.0, 0.0, 0.0, look, np.zeros((0, 3)), 1.0, 1.0)
+    scatter(clouds[0], weights[0], 1, grid + 1.0, offset, 0.0, 0.0, 500.0)
+    settle(x, P, w, t, r, slots, clouds, weights, np.zeros(1), slots.copy(), 1.0, 1.0, w[0].copy())
     worth(codes, rows, free, codes)
     found_all(codes, rows, free, codes, look, 0.0, 0, x, P, w, t, r, lines)
     twins(x, P, w, t, own, 1, none.copy())
     evidence, classes = np.zeros((1, len(CLASSES))), np.ones(len(CLASSES))
     bands, shown = np.ones((len(CLASSES), 4)), np.zeros((1, PRESENTED))
     present(x, P, w, t, r, evidence, edges * 0, 0.0, frame, classes, np.zeros(2), bands, classes, shown)
-    fill_gaps(x, P, w, t, r, own, evidence, lines, edges * 0, 1)
+    fill_gaps(x, P, w, t, r, own, evidence, slots, lines, edges * 0, 1)
     counts = np.zeros((SIDE, SIDE)), np.zeros(RINGS), np.zeros(BINS)
     weigh_clutter(codes, rows, look, *counts, 1.0)
     fade(*counts)

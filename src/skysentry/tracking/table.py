@@ -54,7 +54,7 @@ class Table:
     `lines` (cap, OUTLINE) follow from the state: the coarse gate. `claimed` counts the tracks that only claims support.
     """
 
-    KEPT = ("x", "P", "w", "t", "r", "own", "evidence")
+    KEPT = ("x", "P", "w", "t", "r", "own", "evidence", "cloud")
     ARRAYS = (*KEPT, "lines")
 
     def __init__(self, room: int = 64) -> None:
@@ -67,6 +67,7 @@ class Table:
         self.r: Array = np.zeros(room)
         self.own: Indices = np.zeros((room, SCHEME_SLOTS), np.int64)
         self.evidence: Array = np.zeros((room, len(CLASSES)))
+        self.cloud: Indices = np.full(room, -1)
         self.lines: Array = np.zeros((room, OUTLINE))
         self.claimed = 0
 
@@ -79,6 +80,7 @@ class Table:
         row = self.n
         self.own[row] = 0
         self.evidence[row] = 0.0
+        self.cloud[row] = -1
         self.lives.append(life)
         self.claimed += life.claimed
         self.n += 1
@@ -93,7 +95,7 @@ class Table:
             self.lives[row] = self.lives[-1]
             self.lives.pop()
         fill_gaps(
-            self.x, self.P, self.w, self.t, self.r, self.own, self.evidence, self.lines,
+            self.x, self.P, self.w, self.t, self.r, self.own, self.evidence, self.cloud, self.lines,
             np.array(rows, np.int64), self.n,
         )  # fmt: skip
         self.n -= len(rows)
@@ -131,14 +133,15 @@ class Table:
 
 @kernel
 def fill_gaps(
-    x: Array, P: Array, w: Array, t: Array, r: Array, own: Indices, evidence: Array, lines: Array, rows: Indices, n: int
+    x: Array, P: Array, w: Array, t: Array, r: Array, own: Indices, evidence: Array, cloud: Indices, lines: Array,
+    rows: Indices, n: int,
 ) -> None:  # fmt: skip
     """Let the last row take the place of each of `rows`, in falling order."""
     for row in rows:
         n -= 1
         if row == n:
             continue
-        t[row], r[row] = t[n], r[n]
+        t[row], r[row], cloud[row] = t[n], r[n], cloud[n]
         for k in range(SCHEME_SLOTS):
             own[row, k] = own[n, k]
         for k in range(evidence.shape[1]):
