@@ -7,7 +7,7 @@ when it emitted what has arrived: q = p − s, D = ts − t, and |q + vτ| = c(D
 
     direction   1 − Pd + Σ Pd N(z; b(p), σ²) / (κ(z) + ΣD Pd N)   κ: clutter and what tracks already explain
     heard       (1 − Q(1 − Pd)) / (1 − Q)                          Q = Q₀ exp(−ΣD Pd); Q₀: nothing false, no track heard
-    silence     1 − Pd, at most the look's miss floor
+    silence     1 − Pd, at most `SILENCE_NATS`
 
 ΣD, over all cells, lets them explain a hit among themselves: one object is one expected object, however many looks and
 places agree with it.
@@ -27,7 +27,6 @@ from skysentry.tracking.measure import (
     L_AZ,
     L_AZ_HALF,
     L_MAX,
-    L_MISS_FLOOR,
     L_ORIGIN,
     L_PD,
     L_ROTATION,
@@ -52,11 +51,14 @@ DENSITY_M2 = 4e-10
 REFILL_S = 60.0
 # One look may raise a cell by this many nats at most, however sharp it claims to be.
 MOST_NATS = 4.0
-# Hits of one sensor are as correlated as its silence (a mower that runs for an hour is not 3,600 confirmations): their
-# likelihood is raised to this power a second of listening. "Heard" as silence, one nat of 1.6 · 10 s; directions differ
-# from look to look by their own noise, so they say more.
-HEARD_PER_S = 0.08
-DIRECTION_PER_S = 0.3
+# Hits of one array are as correlated as its mounting and the wind make them: the likelihood of its directions is raised
+# to this power a second of listening. "Heard" counts in full, for cells share it: a mower that runs for an hour is one
+# expected object near one microphone, however often it is heard, and one microphone starts no track.
+HEARD_PER_S = 1.0
+DIRECTION_PER_S = 0.6
+# Silence of a microphone tells where an object is among those that hear it, so for births it counts nearly in full; it
+# denies no track that lives (`L_MISS_FLOOR`). Of an array the directions tell that.
+SILENCE_NATS = 2.0
 TWO_PI = 2.0 * math.pi
 # Pd at the far edge falls with a logistic; five widths on it is below 0.7 %. What depends on range alone is tabulated.
 EDGES = 5.0
@@ -140,7 +142,7 @@ def heed(
     gains = np.zeros((grid.size if rays.shape[0] > 0 else 0, rays.shape[0]))
     count = _visit(grid, offset, corner, cell_m, t_s, height_m, look, reach, rays, pds, cells, bins, gains)
     flat = grid.ravel()
-    most, floor = math.exp(MOST_NATS), math.exp(-look[L_MISS_FLOOR])
+    most, floor = math.exp(MOST_NATS), math.exp(-SILENCE_NATS)
     if rays.shape[0] > 0:
         for k in range(rays.shape[0]):
             taken = rays[k, 3]

@@ -23,20 +23,23 @@ import math
 import numpy as np
 
 from skysentry.tracking.compiled import kernel
-from skysentry.tracking.field import HEADINGS, velocity
+from skysentry.tracking.field import HEADINGS, NOMINAL_MPS, velocity
 from skysentry.tracking.measure import L_MAX, L_ORIGIN, L_PD, L_SOFT, L_SOUND, L_TIME, L_WIND
 from skysentry.tracking.motion import Array, Indices
 
-# A snapshot holds 5 kB a track; 256 particles of 11 bytes and half a kilobyte of weights leave room for the rest.
-PARTICLES = 256
+# A snapshot holds 5 kB a track; turns are mostly zeros, so packed they take 8 to 9 bytes each.
+PARTICLES = 512
 # Columns of a particle.
 E, N, VE, VN, TURN, AGE, BEFORE, COLUMNS = range(8)
 # Power of a look's likelihood: at 1 the median error is the same, and more tracks are lost.
-TEMPER = 0.6
+TEMPER = 0.8
 # Chance a second to begin a turn, and to end one: legs of a minute, turns of ten seconds; wings turn at up to 8 °/s.
 BEGIN_TURN, END_TURN, MOST_TURN = 0.02, 0.1, math.radians(8.0)
 # Speed and heading wander by this in a second.
 SPEED_MPS, HEADING_RAD = 0.5, 0.01
+# What is heard from kilometres away and flies at 30 to 70 m/s is nearly always a piston drone, which cruises at 45 to
+# 55: its speed is drawn back by this share a second. Slower and faster things keep theirs.
+CRUISE_MPS, DRAWN, CRUISING_MPS = NOMINAL_MPS, 0.02, (30.0, 70.0)
 # Share that starts anew each second, how far beside, and the sigma of its speed's logarithm.
 ANEW, BESIDE_M, PACE = 0.005, 300.0, 0.15
 SLOWEST_MPS, FASTEST_MPS = 3.0, 250.0
@@ -188,6 +191,8 @@ def _fly(p: Array, key: np.uint64, dt_s: float) -> None:
     p[N] += n
     speed = math.hypot(ve, vn) + SPEED_MPS * math.sqrt(dt_s) * _normal(key, 2)
     heading = math.atan2(ve, vn) + HEADING_RAD * math.sqrt(dt_s) * _normal(key, 3)
+    if CRUISING_MPS[0] < speed < CRUISING_MPS[1]:
+        speed += DRAWN * (CRUISE_MPS - speed) * dt_s
     if chance(key, 10) < ANEW * dt_s:
         p[E] += BESIDE_M * _normal(key, 6)
         p[N] += BESIDE_M * _normal(key, 7)
