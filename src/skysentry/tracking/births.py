@@ -23,6 +23,7 @@ from skysentry.site import Sensor, SensorKind
 from skysentry.tracking import kernels
 from skysentry.tracking import measure as m
 from skysentry.tracking.batch import LISTENING_S, Listener
+from skysentry.tracking.cloud import Cells
 from skysentry.tracking.coverage import UNHEARD, farthest
 from skysentry.tracking.field import DENSITY_M2, DIRECTION_PER_S, HEADINGS, HEARD_PER_S, NOMINAL_MPS, STATES, Grid
 from skysentry.tracking.found import ALT_PRIOR_M, ALT_SIGMA_M
@@ -83,12 +84,16 @@ class Hit(Struct, array_like=True):
 
 
 class Seed(Struct):
-    """A new track: mean (6,), covariance (6, 6) of the working frame, and the hits that support it."""
+    """A new track: mean (6,), covariance (6, 6) of the working frame, and the hits that support it.
+
+    `cells` are those it comes from, where nothing but microphones supports it.
+    """
 
     mean: Array
     cov: Array
     cell: str
     hits: list[Hit]
+    cells: Cells | None
 
 
 class FieldDump(Struct):
@@ -228,7 +233,12 @@ class Births:
             return None
         if hits[-1].time_s - hits[0].time_s < SPAN_NEEDED_S:
             return None
-        return Seed(mean=mean, cov=cov, cell=f"{i + self.first[0]}.{j + self.first[1]}", hits=hits)
+        cells = None
+        if all(hit.sigma_rad < 0.0 for hit in hits):
+            first = self.corner + self.cell_m * np.array([columns.start, rows.start])
+            cells = Cells(box.astype(np.float64), self.offset.copy(), float(first[0]), float(first[1]), self.cell_m)
+        name = f"{i + self.first[0]}.{j + self.first[1]}"
+        return Seed(mean=mean, cov=cov, cell=name, hits=hits, cells=cells)
 
     def _state(self, mean4: Array, cov4: Array) -> tuple[Array, Array]:
         """Return the state of six with height and the widths that the grid cannot hold."""

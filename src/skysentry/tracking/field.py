@@ -5,9 +5,12 @@ Each layer moves with its velocity (whole cells are rolled, the rest kept as an 
 and cells, is born and dies. A look multiplies every cell by its likelihood at the place where a thing in that cell was
 when it emitted what has arrived: q = p − s, D = ts − t, and |q + vτ| = c(D − τ) is a quadratic in τ.
 
-    direction   1 − Pd + Σ Pd N(z; b(p), σ²)/κ(z)      κ: clutter and what tracks already explain
-    heard       (1 − Q(1 − Pd)) / (1 − Q)              Q: nothing false, no track heard
-    silence     1 − Pd, at most the look's miss floor
+    direction   1 − Pd + Σ Pd N(z; b(p), σ²) / (κ(z) + ΣD Pd N)   κ: clutter and what tracks already explain
+    heard       (1 − Q(1 − Pd)) / (1 − Q)                          Q = Q₀ exp(−ΣD Pd); Q₀: nothing false, no track heard
+    silence     1 − Pd, at most `SILENCE_NATS`
+
+ΣD, over all cells, lets them explain a hit among themselves: one object is one expected object, however many looks and
+places agree with it.
 
 Source: track before detect over a network of sensors, as PHD filtering on a grid; reference: B.-N. Vo, S. Singh,
 A. Doucet, "Sequential Monte Carlo methods for multi-target filtering with random finite sets", IEEE Trans. AES 41(4).
@@ -26,17 +29,19 @@ from skysentry.tracking.coverage import farthest, reach
 from skysentry.tracking.measure import (
     L_AZ,
     L_AZ_HALF,
-    L_MISS_FLOOR,
     L_ORIGIN,
     L_PD,
+    L_REACH,
     L_ROTATION,
     L_SOUND,
     L_TIME,
 )
-from skysentry.tracking.motion import Array
+from skysentry.tracking.motion import Array, Indices
 
 # Single precision: a likelihood is not known to seven digits, and a cell's snapshot is half as large.
 Grid: TypeAlias = NDArray[np.float32]
+# No cell holds more: beyond all meaning, and a float has room above it.
+MOST_MASS = 1e30
 HEADINGS = 12
 STATES = HEADINGS + 1
 # What is heard far away flies on wings: piston drones cruise at 45-55 m/s; slower things are in the standing layer.
@@ -52,14 +57,20 @@ DENSITY_M2 = 4e-10
 REFILL_S = 60.0
 # One look may raise a cell by this many nats at most, however sharp it claims to be.
 MOST_NATS = 4.0
-# Hits of one sensor are as correlated as its silence (a mower that runs for an hour is not 3,600 confirmations): their
-# likelihood is raised to this power a second of listening. "Heard" as silence, one nat of 1.6 · 10 s; directions differ
-# from look to look by their own noise, so they say more.
-HEARD_PER_S = 0.08
-DIRECTION_PER_S = 0.3
-# No cell holds more: beyond all meaning, and a float has room above it.
-MOST_MASS = 1e30
+# Hits of one array are as correlated as its mounting and the wind make them: the likelihood of its directions is raised
+# to this power a second of listening. "Heard" counts in full, for cells share it: a mower that runs for an hour is one
+# expected object near one microphone, however often it is heard, and one microphone starts no track.
+HEARD_PER_S = 1.0
+DIRECTION_PER_S = 0.6
+# Silence of a microphone tells where an object is among those that hear it, so for births it counts nearly in full; it
+# denies no track that lives (`L_MISS_FLOOR`). Of an array the directions tell that.
+SILENCE_NATS = 2.0
 TWO_PI = 2.0 * math.pi
+# Pd at the far edge falls with a logistic; five widths on it is below 0.7 %. What depends on range alone is tabulated.
+EDGES = 5.0
+BINS = 256
+# Learned reach changes from octant to octant; sectors half as wide follow it.
+SECTORS = 16
 
 
 @kernel
@@ -132,33 +143,152 @@ def heed(
     (k, 3) are direction, sigma and competing density; none of them is silence unless `quiet` (Q) is below 1: heard.
     A likelihood above 1 is raised to the power `temper`.
     """
+    widest = farthest(look, EDGES) + EDGES * 0.3 * cell_m
+    pds = _tabulate(look, cell_m, widest)
+    cells, bins = np.empty(grid.size, np.int64), np.empty(grid.size, np.int64)
+    rays = _rays(look, bearings)
+    gains = np.zeros((grid.size if rays.shape[0] > 0 else 0, rays.shape[0]))
+    count = _visit(grid, offset, corner, cell_m, t_s, height_m, look, widest, rays, pds, cells, bins, gains)
+    flat = grid.ravel()
+    most, floor = math.exp(MOST_NATS), math.exp(-SILENCE_NATS)
+    if rays.shape[0] > 0:
+        for k in range(rays.shape[0]):
+            taken = rays[k, 3]
+            for c in range(count):
+                taken += gains[c, k] * flat[cells[c]]
+            for c in range(count):
+                gains[c, k] /= taken
+        for c in range(count):
+            factor = 1.0 - pds[bins[c]]
+            for k in range(rays.shape[0]):
+                factor += gains[c, k]
+            if factor > 1.0:
+                factor = factor**temper
+            flat[cells[c]] = min(flat[cells[c]] * min(max(factor, floor), most), MOST_MASS)
+        return
+    if quiet < 1.0:
+        heard = 0.0
+        for c in range(count):
+            heard += pds[bins[c]] * flat[cells[c]]
+        quiet *= math.exp(-heard)
+    for k in range(pds.shape[0]):
+        factor = 1.0 - pds[k]
+        if quiet < 1.0:
+            factor = ((1.0 - quiet * (1.0 - pds[k])) / (1.0 - quiet)) ** temper
+        pds[k] = min(max(factor, floor), most)
+    for c in range(count):
+        flat[cells[c]] = min(flat[cells[c]] * pds[bins[c]], MOST_MASS)
+
+
+@kernel
+def _visit(
+    grid: Grid, offset: Array, corner: Array, cell_m: float, t_s: float, height_m: float, look: Array, widest: float,
+    rays: Array, pds: Array, cells: Indices, bins: Indices, gains: Array,
+) -> int:  # fmt: skip
+    """Write which cells a look may have sensed (flat index), their bins of range, and Pd N(z) of each direction.
+
+    Returns how many.
+    """
     lead = look[L_TIME] - t_s
-    widest = farthest(look, 5.0) + cell_m
-    margin = widest + NOMINAL_MPS * (abs(lead) + widest / max(look[L_SOUND], 300.0))
+    per_m = BINS / widest
+    learned = look[L_REACH] != 0.0
+    slow = max(look[L_SOUND], 300.0)
     rows, columns = grid.shape[1], grid.shape[2]
-    first_i = max(int((look[L_ORIGIN + 1] - margin - corner[1]) / cell_m), 0)
-    last_i = min(int((look[L_ORIGIN + 1] + margin - corner[1]) / cell_m) + 2, rows)
-    first_j = max(int((look[L_ORIGIN] - margin - corner[0]) / cell_m), 0)
-    last_j = min(int((look[L_ORIGIN] + margin - corner[0]) / cell_m) + 2, columns)
-    most, floor = math.exp(MOST_NATS), math.exp(-look[L_MISS_FLOOR])
+    count = 0
     for s in range(STATES):
         ve, vn = velocity(s)
+        # Emission was up to reach / c before the look: there a thing may be within reach though it is not now.
+        shift = lead - (0.5 * widest / slow if look[L_SOUND] > 0.0 else 0.0)
+        margin = widest + math.hypot(ve, vn) * 0.5 * widest / slow
+        e0 = corner[0] + offset[s, 0] - look[L_ORIGIN]
+        n0 = corner[1] + offset[s, 1] - look[L_ORIGIN + 1]
+        first_i = max(int((-vn * shift - margin - n0) / cell_m), 0)
+        last_i = min(int((-vn * shift + margin - n0) / cell_m) + 2, rows)
         for i in range(first_i, last_i):
+            off = n0 + i * cell_m + vn * shift
+            if off * off > margin * margin:
+                continue
+            half = math.sqrt(margin * margin - off * off)
+            first_j = max(int((-ve * shift - half - e0) / cell_m), 0)
+            last_j = min(int((-ve * shift + half - e0) / cell_m) + 2, columns)
             for j in range(first_j, last_j):
-                de = corner[0] + j * cell_m + offset[s, 0] - look[L_ORIGIN]
-                dn = corner[1] + i * cell_m + offset[s, 1] - look[L_ORIGIN + 1]
+                de, dn = e0 + j * cell_m, n0 + i * cell_m
                 tau = _emitted(look[L_SOUND], lead, de, dn, height_m, ve, vn)
                 de += ve * tau
                 dn += vn * tau
                 distance = math.sqrt(de * de + dn * dn + height_m * height_m)
-                if distance > widest:
+                k = int(distance * per_m)
+                if k >= BINS:
                     continue
-                far, edge = reach(look, de, dn)
-                pd = look[L_PD] / (1.0 + math.exp((distance - far) / max(edge, 0.3 * cell_m)))
-                factor = _factor(look, bearings, quiet, pd, de, dn, distance, cell_m)
-                if factor > 1.0:
-                    factor = factor**temper
-                grid[s, i, j] = min(grid[s, i, j] * min(max(factor, floor), most), MOST_MASS)
+                if look[L_AZ_HALF] < 3.14 and not _faces(look, de, dn):
+                    continue
+                cells[count] = (s * rows + i) * columns + j
+                if learned:
+                    k += BINS * sector(de, dn)
+                bins[count] = k
+                if rays.shape[0] > 0:
+                    _meet(rays, pds[k], de, dn, distance, cell_m, gains[count])
+                count += 1
+    return count
+
+
+@kernel
+def _tabulate(look: Array, cell_m: float, widest: float) -> Array:
+    """Return Pd by distance [shape=(SECTORS · BINS,)] up to `widest`, by sector where reach was learned, else one."""
+    sectors = SECTORS if look[L_REACH] != 0.0 else 1
+    pds = np.empty(sectors * BINS)
+    for s in range(sectors):
+        middle = TWO_PI * (s + 0.5) / SECTORS
+        far, edge = reach(look, math.sin(middle), math.cos(middle))
+        soft = max(edge, 0.3 * cell_m)
+        for k in range(BINS):
+            pds[s * BINS + k] = look[L_PD] / (1.0 + math.exp(min(((k + 0.5) * widest / BINS - far) / soft, 50.0)))
+    return pds
+
+
+@kernel
+def sector(e: float, n: float) -> int:
+    """Return the sector of a direction, clockwise from north."""
+    turn = math.atan2(e, n) / TWO_PI
+    return int((turn - math.floor(turn)) * SECTORS) % SECTORS
+
+
+@kernel
+def _rays(look: Array, bearings: Array) -> Array:
+    """Return bearings as rows (k, 4): unit vector east, north in the working frame, variance, competing density."""
+    rays = np.empty((bearings.shape[0], 4))
+    r = L_ROTATION
+    for k in range(bearings.shape[0]):
+        x, y = math.sin(bearings[k, 0]), math.cos(bearings[k, 0])
+        # The sensor's frame is tilted by its distance from the site over the Earth's radius: far below a cell.
+        e, n = look[r] * x + look[r + 3] * y, look[r + 1] * x + look[r + 4] * y
+        size = math.hypot(e, n)
+        rays[k, 0], rays[k, 1] = e / size, n / size
+        rays[k, 2], rays[k, 3] = bearings[k, 1] * bearings[k, 1], bearings[k, 2]
+    return rays
+
+
+@kernel
+def _meet(rays: Array, pd: float, de: float, dn: float, distance: float, cell_m: float, gains: Array) -> None:
+    """Write Pd N(z) of each direction for a place at this offset from the sensor."""
+    blur = 0.4 * cell_m / max(distance, cell_m)
+    for k in range(rays.shape[0]):
+        along = de * rays[k, 0] + dn * rays[k, 1]
+        across = de * rays[k, 1] - dn * rays[k, 0]
+        variance = rays[k, 2] + blur * blur
+        gains[k] = 0.0
+        if along > 0.0 and across * across < 16.0 * variance * along * along:
+            miss = math.atan2(across, along)
+            gains[k] = pd * math.exp(-0.5 * miss * miss / variance) / math.sqrt(TWO_PI * variance)
+
+
+@kernel
+def _faces(look: Array, de: float, dn: float) -> bool:
+    """Return whether a place at this offset is within the sensor's sector."""
+    r = L_ROTATION
+    az = math.atan2(look[r] * de + look[r + 1] * dn, look[r + 3] * de + look[r + 4] * dn)
+    faces: bool = abs((az - look[L_AZ] + math.pi) % TWO_PI - math.pi) <= look[L_AZ_HALF]
+    return faces
 
 
 @kernel
@@ -170,30 +300,3 @@ def _emitted(sound: float, lead: float, de: float, dn: float, du: float, ve: flo
     b = sound * sound * lead + de * ve + dn * vn
     k = sound * sound * lead * lead - de * de - dn * dn - du * du
     return (b - math.sqrt(max(b * b - a * k, 0.0))) / a
-
-
-@kernel
-def _factor(
-    look: Array, bearings: Array, quiet: float, pd: float, de: float, dn: float, distance: float, cell_m: float
-) -> float:
-    az = 0.0
-    if look[L_AZ_HALF] < 3.14 or bearings.shape[0] > 0:
-        r = L_ROTATION
-        # The cell is near the sensor's horizon: the tilt of its frame by height is far below a cell.
-        az = math.atan2(look[r] * de + look[r + 1] * dn, look[r + 3] * de + look[r + 4] * dn)
-        off = (az - look[L_AZ] + math.pi) % TWO_PI - math.pi
-        if abs(off) > look[L_AZ_HALF]:
-            return 1.0
-    if quiet < 1.0:
-        return (1.0 - quiet * (1.0 - pd)) / (1.0 - quiet)
-    if bearings.shape[0] == 0:
-        return 1.0 - pd
-    total = 1.0 - pd
-    blur = 0.4 * cell_m / max(distance, cell_m)
-    for k in range(bearings.shape[0]):
-        miss = (bearings[k, 0] - az + math.pi) % TWO_PI - math.pi
-        variance = bearings[k, 1] * bearings[k, 1] + blur * blur
-        if miss * miss < 16.0 * variance:
-            density = math.exp(-0.5 * miss * miss / variance) / math.sqrt(TWO_PI * variance)
-            total += pd * density / bearings[k, 2]
-    return total

@@ -16,6 +16,7 @@ from skysentry.tracking.cells import Area
 from skysentry.tracking.claims import Claims
 from skysentry.tracking.classify import Classifier
 from skysentry.tracking.clocks import Clocks, ClocksDump
+from skysentry.tracking.cloud import CloudDump, Clouds
 from skysentry.tracking.clutter import Clutter, MapDump
 from skysentry.tracking.complaints import Complaint, Complaints
 from skysentry.tracking.custody import Farewell, owns
@@ -85,6 +86,7 @@ class Dump(Struct):
     clocks: ClocksDump
     hearing: HearingDump
     quarantine: Quarantine
+    clouds: list[CloudDump]
 
 
 class Fusion:
@@ -114,6 +116,7 @@ class Fusion:
         self.claims = Claims(site, self.roster.known)
         self.quarantine = Quarantine()
         self.authorised = frozenset(flight.identity for flight in site.authorised)
+        self.clouds = Clouds()
         self.births: Births | None = None
         if any(sensor.kind in FEEDING and sensor.position is not None for sensor in site.sensors):
             self.births = Births(self.roster.known, site.sensors, origin.alt_m or 0.0, area)
@@ -184,6 +187,8 @@ class Fusion:
             kept, shares = packed.kept, self.share[:edges].tolist()
             for i, j, share in zip(self.edge_i[:edges].tolist(), self.edge_j[:edges].tolist(), shares, strict=True):
                 if share > HIT:
+                    if table.cloud[i] >= 0:
+                        table.cloud[i] = -1
                     self._hit(i, kept[j], share, scan, own)
             if edges and scan.position is None and not self.clocks.doubts(own.id):
                 pairs = self.edge_i[:edges], self.edge_j[:edges], self.share[:edges]
@@ -241,7 +246,11 @@ class Fusion:
         """Correct tracks with "heard" or "not heard", book what it says; return the chance that nothing explains it."""
         table, n = self.table, self.table.n
         before = table.r[:n].copy()
-        quiet = kernels.correct_presence(table.x, table.P, table.w, table.t, table.r, n, look, hit, share)
+        clouds = self.clouds
+        quiet = kernels.correct_presence(
+            table.x, table.P, table.w, table.t, table.r, n, look, hit, share,
+            table.cloud, clouds.particles, clouds.weights, clouds.times, clouds.heard,
+        )  # fmt: skip
         table.outline()
         kernels.count_heard(table.lines, table.r, table.notes, n, look, hit, since_s)
         kernels.book_heard(table.notes, COLUMN[own.kind], before, table.r, share, hit)
@@ -258,7 +267,6 @@ class Fusion:
         detection, table = min(packed.presences, key=lambda found: found.id), self.table
         share = np.zeros(table.n)
         quiet = self._weigh_heard(own, look, since_s, share, True)
-        self.hearing.rates.note(own, float(look[m.L_TIME]), [None] if quiet > LOOSE else [])
         for i in np.flatnonzero(share > HIT):
             self._hit(int(i), detection, float(share[i]), scan, own)
         if self.births is not None:
@@ -267,7 +275,6 @@ class Fusion:
 
     def _silent(self, own: Listener, look: Array, since_s: float) -> None:
         self._weigh_heard(own, look, since_s, np.zeros(self.table.n), False)
-        self.hearing.rates.note(own, float(look[m.L_TIME]), [])
         if self.births is not None:
             self.births.heed(own, look, since_s, NO_BEARINGS, 1.0, [])
 
@@ -370,6 +377,8 @@ class Fusion:
         i = table.add(life)
         table.x[i], table.P[i], table.w[i] = seed.mean, seed.cov, FIRST_WEIGHT
         table.t[i], table.r[i] = now_s, SPAWN_EXISTENCE
+        if seed.cells is not None:
+            self.clouds.start(table, i, now_s, seed.cells)
         table.outline(i)
 
     def declare(self, order: Order) -> None:
@@ -391,6 +400,7 @@ class Fusion:
     def _tend(self, now_ns: int) -> list[AnyEvent]:
         """Return the events of a whole second: each track is asked whether it lives on, the grid for new ones."""
         now_s = (now_ns - self.epoch_ns) / SECOND_NS
+        self.clouds.settle(self.table, now_s)
         self._unpoison()
         self.touched.clear()
         made = self._age(now_ns, now_s) if self.table.n else []
@@ -559,6 +569,7 @@ class Fusion:
             self.clocks.dump(),
             self.hearing.dump(),
             self.quarantine,
+            self.clouds.dump(self.table),
         )
 
     def load(self, dump: Dump) -> None:
@@ -576,6 +587,7 @@ class Fusion:
         self._corrected(self.registration.load(dump.registration))
         self.hearing.load(dump.hearing)
         self.quarantine = dump.quarantine
+        self.clouds = Clouds.load(dump.clouds)
         if (self.births is None) != (dump.births is None):
             raise ValueError("a snapshot of another site")
         if self.births is not None and dump.births is not None:

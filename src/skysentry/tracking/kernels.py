@@ -20,6 +20,8 @@ from skysentry.tracking.masks import COLUMNS, SLOTS
 from skysentry.tracking.measure import LOOK, ROW
 from skysentry.tracking.motion import MODELS
 from skysentry.tracking.outline import OUTLINE, outline_all
+from skysentry.tracking.particles import COLUMNS as STATE
+from skysentry.tracking.particles import PARTICLES, scatter, settle
 from skysentry.tracking.presence import correct_presence
 from skysentry.tracking.read import read
 from skysentry.tracking.show import PRESENTED, present, strayed
@@ -44,6 +46,8 @@ __all__ = [
     "heard_only",
     "heed",
     "present",
+    "scatter",
+    "settle",
     "strayed",
     "tell_numbers",
     "twins",
@@ -66,7 +70,8 @@ def warm() -> None:
         x, P, w, t, r, own, lines, 1, look, codes, rows, none, edges, edges.copy(), np.zeros(1), kept, free,
         masks, np.ones((1, 3)), notes, 0,
     )  # fmt: skip
-    correct_presence(x, P, w, t, r, 1, look, False, np.zeros(1))
+    clouds, weights, slots = np.zeros((1, PARTICLES, STATE)), np.ones((1, PARTICLES)), np.zeros(1, np.int64)
+    correct_presence(x, P, w, t, r, 1, look, False, np.zeros(1), slots, clouds, weights, np.zeros(1), weights.copy())
     outline_all(x, P, w, t, 0, 1, lines)
     grid, offset = np.zeros((STATES, 3, 3), np.float32), np.zeros((STATES, 2))
     drift(grid, offset, 0.1, 500.0)
@@ -78,6 +83,8 @@ def warm() -> None:
     heard_only(notes, r, 1)
     flocks(lines, notes, edges * 0, 0.0)
     tell_numbers(notes, edges * 0, np.zeros((1, 3)))
+    scatter(clouds[0], weights[0], 1, grid.astype(np.float64) + 1.0, offset, 0.0, 0.0, 500.0)
+    settle(x, P, w, t, r, slots, clouds, weights, np.zeros(1), slots.copy(), 1.0, 1.0, w[0].copy())
     worth(codes, rows, free, codes)
     found_all(codes, rows, free, codes, look, 0.0, 0, x, P, w, t, r, lines)
     twins(x, P, w, t, own, edges * 0, none.copy())
@@ -91,7 +98,7 @@ def warm() -> None:
         x, P, w, t, r, evidence, one, 0.0, frame, classes, np.zeros(2), bands, classes, classes, told, shown, words
     )  # fmt: skip
     strayed(lines, told, one, 0.0, np.ones(1, np.bool_))
-    fill_gaps(x, P, w, t, r, own, evidence, told, notes, lines, one, masks, one, 1)
+    fill_gaps(x, P, w, t, r, own, evidence, told, notes, lines, one, masks, slots, one, 1)
     settle_all(x, P, w, evidence, edges * 0, np.zeros(2), bands, classes)
     tags, facts, bias = np.zeros((1, TAGS), np.int64), np.zeros((1, FACTS)), np.zeros(1)
     gather(codes, codes, free, x, w, t, r, edges, look, codes, rows, 0, 0.0, 1, tags, facts, 0)

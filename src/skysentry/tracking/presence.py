@@ -17,7 +17,8 @@ from skysentry.tracking.compiled import kernel
 from skysentry.tracking.correct import MOST_EXISTENCE, advance
 from skysentry.tracking.coverage import detectable
 from skysentry.tracking.measure import L_FALSE, L_MAX, L_MISS_FLOOR, L_ORIGIN, L_SOFT, emission_lag
-from skysentry.tracking.motion import MODELS, NOISE_M2_S3, Array
+from skysentry.tracking.motion import MODELS, NOISE_M2_S3, Array, Indices
+from skysentry.tracking.particles import hear, weigh
 
 # Gauss–Hermite points and weights of the standard normal, five of them: exact up to degree nine.
 POINTS = np.array([-2.8569700138728, -1.3556261799742, 0.0, 1.3556261799742, 2.8569700138728])
@@ -33,7 +34,7 @@ MOST_HIT_NATS = 0.5
 # Reach is believed, not known: wind and a loud engine carry sound further. A track within this many reaches may have
 # been heard with this chance. That says nothing of its place, but such a hit is no surprise that needs another object.
 FAR_REACHES = 2.5
-FAR_PD = 0.5
+FAR_PD = 0.0
 # ... if it surely exists, and where it is is known better than a reach.
 SURE = 0.97
 NARROW_M2 = 2.0 * 300.0**2
@@ -109,8 +110,9 @@ def _shift(x: Array, P: Array, C: Array, G: Array, at: Array, like: Array) -> fl
 
 @kernel
 def hearing(
-    x: Array, P: Array, w: Array, t: Array, r: Array, tracks: int, look: Array, pd: Array, explains: Array
-) -> tuple[float, float]:
+    x: Array, P: Array, w: Array, t: Array, r: Array, tracks: int, look: Array, pd: Array, explains: Array,
+    slots: Indices, clouds: Array, weights: Array, times: Array, heard: Array,
+) -> tuple[float, float]:  # fmt: skip
     """Write of each track (n,) E[Pd] for this look, and with what chance it explains a hit, be it from afar.
 
     Returns Π(1 − r E[Pd]), the chance that none is heard, as reach is believed and with what may be heard from afar.
@@ -130,7 +132,12 @@ def hearing(
             continue
         lag = emission_lag(mean, t[i], look)
         e, n, u = mean[0] + lag * mean[3], mean[1] + lag * mean[4], mean[2] + lag * mean[5]
-        pd[i] = detectable(look, e, n, u, math.sqrt(0.5 * spread))
+        slot = slots[i]
+        if slot >= 0:
+            up_m = mean[2] - look[L_ORIGIN + 2]
+            pd[i] = hear(clouds[slot], weights[slot], times[slot], up_m, look, heard[slot])
+        else:
+            pd[i] = detectable(look, e, n, u, math.sqrt(0.5 * spread))
         none *= 1.0 - r[i] * pd[i]
         near = math.hypot(e - look[L_ORIGIN], n - look[L_ORIGIN + 1]) < FAR_REACHES * look[L_MAX]
         explains[i] = r[i] * max(pd[i], FAR_PD if near and r[i] > SURE and spread < NARROW_M2 else 0.0)
@@ -139,15 +146,46 @@ def hearing(
 
 
 @kernel
+def _draw(
+    x: Array, P: Array, w: Array, t: Array, r: Array, i: int, look: Array, hit: bool, others: float,
+    p: Array, C: Array, G: Array, at: Array, like: Array,
+) -> float:  # fmt: skip
+    """Correct the models of one track with a look, in place; return E[Pd]."""
+    mean = np.zeros(6)
+    for m in range(MODELS):
+        for a in range(6):
+            mean[a] += w[i, m] * x[i, m, a]
+    lag = emission_lag(mean, t[i], look)
+    if lag > 0.0 and hit:
+        advance(x, P, w, t, r, i, lag)
+        lag = 0.0
+    total = 0.0
+    heard = 0.0
+    weight = np.zeros(MODELS)
+    for m in range(MODELS):
+        if not _emission_place(x[i, m], P[i, m], NOISE_M2_S3[m], lag, p, C, G):
+            weight[m] = w[i, m]
+            total += w[i, m]
+            continue
+        heard += w[i, m] * _likelihoods(look, p, C, hit, others, at, like)
+        weight[m] = w[i, m] * _shift(x[i, m], P[i, m], C, G, at, like)
+        total += weight[m]
+    for m in range(MODELS):
+        w[i, m] = max(weight[m] / total, 1e-9)
+    return heard
+
+
+@kernel
 def correct_presence(
-    x: Array, P: Array, w: Array, t: Array, r: Array, tracks: int, look: Array, hit: bool, share: Array
-) -> float:
+    x: Array, P: Array, w: Array, t: Array, r: Array, tracks: int, look: Array, hit: bool, share: Array,
+    slots: Indices, clouds: Array, weights: Array, times: Array, heard: Array,
+) -> float:  # fmt: skip
     """Correct all tracks with "heard" or "not heard", in place; return Q of all tracks, near and far, and false hits.
 
     `share` (n,) becomes the probability that a hit came from each track.
     """
     explains = np.zeros(tracks)
-    quiet, afar = hearing(x, P, w, t, r, tracks, look, share, explains)
+    quiet, afar = hearing(x, P, w, t, r, tracks, look, share, explains, slots, clouds, weights, times, heard)
     quiet *= math.exp(-look[L_FALSE])
     afar *= math.exp(-look[L_FALSE])
     p, C, G = np.empty(3), np.empty((2, 2)), np.empty((6, 2))
@@ -158,33 +196,17 @@ def correct_presence(
             share[i] = 0.0
             continue
         others = min(quiet / (1.0 - r[i] * pd), 1.0 - 1e-6)
-        mean = np.zeros(6)
-        for m in range(MODELS):
-            for a in range(6):
-                mean[a] += w[i, m] * x[i, m, a]
-        lag = emission_lag(mean, t[i], look)
-        if lag > 0.0 and hit:
-            advance(x, P, w, t, r, i, lag)
-            lag = 0.0
-        total = 0.0
-        heard = 0.0
-        weight = np.zeros(MODELS)
-        for m in range(MODELS):
-            if not _emission_place(x[i, m], P[i, m], NOISE_M2_S3[m], lag, p, C, G):
-                weight[m] = w[i, m]
-                total += w[i, m]
-                continue
-            heard += w[i, m] * _likelihoods(look, p, C, hit, others, at, like)
-            weight[m] = w[i, m] * _shift(x[i, m], P[i, m], C, G, at, like)
-            total += weight[m]
-        for m in range(MODELS):
-            w[i, m] = max(weight[m] / total, 1e-9)
-        share[i] = r[i] * heard / (1.0 - others * (1.0 - r[i] * heard)) if hit else 0.0
+        chance = pd
+        if slots[i] >= 0:
+            weigh(weights[slots[i]], heard[slots[i]], hit, others)
+        else:
+            chance = _draw(x, P, w, t, r, i, look, hit, others, p, C, G, at, like)
+        share[i] = r[i] * chance / (1.0 - others * (1.0 - r[i] * chance)) if hit else 0.0
         if hit:
             unexplained = min(afar / (1.0 - explains[i]), 1.0 - 1e-6)
-            said = (1.0 - unexplained * (1.0 - heard)) / (1.0 - unexplained)
+            said = (1.0 - unexplained * (1.0 - chance)) / (1.0 - unexplained)
             said = min(said, math.exp(MOST_HIT_NATS)) ** unexplained
         else:
-            said = math.exp(max(math.log1p(-heard), -look[L_MISS_FLOOR]))
+            said = math.exp(max(math.log1p(-chance), -look[L_MISS_FLOOR]))
         r[i] = min(r[i] * said / (r[i] * said + 1.0 - r[i]), MOST_EXISTENCE)
     return afar

@@ -163,7 +163,7 @@ class Table:
     state: the coarse gate. `claimed` counts the tracks that only claims support.
     """
 
-    KEPT = ("x", "P", "w", "t", "r", "own", "evidence", "told", "key", "masks", "notes")
+    KEPT = ("x", "P", "w", "t", "r", "own", "evidence", "told", "key", "masks", "notes", "cloud")
     ARRAYS = (*KEPT, "lines")
 
     def __init__(self, room: int = 64) -> None:
@@ -180,6 +180,7 @@ class Table:
         self.key: Indices = np.zeros(room, np.int64)
         self.masks: Array = np.zeros((room, SLOTS, COLUMNS))
         self.notes: Array = np.zeros((room, NOTES))
+        self.cloud: Indices = np.full(room, -1)
         self.lines: Array = np.zeros((room, OUTLINE))
         self.claimed = 0
 
@@ -195,6 +196,7 @@ class Table:
         self.told[row : self.n] = 0.0
         self.masks[row : self.n] = 0.0
         self.notes[row : self.n] = 0.0
+        self.cloud[row : self.n] = -1
         self.key[row : self.n] = [life.key for life in lives]
         self.lives.rows += lives
         self.claimed += sum([life.claimed for life in lives])
@@ -211,7 +213,7 @@ class Table:
             lives.pop()
         fill_gaps(
             self.x, self.P, self.w, self.t, self.r, self.own, self.evidence, self.told, self.notes, self.lines,
-            self.key, self.masks, np.array(rows, np.int64), self.n,
+            self.key, self.masks, self.cloud, np.array(rows, np.int64), self.n,
         )  # fmt: skip
         self.n -= len(rows)
 
@@ -249,14 +251,14 @@ class Table:
 @kernel
 def fill_gaps(
     x: Array, P: Array, w: Array, t: Array, r: Array, own: Indices, evidence: Array, told: Array, notes: Array,
-    lines: Array, key: Indices, masks: Array, rows: Indices, n: int,
+    lines: Array, key: Indices, masks: Array, cloud: Indices, rows: Indices, n: int,
 ) -> None:  # fmt: skip
     """Let the last row take the place of each of `rows`, in falling order."""
     for row in rows:
         n -= 1
         if row == n:
             continue
-        t[row], r[row], key[row] = t[n], r[n], key[n]
+        t[row], r[row], key[row], cloud[row] = t[n], r[n], key[n], cloud[n]
         for k in range(SCHEME_SLOTS):
             own[row, k] = own[n, k]
         for k in range(evidence.shape[1]):

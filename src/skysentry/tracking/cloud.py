@@ -1,0 +1,134 @@
+"""The clouds of particles of all tracks that are only heard: which row has which, how they start, how they are kept.
+
+A row's cloud is `table.cloud[row]`, −1 for none. The row itself holds the cloud's moments, renewed at whole seconds, so
+that whatever else looks at tracks need not know of clouds. A track that anything but a microphone sees goes on as
+Gaussians: its cloud is dropped.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+import numpy as np
+from msgspec import Struct
+
+from skysentry.tracking import kernels
+from skysentry.tracking.correct import LIFETIME_S
+from skysentry.tracking.found import FIRST_WEIGHT
+from skysentry.tracking.motion import Array, Indices
+from skysentry.tracking.particles import AGE, BEFORE, COLUMNS, PARTICLES, RATE_RAD_S, TURN, VE, VELOCITY_MPS, VN, E, N
+from skysentry.tracking.table import Table
+
+# More tracks that microphones alone hold than a region's worth; the next are Gaussians from the start.
+MOST_CLOUDS = 400
+COLUMN_TYPES = "<i2", "<i2", "<i2", "<i2", "i1", "u1", "i1"
+COLUMN_UNITS = 1.0, 1.0, VELOCITY_MPS, VELOCITY_MPS, RATE_RAD_S, 1.0, RATE_RAD_S
+assert tuple(range(COLUMNS)) == (E, N, VE, VN, TURN, AGE, BEFORE)
+
+
+class Cells(Struct):
+    """Cells of the grid of births [shape=(STATES, rows, columns)], the layers' offsets, where the first one is."""
+
+    box: Array
+    offset: Array
+    east_m: float
+    north_m: float
+    cell_m: float
+
+
+class CloudDump(Struct, array_like=True):
+    """One cloud: its slot, seed and time, where its particles are told from, columns, weights (empty: even)."""
+
+    slot: int
+    seed: int
+    time_s: float
+    place: tuple[float, float]
+    columns: list[bytes]
+    weights: bytes
+
+
+class Clouds:
+    """Room for the clouds, by slot."""
+
+    def __init__(self, room: int = 1) -> None:
+        self.particles: Array = np.zeros((room, PARTICLES, COLUMNS))
+        self.weights: Array = np.zeros((room, PARTICLES))
+        self.heard: Array = np.zeros((room, PARTICLES))
+        self.times: Array = np.zeros(room)
+        self.seeds: Indices = np.zeros(room, np.int64)
+
+    def start(self, table: Table, i: int, now_s: float, cells: Cells) -> None:
+        """Give row `i`, founded just now, a cloud from cells of the grid."""
+        used = set(table.cloud[: table.n].tolist())
+        slot = next(k for k in range(MOST_CLOUDS + 1) if k not in used)
+        if slot == MOST_CLOUDS:
+            return
+        while slot >= self.times.shape[0]:
+            self._double()
+        seed = int.from_bytes(blake2b(table.lives[i].founded.encode(), digest_size=8).digest(), "big") >> 2
+        self.seeds[slot], self.times[slot] = seed, now_s
+        kernels.scatter(
+            self.particles[slot], self.weights[slot], seed, cells.box, cells.offset, cells.east_m, cells.north_m,
+            cells.cell_m,
+        )  # fmt: skip
+        table.cloud[i] = slot
+        self.settle(table, now_s)
+
+    def _double(self) -> None:
+        for name in ("particles", "weights", "heard", "times", "seeds"):
+            old = getattr(self, name)
+            setattr(self, name, np.concatenate([old, np.zeros_like(old)]))
+
+    def settle(self, table: Table, now_s: float) -> None:
+        """Bring all clouds to a whole second, and their rows to what they say."""
+        n = table.n
+        if (table.cloud[:n] >= 0).any():
+            kernels.settle(
+                table.x, table.P, table.w, table.t, table.r, table.cloud[:n], self.particles, self.weights, self.times,
+                self.seeds, now_s, LIFETIME_S, FIRST_WEIGHT,
+            )  # fmt: skip
+            table.outline()
+
+    def dump(self, table: Table) -> list[CloudDump]:
+        """Return the clouds that rows have."""
+        return [self._kept(slot) for slot in sorted(table.cloud[: table.n].tolist()) if slot >= 0]
+
+    def _kept(self, slot: int) -> CloudDump:
+        place = self.particles[slot, 0, :2].copy()
+        off = self.particles[slot].copy()
+        off[:, :2] -= place
+        whole = np.rint(off / COLUMN_UNITS)
+        columns = [whole[:, k].astype(kind).tobytes() for k, kind in enumerate(COLUMN_TYPES)]
+        weights = self.weights[slot]
+        even = bool((weights == weights[0]).all())
+        return CloudDump(
+            slot=slot,
+            seed=int(self.seeds[slot]),
+            time_s=float(self.times[slot]),
+            place=(float(place[0]), float(place[1])),
+            columns=columns,
+            weights=b"" if even else weights.astype("<f4").tobytes(),
+        )
+
+    @staticmethod
+    def load(dumps: list[CloudDump]) -> Clouds:
+        """Return the clouds that `dump` described; `ValueError` where they are of another shape."""
+        most = max((dump.slot for dump in dumps), default=0)
+        if not 0 <= most < MOST_CLOUDS or min((dump.slot for dump in dumps), default=0) < 0:
+            raise ValueError("a cloud without a place")
+        room = 1
+        while room <= most:
+            room *= 2
+        made = Clouds(room)
+        for dump in dumps:
+            if len(dump.columns) != COLUMNS:
+                raise ValueError("a cloud of another shape")
+            into = made.particles[dump.slot]
+            for k, (kind, unit) in enumerate(zip(COLUMN_TYPES, COLUMN_UNITS, strict=True)):
+                into[:, k] = np.frombuffer(dump.columns[k], kind).reshape(PARTICLES) * unit
+            into[:, :2] += dump.place
+            even = np.full(PARTICLES, np.float32(1.0 / PARTICLES))
+            weights = np.frombuffer(dump.weights, "<f4").reshape(PARTICLES) if dump.weights else even
+            made.weights[dump.slot] = weights
+            made.seeds[dump.slot], made.times[dump.slot] = dump.seed, dump.time_s
+        return made

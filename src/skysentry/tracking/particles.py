@@ -1,0 +1,286 @@
+"""Clouds: the state of what is only heard, by particles, for "heard" and "not heard" hold no place.
+
+A track that microphones alone support is spread over a ring or between two places, with several headings at once; one
+Gaussian loses it where two tracks pass each other. Its state is `PARTICLES` states (east, north, two velocities, turn
+rate, how long it turned so, the rate before), valid at a whole second. A look weighs each with its likelihood at the
+place where the particle was when it emitted what arrives: back along the two arcs that it has flown last. At each whole
+second they are drawn anew by systematic resampling, move on, and are rounded to what a snapshot holds, so that a
+restored tracker goes on bit by bit. Chance is a hash of track, second and particle: the same on every run.
+
+    moves    rate jumps as a Markov chain, speed and heading wander, a share starts anew beside with another heading
+    looks    heard: 1 − Q(1 − Pd), Q that nothing else was heard; silence: 1 − Pd; both to a power, for neighbouring
+             looks share wind and terrain
+
+Source: reference/tracking.md ("bearings and presence from scratch"); U. Orguner, F. Gustafsson, "Target tracking with
+particle filters under signal propagation delays", IEEE Trans. SP 59(6), 2011. Left out: height, which no microphone
+tells; a longer path than two arcs.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from skysentry.tracking.compiled import kernel
+from skysentry.tracking.field import HEADINGS, NOMINAL_MPS, velocity
+from skysentry.tracking.measure import L_MAX, L_ORIGIN, L_PD, L_SOFT, L_SOUND, L_TIME, L_WIND
+from skysentry.tracking.motion import Array, Indices
+
+# A snapshot holds 5 kB a track; turns are mostly zeros, so packed they take 8 to 9 bytes each.
+PARTICLES = 512
+# Columns of a particle.
+E, N, VE, VN, TURN, AGE, BEFORE, COLUMNS = range(8)
+# Power of a look's likelihood: at 1 the median error is the same, and more tracks are lost.
+TEMPER = 0.8
+# Chance a second to begin a turn, and to end one: legs of a minute, turns of ten seconds; wings turn at up to 8 °/s.
+BEGIN_TURN, END_TURN, MOST_TURN = 0.02, 0.1, math.radians(8.0)
+# Speed and heading wander by this in a second.
+SPEED_MPS, HEADING_RAD = 0.5, 0.01
+# What is heard from kilometres away and flies at 30 to 70 m/s is nearly always a piston drone, which cruises at 45 to
+# 55: its speed is drawn back by this share a second. Slower and faster things keep theirs.
+CRUISE_MPS, DRAWN, CRUISING_MPS = NOMINAL_MPS, 0.02, (30.0, 70.0)
+# Share that starts anew each second, how far beside, and the sigma of its speed's logarithm.
+ANEW, BESIDE_M, PACE = 0.005, 300.0, 0.15
+SLOWEST_MPS, FASTEST_MPS = 3.0, 250.0
+# What a snapshot holds: metres, centimetres a second, quarters of a degree a second.
+VELOCITY_MPS, RATE_RAD_S = 0.01, math.radians(0.25)
+OLDEST_S, FURTHEST_M = 100.0, 30_000.0
+# A new cloud: headings are layers of the grid, speed scatters by this around the layer's; the standing layer is slow.
+NEW_SPEED_MPS, STANDING_MPS = 8.0, 15.0
+# Golden ratio, and the mixing constants of the splitmix64 generator (Steele, Lea, Flood, 2014).
+GOLDEN, MIX_1, MIX_2 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+
+
+@kernel
+def _mixed(z: np.uint64) -> np.uint64:
+    """Return the hash of a number: the splitmix64 generator's output for it as state."""
+    z = (z ^ (z >> np.uint64(30))) * MIX_1
+    z = (z ^ (z >> np.uint64(27))) * MIX_2
+    return z ^ (z >> np.uint64(31))
+
+
+@kernel
+def chance(key: np.uint64, k: int) -> float:
+    """Return the k-th uniform number of (0, 1) that belongs to a key."""
+    return (float(_mixed(key + np.uint64(k + 1) * GOLDEN) >> np.uint64(11)) + 0.5) * 1.1102230246251565e-16
+
+
+@kernel
+def _normal(key: np.uint64, k: int) -> float:
+    """Return the k-th standard normal number of a key (Box and Muller)."""
+    return math.sqrt(-2.0 * math.log(chance(key, 2 * k))) * math.cos(2.0 * math.pi * chance(key, 2 * k + 1))
+
+
+@kernel
+def key_of(seed: int, second: int) -> np.uint64:
+    """Return the key of a track's chances in a second."""
+    return _mixed(np.uint64(seed) ^ _mixed(np.uint64(second) + GOLDEN))
+
+
+@kernel
+def _arc(ve: float, vn: float, rate: float, tau: float) -> tuple[float, float, float, float]:
+    """Return (east, north) flown over tau (of any sign) at a turn rate, clockwise positive, and the velocity then."""
+    if rate == 0.0:
+        return ve * tau, vn * tau, ve, vn
+    half = 0.5 * rate * tau
+    chord = tau * math.sin(half) / half if half != 0.0 else tau
+    c, s = math.cos(half), math.sin(half)
+    c2, s2 = c * c - s * s, 2.0 * s * c
+    return chord * (ve * c + vn * s), chord * (vn * c - ve * s), ve * c2 + vn * s2, vn * c2 - ve * s2
+
+
+@kernel
+def flown(p: Array, tau: float) -> tuple[float, float]:
+    """Return how far (east, north) a particle is from its place `tau` later, or before, along its path."""
+    if tau >= -p[AGE] or p[TURN] == p[BEFORE]:
+        e, n, _, _ = _arc(p[VE], p[VN], p[TURN], tau)
+        return e, n
+    e, n, ve, vn = _arc(p[VE], p[VN], p[TURN], -p[AGE])
+    more_e, more_n, _, _ = _arc(ve, vn, p[BEFORE], tau + p[AGE])
+    return e + more_e, n + more_n
+
+
+@kernel
+def _range_m(p: Array, look: Array, sound: float, lead: float, up_m: float) -> float:
+    """Return the distance from the sensor to where a particle was when it emitted what arrives `lead` after it."""
+    de, dn = p[E] - look[L_ORIGIN], p[N] - look[L_ORIGIN + 1]
+    tau = lead
+    if sound > 0.0:
+        ve, vn = p[VE], p[VN]
+        a = max(sound * sound - ve * ve - vn * vn, 1.0)
+        b = sound * sound * lead + de * ve + dn * vn
+        k = sound * sound * lead * lead - de * de - dn * dn - up_m * up_m
+        tau = (b - math.sqrt(max(b * b - a * k, 0.0))) / a
+        if p[TURN] == 0.0 and (p[BEFORE] == 0.0 or tau >= -p[AGE]):
+            straight: float = sound * (lead - tau)
+            return straight
+        # On an arc the straight solution is off by metres to a hundred; one more step leaves a few.
+        e, n = flown(p, tau)
+        tau = lead - math.sqrt((de + e) ** 2 + (dn + n) ** 2 + up_m * up_m) / sound
+    e, n = flown(p, tau)
+    return math.sqrt((de + e) ** 2 + (dn + n) ** 2 + up_m * up_m)
+
+
+@kernel
+def hear(cloud: Array, weight: Array, t_s: float, up_m: float, look: Array, pd: Array) -> float:
+    """Write each particle's Pd for a look [shape=(PARTICLES,)]; return their mean. `up_m` is the height, above it."""
+    lead = look[L_TIME] - t_s
+    mean, soft = 0.0, max(look[L_SOFT], 1.0)
+    sound = look[L_SOUND]
+    if sound > 0.0:
+        # The wind along the way, as the middle of the cloud has it: it spans far less than the way.
+        de, dn = 0.0, 0.0
+        for k in range(cloud.shape[0]):
+            de += weight[k] * (cloud[k, E] - look[L_ORIGIN])
+            dn += weight[k] * (cloud[k, N] - look[L_ORIGIN + 1])
+        sound -= (look[L_WIND] * de + look[L_WIND + 1] * dn) / math.sqrt(de * de + dn * dn + up_m * up_m + 1.0)
+    for k in range(cloud.shape[0]):
+        away = _range_m(cloud[k], look, sound, lead, up_m)
+        pd[k] = look[L_PD] / (1.0 + math.exp(min((away - look[L_MAX]) / soft, 100.0)))
+        mean += weight[k] * pd[k]
+    return mean
+
+
+@kernel
+def weigh(weight: Array, pd: Array, hit: bool, others: float) -> None:
+    """Weigh a cloud with a look, in place: heard, with the chance Q that nothing else was, or silence."""
+    total = 0.0
+    for k in range(weight.shape[0]):
+        said = 1.0 - others * (1.0 - pd[k]) if hit else 1.0 - pd[k]
+        weight[k] *= said**TEMPER
+        total += weight[k]
+    for k in range(weight.shape[0]):
+        # A snapshot holds single precision.
+        weight[k] = float(np.float32(weight[k] / total))
+
+
+@kernel
+def renew(cloud: Array, weight: Array, seed: int, second: int, dt_s: float) -> None:
+    """Draw anew by weight, move by dt, round: in place."""
+    key = key_of(seed, second)
+    count = cloud.shape[0]
+    old = cloud.copy()
+    total: float = weight.sum()
+    start, reached, source = chance(key, 0), 0.0, -1
+    for k in range(count):
+        while reached <= (k + start) / count * total and source < count - 1:
+            source += 1
+            reached += weight[source]
+        cloud[k] = old[source]
+    for k in range(count):
+        weight[k] = float(np.float32(1.0 / count))
+        _fly(cloud[k], _mixed(key ^ np.uint64(k + 1)), dt_s)
+        _round(cloud[k])
+        for a in range(2):
+            cloud[k, a] = min(max(cloud[k, a], cloud[0, a] - FURTHEST_M), cloud[0, a] + FURTHEST_M)
+
+
+@kernel
+def _fly(p: Array, key: np.uint64, dt_s: float) -> None:
+    """Move one particle."""
+    p[AGE] = min(p[AGE] + dt_s, OLDEST_S)
+    change = chance(key, 0)
+    if p[TURN] == 0.0 and change < BEGIN_TURN * dt_s:
+        p[BEFORE], p[AGE] = 0.0, dt_s
+        p[TURN] = (2.0 * chance(key, 1) - 1.0) * MOST_TURN
+    elif p[TURN] != 0.0 and change < END_TURN * dt_s:
+        p[BEFORE], p[AGE] = p[TURN], dt_s
+        p[TURN] = 0.0
+    e, n, ve, vn = _arc(p[VE], p[VN], p[TURN], dt_s)
+    p[E] += e
+    p[N] += n
+    speed = math.hypot(ve, vn) + SPEED_MPS * math.sqrt(dt_s) * _normal(key, 2)
+    heading = math.atan2(ve, vn) + HEADING_RAD * math.sqrt(dt_s) * _normal(key, 3)
+    if CRUISING_MPS[0] < speed < CRUISING_MPS[1]:
+        speed += DRAWN * (CRUISE_MPS - speed) * dt_s
+    if chance(key, 10) < ANEW * dt_s:
+        p[E] += BESIDE_M * _normal(key, 6)
+        p[N] += BESIDE_M * _normal(key, 7)
+        heading = 2.0 * math.pi * chance(key, 16)
+        speed *= math.exp(PACE * _normal(key, 9))
+        p[TURN], p[BEFORE], p[AGE] = 0.0, 0.0, 0.0
+    speed = min(max(speed, SLOWEST_MPS), FASTEST_MPS)
+    p[VE], p[VN] = speed * math.sin(heading), speed * math.cos(heading)
+
+
+@kernel
+def _round(p: Array) -> None:
+    """Round a particle to what a snapshot holds, in place."""
+    p[E], p[N] = math.floor(p[E] + 0.5), math.floor(p[N] + 0.5)
+    p[VE] = math.floor(p[VE] / VELOCITY_MPS + 0.5) * VELOCITY_MPS
+    p[VN] = math.floor(p[VN] / VELOCITY_MPS + 0.5) * VELOCITY_MPS
+    p[TURN] = math.floor(p[TURN] / RATE_RAD_S + 0.5) * RATE_RAD_S
+    p[BEFORE] = math.floor(p[BEFORE] / RATE_RAD_S + 0.5) * RATE_RAD_S
+    p[AGE] = math.floor(p[AGE] + 0.5)
+
+
+@kernel
+def scatter(
+    cloud: Array, weight: Array, seed: int, box: Array, offset: Array, east_m: float, north_m: float, cell_m: float
+) -> None:
+    """Fill a cloud from cells [shape=(STATES, rows, columns)] whose first one's middle, without offset, is given."""
+    key = key_of(seed, 0)
+    count, total = cloud.shape[0], box.sum()
+    start, reached, at = chance(key, 0), 0.0, -1
+    columns, cells = box.shape[2], box.shape[1] * box.shape[2]
+    for k in range(count):
+        while reached <= (k + start) / count * total and at < box.size - 1:
+            at += 1
+            reached += box[at // cells, at % cells // columns, at % columns]
+        s = at // cells
+        own = _mixed(key ^ np.uint64(k + 1))
+        p = cloud[k]
+        p[E] = east_m + offset[s, 0] + cell_m * (at % columns + chance(own, 0) - 0.5)
+        p[N] = north_m + offset[s, 1] + cell_m * (at % cells // columns + chance(own, 1) - 0.5)
+        ve, vn = velocity(s)
+        heading = math.atan2(ve, vn) + 2.0 * math.pi / HEADINGS * (chance(own, 2) - 0.5)
+        speed = math.hypot(ve, vn) + NEW_SPEED_MPS * _normal(own, 2)
+        if s == HEADINGS:
+            heading, speed = 2.0 * math.pi * chance(own, 2), STANDING_MPS * chance(own, 3)
+        speed = min(max(speed, SLOWEST_MPS), FASTEST_MPS)
+        p[VE], p[VN] = speed * math.sin(heading), speed * math.cos(heading)
+        p[TURN] = p[BEFORE] = p[AGE] = 0.0
+        weight[k] = float(np.float32(1.0 / count))
+        _round(p)
+
+
+@kernel
+def outlook(cloud: Array, weight: Array, mean: Array, cov: Array) -> None:
+    """Write the moments of a cloud into the horizontal parts of a mean (6,) and covariance (6, 6)."""
+    total: float = weight.sum()
+    at = (0, 1, 3, 4)
+    for a in range(4):
+        mean[at[a]] = 0.0
+        for k in range(cloud.shape[0]):
+            mean[at[a]] += weight[k] / total * cloud[k, a]
+    for a in range(4):
+        for b in range(a + 1):
+            s = 0.0
+            for k in range(cloud.shape[0]):
+                s += weight[k] / total * (cloud[k, a] - mean[at[a]]) * (cloud[k, b] - mean[at[b]])
+            cov[at[a], at[b]] = s
+            cov[at[b], at[a]] = s
+
+
+@kernel
+def settle(
+    x: Array, P: Array, w: Array, t: Array, r: Array, slots: Indices, clouds: Array, weights: Array, times: Array,
+    seeds: Indices, now_s: float, lifetime_s: float, first_weight: Array,
+) -> None:  # fmt: skip
+    """Bring the clouds of all rows to a whole second, and the rows to what their clouds say."""
+    for i in range(slots.shape[0]):
+        slot = slots[i]
+        if slot < 0:
+            continue
+        dt_s = now_s - times[slot]
+        if dt_s > 0.0:
+            renew(clouds[slot], weights[slot], seeds[slot], int(now_s), min(dt_s, OLDEST_S))
+            times[slot] = now_s
+        r[i] *= math.exp(-max(now_s - t[i], 0.0) / lifetime_s)
+        t[i] = now_s
+        outlook(clouds[slot], weights[slot], x[i, 0], P[i, 0])
+        w[i] = first_weight
+        for m in range(1, x.shape[1]):
+            x[i, m] = x[i, 0]
+            P[i, m] = P[i, 0]
