@@ -31,7 +31,7 @@ from skysentry.tracking.table import Table
 
 # Correlated looks: a sensor's look counts a tenth for each second, as its silence does for tracks.
 NATS_PER_S = 0.1
-DIRECTED = Doubt(mean=0.3, wind=0.4, spread=0.35)
+DIRECTED = Doubt(mean=0.12, wind=0.12, spread=0.12, stands=0.35)
 HEARD = Doubt(mean=0.12, wind=0.12, spread=0.12, stands=0.35)
 REFRESH_S = 2.0
 # A track is sure that exists by this and was seen by several sensors within this.
