@@ -190,6 +190,8 @@ def adopt(fusion: Fusion, area: Area, message: Handover, last_ns: int | None) ->
     if fusion.epoch_ns == 0:
         fusion.epoch_ns = body.epoch_ns
     theirs.t[: theirs.n] += (body.epoch_ns - fusion.epoch_ns) / SECOND_NS
+    # A cloud is not sent, only its moments: its number means nothing here.
+    theirs.cloud[: theirs.n] = -1
     theirs.outline()
     index = {life.founded: i for i, life in enumerate(fusion.table.lives.rows)}
     for founded, term in body.agreed:
