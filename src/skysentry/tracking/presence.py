@@ -15,29 +15,22 @@ import numpy as np
 
 from skysentry.tracking.compiled import kernel
 from skysentry.tracking.correct import MOST_EXISTENCE, advance
-from skysentry.tracking.coverage import detectable
-from skysentry.tracking.measure import L_FALSE, L_MAX, L_MISS_FLOOR, L_ORIGIN, L_SOFT, emission_lag
+from skysentry.tracking.coverage import detectable, farthest
+from skysentry.tracking.measure import L_FALSE, L_MISS_FLOOR, L_ORIGIN, emission_lag
 from skysentry.tracking.motion import MODELS, NOISE_M2_S3, Array, Indices
 from skysentry.tracking.particles import hear, weigh
 
 # Gauss–Hermite points and weights of the standard normal, five of them: exact up to degree nine.
 POINTS = np.array([-2.8569700138728, -1.3556261799742, 0.0, 1.3556261799742, 2.8569700138728])
 WEIGHTS = np.array([0.0112574113277, 0.2220759220056, 0.5333333333334, 0.2220759220056, 0.0112574113277])
-# Nothing is heard beyond the reach by this many widths of its edge, and of the track's sigma.
-BEYOND = 6.0
+# Beyond the reach by this many widths of its edge Pd is below `LEAST_PD`; a track may be two of its sigmas nearer.
+BEYOND, NEARER = 7.0, 2.0
 LEAST_PD = 1e-3
 # Of a track that exists the *place* is drawn from hits and silence with this power of their likelihood: neighbouring
 # looks share wind and terrain. Its *existence* is changed by a hit by this many nats at most, by silence as the look
 # says.
 PLACE_TEMPER = 0.4
 MOST_HIT_NATS = 0.5
-# Reach is believed, not known: wind and a loud engine carry sound further. A track within this many reaches may have
-# been heard with this chance. That says nothing of its place, but such a hit is no surprise that needs another object.
-FAR_REACHES = 2.5
-FAR_PD = 0.0
-# ... if it surely exists, and where it is is known better than a reach.
-SURE = 0.97
-NARROW_M2 = 2.0 * 300.0**2
 
 
 @kernel
@@ -110,14 +103,11 @@ def _shift(x: Array, P: Array, C: Array, G: Array, at: Array, like: Array) -> fl
 
 @kernel
 def hearing(
-    x: Array, P: Array, w: Array, t: Array, r: Array, tracks: int, look: Array, pd: Array, explains: Array,
+    x: Array, P: Array, w: Array, t: Array, r: Array, tracks: int, look: Array, pd: Array,
     slots: Indices, clouds: Array, weights: Array, times: Array, heard: Array,
-) -> tuple[float, float]:  # fmt: skip
-    """Write of each track (n,) E[Pd] for this look, and with what chance it explains a hit, be it from afar.
-
-    Returns Π(1 − r E[Pd]), the chance that none is heard, as reach is believed and with what may be heard from afar.
-    """
-    none, none_afar = 1.0, 1.0
+) -> float:  # fmt: skip
+    """Write of each track (n,) E[Pd] for this look; return Π(1 − r E[Pd]), the chance that none is heard."""
+    none, widest = 1.0, farthest(look, BEYOND)
     mean = np.empty(6)
     for i in range(tracks):
         mean[:] = 0.0
@@ -126,12 +116,12 @@ def hearing(
             spread += w[i, m] * (P[i, m, 0, 0] + P[i, m, 1, 1])
             for a in range(6):
                 mean[a] += w[i, m] * x[i, m, a]
-        pd[i] = explains[i] = 0.0
-        reach = max(look[L_MAX] + BEYOND * (look[L_SOFT] + math.sqrt(spread)) + 1000.0, FAR_REACHES * look[L_MAX])
-        if abs(mean[0] - look[L_ORIGIN]) > reach or abs(mean[1] - look[L_ORIGIN + 1]) > reach:
-            continue
+        pd[i] = 0.0
         lag = emission_lag(mean, t[i], look)
         e, n, u = mean[0] + lag * mean[3], mean[1] + lag * mean[4], mean[2] + lag * mean[5]
+        far = widest + NEARER * math.sqrt(spread)
+        if (e - look[L_ORIGIN]) ** 2 + (n - look[L_ORIGIN + 1]) ** 2 > far * far:
+            continue
         slot = slots[i]
         if slot >= 0:
             up_m = mean[2] - look[L_ORIGIN + 2]
@@ -139,10 +129,7 @@ def hearing(
         else:
             pd[i] = detectable(look, e, n, u, math.sqrt(0.5 * spread))
         none *= 1.0 - r[i] * pd[i]
-        near = math.hypot(e - look[L_ORIGIN], n - look[L_ORIGIN + 1]) < FAR_REACHES * look[L_MAX]
-        explains[i] = r[i] * max(pd[i], FAR_PD if near and r[i] > SURE and spread < NARROW_M2 else 0.0)
-        none_afar *= 1.0 - explains[i]
-    return none, none_afar
+    return none
 
 
 @kernel
@@ -180,14 +167,12 @@ def correct_presence(
     x: Array, P: Array, w: Array, t: Array, r: Array, tracks: int, look: Array, hit: bool, share: Array,
     slots: Indices, clouds: Array, weights: Array, times: Array, heard: Array,
 ) -> float:  # fmt: skip
-    """Correct all tracks with "heard" or "not heard", in place; return Q of all tracks, near and far, and false hits.
+    """Correct all tracks with "heard" or "not heard", in place; return Q of all tracks and false hits.
 
     `share` (n,) becomes the probability that a hit came from each track.
     """
-    explains = np.zeros(tracks)
-    quiet, afar = hearing(x, P, w, t, r, tracks, look, share, explains, slots, clouds, weights, times, heard)
+    quiet = hearing(x, P, w, t, r, tracks, look, share, slots, clouds, weights, times, heard)
     quiet *= math.exp(-look[L_FALSE])
-    afar *= math.exp(-look[L_FALSE])
     p, C, G = np.empty(3), np.empty((2, 2)), np.empty((6, 2))
     at, like = np.empty((25, 2)), np.empty(25)
     for i in range(tracks):
@@ -203,10 +188,9 @@ def correct_presence(
             chance = _draw(x, P, w, t, r, i, look, hit, others, p, C, G, at, like)
         share[i] = r[i] * chance / (1.0 - others * (1.0 - r[i] * chance)) if hit else 0.0
         if hit:
-            unexplained = min(afar / (1.0 - explains[i]), 1.0 - 1e-6)
-            said = (1.0 - unexplained * (1.0 - chance)) / (1.0 - unexplained)
-            said = min(said, math.exp(MOST_HIT_NATS)) ** unexplained
+            said = (1.0 - others * (1.0 - chance)) / (1.0 - others)
+            said = min(said, math.exp(MOST_HIT_NATS)) ** others
         else:
             said = math.exp(max(math.log1p(-chance), -look[L_MISS_FLOOR]))
         r[i] = min(r[i] * said / (r[i] * said + 1.0 - r[i]), MOST_EXISTENCE)
-    return afar
+    return quiet
