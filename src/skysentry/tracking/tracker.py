@@ -88,7 +88,8 @@ class Tracker:
 
     def restore(self, state: bytes) -> None:
         """Take a snapshot; raises `StateError` where it is of another version or cannot be read."""
-        from skysentry.tracking.fusion import Dump, Fusion
+        from skysentry.tracking.fusion import Fusion
+        from skysentry.tracking.sky import Dump
 
         try:
             version = msgspec.msgpack.decode(state, type=tuple[object, ...])[0]
