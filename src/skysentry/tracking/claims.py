@@ -17,6 +17,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+import numpy as np
+
 from skysentry.events import ObjectClass
 from skysentry.site import SensorKind, Site
 from skysentry.tracking.batch import Listener, claim_of
@@ -81,7 +83,7 @@ class Claims:
         if not shown:
             return
         apart = self._told_twice(now_s, table, shown)
-        tenths = rounded(table.notes[[i for i, _ in shown]])
+        tenths = rounded(table.notes, np.array([i for i, _ in shown], np.int64))
         asks = round(now_s) % REACH_S == 0
         for (i, life), said in zip(shown, tenths, strict=True):
             if life.quarantined:

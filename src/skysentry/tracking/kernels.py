@@ -14,7 +14,7 @@ from skysentry.tracking.field import STATES, drift, heed
 from skysentry.tracking.fix import fix_places
 from skysentry.tracking.founding import found_all, leave, worth
 from skysentry.tracking.groups import count_directions, count_heard, flocks, heard_only, tell_numbers
-from skysentry.tracking.ledger import book_heard, fade_notes
+from skysentry.tracking.ledger import KINDS, book_heard, fade_notes, round_notes
 from skysentry.tracking.life import foresee, poisoned
 from skysentry.tracking.masks import COLUMNS, SLOTS
 from skysentry.tracking.measure import LOOK, ROW
@@ -80,6 +80,7 @@ def warm() -> None:
     count_heard(lines, r, notes, 1, look, True, 1.0)
     book_heard(notes, 0, r, r, r, True)
     fade_notes(notes, 1, edges * 0, 1.0)
+    round_notes(notes, edges * 0, np.zeros((1, 2 * KINDS), np.int16))
     heard_only(notes, r, 1)
     flocks(lines, notes, edges * 0, 0.0)
     tell_numbers(notes, edges * 0, np.zeros((1, 3)))
