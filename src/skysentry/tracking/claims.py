@@ -74,12 +74,11 @@ class Claims:
         self.uncrewed_nats = missing * -math.expm1(-REACH_S / FADE_S)
 
     def review(
-        self, now_ns: int, now_s: float, table: Table, rows: list[int], looked: Mapping[str, int],
+        self, now_ns: int, now_s: float, table: Table, grown: Mapping[int, Life], looked: Mapping[str, int],
         quarantine: Quarantine,
     ) -> None:  # fmt: skip
-        """Bring what is told of the claim, silence and support of each shown track in `rows` up to date."""
-        lives = table.lives
-        shown = [(i, life) for i in rows if (life := lives[i]).track_id]
+        """Bring what is told of the claim, silence and support of each shown track in `grown` up to date."""
+        shown = [(i, life) for i, life in grown.items() if life.track_id]
         if not shown:
             return
         apart = self._told_twice(now_s, table, shown)

@@ -70,6 +70,7 @@ class Fusion(Sky):
             return tend(self, now_ns)
         if not self.touched:
             return []
-        due = sorted(self.touched)
+        lives = self.table.lives
+        due = {i: lives[i] for i in sorted(self.touched)}
         self.touched.clear()
         return tell(self, now_ns, due, {}, set())

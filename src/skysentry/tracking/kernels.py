@@ -13,7 +13,7 @@ from skysentry.tracking.correct import KEPT, SCHEMES, correct_scan
 from skysentry.tracking.field import STATES, drift, heed
 from skysentry.tracking.fix import fix_places
 from skysentry.tracking.founding import found_all, leave, worth
-from skysentry.tracking.groups import count_directions, count_heard, flocks, heard_only, tell_numbers
+from skysentry.tracking.groups import count_directions, count_heard, flocks, heard_only
 from skysentry.tracking.ledger import KINDS, book_heard, fade_notes, round_notes
 from skysentry.tracking.life import foresee, poisoned
 from skysentry.tracking.masks import COLUMNS, SLOTS
@@ -49,7 +49,6 @@ __all__ = [
     "scatter",
     "settle",
     "strayed",
-    "tell_numbers",
     "twins",
     "warm",
     "worth",
@@ -83,7 +82,6 @@ def warm() -> None:
     round_notes(notes, edges * 0, np.zeros((1, 2 * KINDS), np.int16))
     heard_only(notes, r, 1)
     flocks(lines, notes, edges * 0, 0.0)
-    tell_numbers(notes, edges * 0, np.zeros((1, 3)))
     scatter(clouds[0], weights[0], 1, grid.astype(np.float64) + 1.0, offset, 0.0, 0.0, 500.0)
     settle(x, P, w, t, r, slots, clouds, weights, np.zeros(1), slots.copy(), 1.0, 1.0, w[0].copy())
     worth(codes, rows, free, codes)
@@ -96,7 +94,8 @@ def warm() -> None:
     words = np.zeros((1, len(CLASSES)), np.int16)
     told, one = np.zeros((1, TOLD)), edges * 0
     present(
-        x, P, w, t, r, evidence, one, 0.0, frame, classes, np.zeros(2), bands, classes, classes, told, shown, words
+        x, P, w, t, r, evidence, one, 0.0, frame, classes, np.zeros(2), bands, classes, classes, notes, told, shown,
+        words, np.zeros((1, 3)),
     )  # fmt: skip
     strayed(lines, told, one, 0.0, np.ones(1, np.bool_))
     fill_gaps(x, P, w, t, r, own, evidence, told, notes, lines, one, masks, slots, one, 1)

@@ -9,14 +9,15 @@ from numpy.typing import NDArray
 
 from skysentry.geo import geodetic
 from skysentry.tracking.compiled import kernel
+from skysentry.tracking.groups import tell_numbers
 from skysentry.tracking.motion import MODELS, NOISE_M2_S3, NOISE_UP_M2_S3, Array, Indices, moments, predict, predict_one
 from skysentry.tracking.outline import O_MEAN, O_ONE, O_TIME
 
 # Columns: latitude, longitude, altitude, velocity (e, n, u), upper triangle of the covariance (21).
 SHOWN = 27
-# ... then existence, codes of motion and of the likeliest class, what a track surely is (1 nature, 2 crewed), and 1
-# where all of it is finite.
-S_EXISTENCE, S_MOTION, S_TOP, S_GENUS, S_GOOD, PRESENTED = range(SHOWN, SHOWN + 6)
+# ... then existence, codes of motion and of the likeliest class, what a track surely is (1 nature, 2 crewed), 1 where
+# it may stand for other than one object, and 1 where all of it is finite.
+S_EXISTENCE, S_MOTION, S_TOP, S_GENUS, S_SEVERAL, S_GOOD, PRESENTED = range(SHOWN, SHOWN + 7)
 # A class and its probability as one number: class · CODE + hundredths. Python keeps what it made of them by it.
 CODE = 101
 # A class less probable than this is not shown; hundredths beyond which a track surely is of a genus.
@@ -192,20 +193,22 @@ def motion_code(row: Array) -> float:
 @kernel
 def present(
     x: Array, P: Array, w: Array, t: Array, r: Array, evidence: Array, which: Indices, now_s: float, frame: Array,
-    log_prior: Array, wind: Array, bands: Array, airborne: Array, genus: Array, told: Array, out: Array,
-    codes: NDArray[np.int16],
+    log_prior: Array, wind: Array, bands: Array, airborne: Array, genus: Array, notes: Array, told: Array,
+    out: Array, codes: NDArray[np.int16], numbers: Array,
 ) -> None:  # fmt: skip
-    """Write one row [shape=(PRESENTED,)] of `out` and of `codes` (classes,) for each track in `which`.
+    """Write one row [shape=(PRESENTED,)] of `out`, of `codes` (classes,) and of `numbers` (3,) for each in `which`.
 
-    `genus` (classes,) is 1 for what nature makes and 2 for what has a crew.
+    `genus` (classes,) is 1 for what nature makes and 2 for what has a crew; `numbers` are those of `tell_numbers`.
     """
     show(x, P, w, t, which, now_s, frame, told, out)
+    tell_numbers(notes, which, numbers)
     share = np.empty(log_prior.shape[0])
     sums = np.empty(3)
     for k in range(which.shape[0]):
         row = out[k]
         row[SHOWN:] = 0.0
         row[S_EXISTENCE] = r[which[k]]
+        row[S_SEVERAL] = 1.0 if numbers[k, 2] != 1.0 else 0.0
         weigh_classes(evidence[which[k]], log_prior, wind, bands, airborne, row, share)
         total = share.sum() + row.sum()
         if not math.isfinite(total):

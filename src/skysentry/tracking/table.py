@@ -150,9 +150,9 @@ class Lives:
     def __iter__(self) -> Iterator[Life]:
         return map(self.__getitem__, range(len(self.rows)))
 
-    def grown(self) -> list[int]:
-        """Return the rows of tracks that more than a single look supports."""
-        return [i for i, life in enumerate(self.rows) if life.hits > 1 or life.sound]
+    def grown(self) -> dict[int, Life]:
+        """Return the tracks that more than a single look supports, by row."""
+        return {i: life for i, life in enumerate(self.rows) if type(life) is Life and (life.hits > 1 or life.sound)}
 
 
 class Table:

@@ -11,7 +11,7 @@ from skysentry.tracking.found import FIRST_WEIGHT
 from skysentry.tracking.founding import held
 from skysentry.tracking.groups import meet
 from skysentry.tracking.hits import MOST_PENDING
-from skysentry.tracking.life import fate, foresee, forgotten, poisoned
+from skysentry.tracking.life import FORGET, GONE, LOST_M, TENTATIVE_S, UNSEEN_S, fate, foresee, forgotten, poisoned
 from skysentry.tracking.motion import Indices
 from skysentry.tracking.sky import SECOND_NS, Sky
 from skysentry.tracking.table import MOST_OBSERVED, MOST_SEEN, Life
@@ -22,6 +22,9 @@ TWIN_S = 3
 MOST_TWINS = 1_000
 # What passed the grid's threshold with support of several sensors is as likely as not.
 SPAWN_EXISTENCE = 0.6
+# What was seen within these is asked no further: how a track ends, and whether a single look is forgotten.
+UNSEEN_NS = round(UNSEEN_S * SECOND_NS)
+LEAST_TENTATIVE_NS = round(TENTATIVE_S * SECOND_NS)
 
 
 def tend(sky: Sky, now_ns: int) -> list[AnyEvent]:
@@ -71,31 +74,38 @@ def _spawn(sky: Sky, now_ns: int, seed: Seed) -> None:
 def _age(sky: Sky, now_ns: int, now_s: float) -> list[AnyEvent]:
     """Return the events of all tracks, each asked first whether it lives on."""
     table, existence = sky.table, sky.table.r[: sky.table.n].tolist()
-    rows = table.lives.grown()
-    which, ahead = np.array(rows, np.int64), np.empty((len(rows), 2))
+    grown = table.lives.grown()
+    which, ahead = np.array([*grown], np.int64), np.empty((len(grown), 2))
     sky.classifier.settle(table, which)
-    _review(sky, now_ns, now_s, rows)
+    _review(sky, now_ns, now_s, grown)
     foresee(table.x, table.P, table.w, table.t, which, now_s, ahead)
-    doubled = _doubled(sky, which)
+    doubled = _doubled(sky, grown, which)
     ends: dict[int, str] = {}
-    for i, (spread_m, down) in zip(rows, ahead.tolist(), strict=True):
-        end = "merged" if i in doubled else fate(table.lives[i], existence[i], now_ns, spread_m, down)
-        if end != "stays":
-            ends[i] = end
-    lives, old = table.lives.rows, set(rows)
-    single = {i for i in range(table.n) if i not in old and forgotten(lives[i], existence[i], now_ns)}
-    return tell(sky, now_ns, rows, ends, single)
+    for (i, life), (spread_m, down) in zip(grown.items(), ahead.tolist(), strict=True):
+        if i in doubled:
+            ends[i] = "merged"
+        elif existence[i] < GONE or now_ns - life.last_ns > UNSEEN_NS or spread_m > LOST_M:
+            end = fate(life, existence[i], now_ns, spread_m, down)
+            if end != "stays":
+                ends[i] = end
+    oldest_ns = now_ns - LEAST_TENTATIVE_NS
+    single = {
+        i
+        for i, (life, r) in enumerate(zip(table.lives.rows, existence, strict=True))
+        if (r < FORGET or life.last_ns < oldest_ns) and i not in grown and forgotten(life, r, now_ns)
+    }
+    return tell(sky, now_ns, grown, ends, single)
 
 
-def _review(sky: Sky, now_ns: int, now_s: float, rows: list[int]) -> None:
-    """Let what was learned beside the state fade for a second, and review what the tracks `rows` claim."""
-    table, lives = sky.table, sky.table.lives.rows
-    known = [i for i in rows if type(life := lives[i]) is Life and life.status is not TrackStatus.TENTATIVE]
+def _review(sky: Sky, now_ns: int, now_s: float, grown: dict[int, Life]) -> None:
+    """Let what was learned beside the state fade for a second, and review what the tracks `grown` claim."""
+    table = sky.table
+    known = [i for i, life in grown.items() if life.status is not TrackStatus.TENTATIVE]
     kernels.fade_notes(table.notes, table.n, np.array(known, np.int64), 1.0)
     only = kernels.heard_only(table.notes, table.r, table.n)
     if len(only):
         kernels.flocks(table.lines, table.notes, only, now_s)
-    sky.claims.review(now_ns, now_s, table, rows, sky.looked, sky.quarantine)
+    sky.claims.review(now_ns, now_s, table, grown, sky.looked, sky.quarantine)
 
 
 def _unpoison(sky: Sky) -> None:
@@ -109,20 +119,19 @@ def _unpoison(sky: Sky) -> None:
     table.remove(failed)
 
 
-def _doubled(sky: Sky, which: Indices) -> set[int]:
-    """Return the rows of `which` that have been the younger of two tracks of one object for a while."""
+def _doubled(sky: Sky, grown: dict[int, Life], which: Indices) -> set[int]:
+    """Return the rows of `grown` (as an array: `which`) that have long been the younger of two tracks of one object."""
     table, over = sky.table, set()
     pairs = np.empty((MOST_TWINS, 2), np.int64)
     count = kernels.twins(table.x, table.P, table.w, table.t, table.own, which, pairs)
-    ordered = [sorted(pair, key=lambda i: _age_key(table.lives[i])) for pair in pairs[:count].tolist()]
+    ordered = [sorted(pair, key=lambda i: _age_key(grown[i])) for pair in pairs[:count].tolist()]
     younger = {pair[1]: pair[0] for pair in ordered}
     for i in younger:
-        table.lives[i].twin_s += 1
-        if table.lives[i].twin_s >= TWIN_S:
+        grown[i].twin_s += 1
+        if grown[i].twin_s >= TWIN_S:
             over.add(i)
             meet(table.notes[younger[i]])
-    for i in which.tolist():
-        life = table.lives[i]
+    for i, life in grown.items():
         if life.twin_s and i not in younger:
             life.twin_s = 0
     return over
