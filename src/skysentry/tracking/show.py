@@ -45,10 +45,11 @@ def show(
     mean = np.empty(6)
     cov = np.empty((6, 6))
     axes = np.empty((3, 3))
-    ecef = np.empty(3)
+    ecef, half = np.empty(3), np.empty((6, 6))
+    xs, Ps, ws = np.empty((MODELS, 6)), np.empty((MODELS, 6, 6)), np.empty(MODELS)
     for k in range(which.shape[0]):
         i = which[k]
-        xs, Ps, ws = x[i].copy(), P[i].copy(), w[i].copy()
+        xs[:], Ps[:], ws[:] = x[i], P[i], w[i]
         dt = now_s - t[i]
         if dt > 0.0:
             predict(xs, Ps, ws, dt)
@@ -69,7 +70,7 @@ def show(
             row[3 + a] = 0.0
             for b in range(3):
                 row[3 + a] += axes[a, b] * mean[3 + b]
-        _turn(axes, cov, row)
+        _turn(axes, cov, half, row)
 
 
 @kernel
@@ -96,9 +97,11 @@ def _axes(lat_deg: float, lon_deg: float, frame: Array, axes: Array) -> None:
 
 
 @kernel
-def _turn(axes: Array, cov: Array, row: Array) -> None:
-    """Write the upper triangle of a covariance (6, 6), both halves turned by the same axes, into a row from 6 on."""
-    half = np.empty((6, 6))
+def _turn(axes: Array, cov: Array, half: Array, row: Array) -> None:
+    """Write the upper triangle of a covariance (6, 6), both halves turned by the same axes, into a row from 6 on.
+
+    `half` (6, 6) is room.
+    """
     for p in range(0, 6, 3):
         for a in range(3):
             for b in range(6):
