@@ -25,7 +25,7 @@ from skysentry.tracking.particles import PARTICLES, scatter, settle
 from skysentry.tracking.presence import correct_presence
 from skysentry.tracking.read import read
 from skysentry.tracking.show import PRESENTED, present, strayed
-from skysentry.tracking.table import CLASSES, NOTES, TOLD, fill_gaps
+from skysentry.tracking.table import CLASSES, NOTES, TOLD, clear, fill_gaps
 from skysentry.tracking.twins import twins
 
 __all__ = [
@@ -98,6 +98,7 @@ def warm() -> None:
         words, np.zeros((1, 3)),
     )  # fmt: skip
     strayed(lines, told, one, 0.0, np.ones(1, np.bool_))
+    clear(own, evidence, told, notes, masks, slots, 0, 1)
     fill_gaps(x, P, w, t, r, own, evidence, told, notes, lines, one, masks, slots, one, 1)
     settle_all(x, P, w, evidence, edges * 0, np.zeros(2), bands, classes)
     tags, facts, bias = np.zeros((1, TAGS), np.int64), np.zeros((1, FACTS)), np.zeros(1)

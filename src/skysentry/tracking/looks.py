@@ -15,7 +15,7 @@ from skysentry.tracking.hits import HIT, note_hit, take_claim
 from skysentry.tracking.ledger import COLUMN
 from skysentry.tracking.motion import Array
 from skysentry.tracking.sky import SECOND_NS, Sky, pairs_room
-from skysentry.tracking.table import First
+from skysentry.tracking.table import RANKS, First, look_key
 
 LEAST_SHARE = 1e-3
 # What no track explains with more than this may be false (`rates`).
@@ -106,10 +106,10 @@ def _found(sky: Sky, scan: Scan, own: Listener, packed: Packed, look: Array, fre
         reason = "more new objects than can be followed"
         sky.complaints.add(own.id, reason, "a flood of false reports?", wanted - granted)
     ranks = which[:granted].tolist()
-    at_ns, kept = scan.time_ns, packed.kept
-    flooded = own.reports and sky.quarantine.flooded(own.id, scan.received_ns)
-    firsts = [First(scan.id, j, at_ns, own.id, own.period_s, own.reports, kept[j].id, flooded) for j in ranks]
-    first = table.add(*firsts)
+    kept, flooded = packed.kept, own.reports and sky.quarantine.flooded(own.id, scan.received_ns)
+    look_id, at_ns, name, period_s, claims = scan.id, scan.time_ns, own.id, own.period_s, own.reports
+    firsts = [First(look_id, j, at_ns, name, period_s, claims, kept[j].id, flooded) for j in ranks]
+    first = table.add_all(firsts, look_key(at_ns) + which[:granted] % RANKS, granted if claims else 0)
     for i, j in enumerate(ranks, first):
         detection = kept[j]
         if detection.class_llr:
