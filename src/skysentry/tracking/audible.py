@@ -9,8 +9,9 @@ from skysentry.tracking import kernels
 from skysentry.tracking import measure as m
 from skysentry.tracking.batch import Listener, Packed
 from skysentry.tracking.births import Hit
+from skysentry.tracking.correct import HIT
 from skysentry.tracking.founding import LEAST_FREE
-from skysentry.tracking.hits import HIT, note_hit, refresh
+from skysentry.tracking.hits import note_hit, refresh
 from skysentry.tracking.ledger import COLUMN
 from skysentry.tracking.motion import Array
 from skysentry.tracking.sky import Sky

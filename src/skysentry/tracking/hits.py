@@ -11,8 +11,6 @@ from skysentry.tracking.batch import Listener
 from skysentry.tracking.sky import SECOND_NS, Sky
 from skysentry.tracking.table import Life
 
-# From this probability on a measurement counts as a look at the track; below, it only weighs on its state.
-HIT = 0.5
 MOST_PENDING = 64
 # A claim younger than this is borne out by another sensor's look at the same track.
 AGREE_NS = 5 * SECOND_NS

@@ -11,7 +11,6 @@ from skysentry.tracking.classify import settle_all
 from skysentry.tracking.clutter import BINS, RINGS, SIDE, count_plots, unclaimed, weigh_and_fade
 from skysentry.tracking.correct import KEPT, SCHEMES, correct_scan
 from skysentry.tracking.field import STATES, drift, heed
-from skysentry.tracking.fix import fix_places
 from skysentry.tracking.founding import found_all, leave, worth
 from skysentry.tracking.groups import count_directions, count_heard, flocks, heard_only
 from skysentry.tracking.ledger import KINDS, book_heard, fade_notes, round_notes
@@ -38,7 +37,6 @@ __all__ = [
     "count_heard",
     "drift",
     "fade_notes",
-    "fix_places",
     "flocks",
     "fold_all",
     "found_all",
@@ -63,11 +61,10 @@ def warm() -> None:
     frame = np.array([1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 6.4e6, 0.0, 0.0])
     look, rows, codes, free = np.zeros(LOOK), np.zeros((0, ROW)), np.zeros(0, np.int64), np.zeros(0)
     edges, none, kept = np.zeros(1, np.int64), np.zeros((0, 2), np.int64), np.zeros((1, MODELS, KEPT, 6))
-    fix_places(codes, rows, codes.copy(), rows.copy())
     masks = np.zeros((1, SLOTS, COLUMNS))
     correct_scan(
         x, P, w, t, r, own, lines, 1, look, codes, rows, none, edges, edges.copy(), np.zeros(1), kept, free,
-        masks, np.ones((1, 3)), notes, 0,
+        masks, edges.copy(), np.ones((1, 3)), notes, 0,
     )  # fmt: skip
     clouds, weights, slots = np.zeros((1, PARTICLES, STATE)), np.ones((1, PARTICLES)), np.zeros(1, np.int64)
     correct_presence(x, P, w, t, r, 1, look, False, np.zeros(1), slots, clouds, weights, np.zeros(1), weights.copy())

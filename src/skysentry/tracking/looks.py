@@ -10,8 +10,9 @@ from skysentry.tracking import kernels
 from skysentry.tracking import measure as m
 from skysentry.tracking.batch import Listener, Packed
 from skysentry.tracking.births import Hit
+from skysentry.tracking.correct import HIT
 from skysentry.tracking.founding import LEAST_FREE
-from skysentry.tracking.hits import HIT, note_hit, take_claim
+from skysentry.tracking.hits import note_hit, take_claim
 from skysentry.tracking.ledger import COLUMN
 from skysentry.tracking.motion import Array
 from skysentry.tracking.sky import SECOND_NS, Sky, pairs_room
@@ -36,18 +37,14 @@ def correct(sky: Sky, scan: Scan, own: Listener, packed: Packed, look: Array, si
     edges = 0
     free = np.ones(found) if not table.n else np.empty(found)
     if table.n:
-        codes, rows = np.empty_like(packed.codes), np.empty_like(packed.rows)
-        kernels.fix_places(packed.codes, packed.rows, codes, rows)
         edges = kernels.correct_scan(
-            table.x, table.P, table.w, table.t, table.r, table.own, table.lines, table.n, look, codes, rows,
-            packed.claims, sky.edge_i, sky.edge_j, sky.share, sky.kept, free,
-            table.masks, sky.hearing.records.counts, table.notes, COLUMN[own.kind],
+            table.x, table.P, table.w, table.t, table.r, table.own, table.lines, table.n, look,
+            packed.codes, packed.rows, packed.claims, sky.edge_i, sky.edge_j, sky.share, sky.kept, free,
+            table.masks, table.cloud, sky.hearing.records.counts, table.notes, COLUMN[own.kind],
         )  # fmt: skip
         kept, shares = packed.kept, sky.share[:edges].tolist()
         for i, j, share in zip(sky.edge_i[:edges].tolist(), sky.edge_j[:edges].tolist(), shares, strict=True):
             if share > HIT:
-                if table.cloud[i] >= 0:
-                    table.cloud[i] = -1
                 note_hit(sky, i, kept[j], share, scan, own)
         if edges and scan.position is None and not sky.clocks.doubts(own.id):
             pairs = sky.edge_i[:edges], sky.edge_j[:edges], sky.share[:edges]

@@ -24,8 +24,8 @@ CODE = 101
 LEAST_SHOWN = 0.005
 SURE = 90.0
 # A track is told again within the second when its last event, reckoned on, is off by more than this share of its own
-# sigma on an axis, or 5 m, which no screen and no alert can tell.
-STRAY_SIGMAS = 0.5
+# sigma on an axis, which its covariance says already, or 5 m, which no screen and no alert can tell.
+STRAY_SIGMAS = 1.0
 STRAY_M = 5.0
 # Motion in words: headings in tens of degrees, speeds up to a bound that nothing here reaches.
 HEADINGS = 36

@@ -83,7 +83,11 @@ class Life(Struct, gc=False):
     def saw(self, sensor: str, time_ns: int) -> None:
         """Note that a sensor has seen this track."""
         seen = self.seen
-        if time_ns > seen.get(sensor, -1) and (sensor in seen or len(seen) < MOST_SEEN):
+        last_ns = seen.get(sensor)
+        if last_ns is None:
+            if time_ns >= 0 and len(seen) < MOST_SEEN:
+                seen[sensor] = time_ns
+        elif time_ns > last_ns:
             seen[sensor] = time_ns
         if sensor not in self.sensors:
             self.sensors_until_ns = 0
@@ -157,9 +161,16 @@ class Lives:
     def __iter__(self) -> Iterator[Life]:
         return map(self.__getitem__, range(len(self.rows)))
 
-    def grown(self) -> dict[int, Life]:
-        """Return the tracks that more than a single look supports, by row."""
-        return {i: life for i, life in enumerate(self.rows) if type(life) is Life and (life.hits > 1 or life.sound)}
+    def grown(self) -> tuple[dict[int, Life], dict[int, Life | First]]:
+        """Return the tracks that more than a single look supports, by row, and the others."""
+        grown: dict[int, Life] = {}
+        single: dict[int, Life | First] = {}
+        for i, life in enumerate(self.rows):
+            if type(life) is Life and (life.hits > 1 or life.sound):
+                grown[i] = life
+            else:
+                single[i] = life
+        return grown, single
 
 
 class Table:

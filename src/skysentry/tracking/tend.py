@@ -74,7 +74,7 @@ def _spawn(sky: Sky, now_ns: int, seed: Seed) -> None:
 def _age(sky: Sky, now_ns: int, now_s: float) -> list[AnyEvent]:
     """Return the events of all tracks, each asked first whether it lives on."""
     table, existence = sky.table, sky.table.r[: sky.table.n].tolist()
-    grown = table.lives.grown()
+    grown, single = table.lives.grown()
     which, ahead = np.array([*grown], np.int64), np.empty((len(grown), 2))
     sky.classifier.settle(table, which)
     _review(sky, now_ns, now_s, grown)
@@ -89,12 +89,12 @@ def _age(sky: Sky, now_ns: int, now_s: float) -> list[AnyEvent]:
             if end != "stays":
                 ends[i] = end
     oldest_ns = now_ns - LEAST_TENTATIVE_NS
-    single = {
+    over = {
         i
-        for i, (life, r) in enumerate(zip(table.lives.rows, existence, strict=True))
-        if (r < FORGET or life.last_ns < oldest_ns) and i not in grown and forgotten(life, r, now_ns)
+        for i, life in single.items()
+        if (existence[i] < FORGET or life.last_ns < oldest_ns) and forgotten(life, existence[i], now_ns)
     }
-    return tell(sky, now_ns, grown, ends, single)
+    return tell(sky, now_ns, grown, ends, over)
 
 
 def _review(sky: Sky, now_ns: int, now_s: float, grown: dict[int, Life]) -> None:
