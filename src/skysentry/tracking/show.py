@@ -135,8 +135,9 @@ def weigh_classes(
     ve, vn = row[3], row[4]
     variance = max(row[21], row[24], 0.0)
     top = -np.inf
+    over_ground, through_air = math.sqrt(ve * ve + vn * vn), math.sqrt((ve - wind[0]) ** 2 + (vn - wind[1]) ** 2)
     for c in range(classes):
-        speed = math.sqrt((ve - airborne[c] * wind[0]) ** 2 + (vn - airborne[c] * wind[1]) ** 2)
+        speed = through_air if airborne[c] == 1.0 else over_ground
         beyond = max(bands[c, 0] - speed, speed - bands[c, 1], 0.0)
         motion = max(-0.5 * beyond * beyond / (bands[c, 2] ** 2 + variance), -MOST_MOTION)
         above = max(row[2] - bands[c, 3], 0.0)

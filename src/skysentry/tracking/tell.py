@@ -39,7 +39,8 @@ def tell(sky: Sky, now_ns: int, due: Mapping[int, Life], ends: dict[int, str], o
             if new and sky.ours(life, now_ns):
                 made += _resume(sky, now_ns, i, shown, over)
                 life = table.lives[i]
-        if publisher.due(life, now_ns, strayed):
+        # Most are due for a second has passed since their last event; `due` asks that last.
+        if (life.track_id and now_ns - life.published_ns >= SECOND_NS) or publisher.due(life, now_ns, strayed):
             if life.custody is None or sky.ours(life, now_ns):
                 shown.append((i, life, ""))
             else:
