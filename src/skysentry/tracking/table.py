@@ -289,22 +289,5 @@ def fill_gaps(
         if row == n:
             continue
         t[row], r[row], key[row], cloud[row] = t[n], r[n], key[n], cloud[n]
-        for k in range(SCHEME_SLOTS):
-            own[row, k] = own[n, k]
-        for k in range(evidence.shape[1]):
-            evidence[row, k] = evidence[n, k]
-        for k in range(TOLD):
-            told[row, k] = told[n, k]
-        for k in range(NOTES):
-            notes[row, k] = notes[n, k]
-        for k in range(OUTLINE):
-            lines[row, k] = lines[n, k]
-        for k in range(SLOTS):
-            for c in range(COLUMNS):
-                masks[row, k, c] = masks[n, k, c]
-        for m in range(MODELS):
-            w[row, m] = w[n, m]
-            for a in range(6):
-                x[row, m, a] = x[n, m, a]
-                for b in range(6):
-                    P[row, m, a, b] = P[n, m, a, b]
+        own[row], evidence[row], told[row], notes[row] = own[n], evidence[n], told[n], notes[n]
+        lines[row], masks[row], w[row], x[row], P[row] = lines[n], masks[n], w[n], x[n], P[n]
