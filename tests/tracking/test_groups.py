@@ -10,18 +10,8 @@ import pytest
 from skysentry.events import Scan, Track
 from skysentry.site import Coverage, Sensor, SensorKind
 from skysentry.tracking import kernels
-from skysentry.tracking.groups import (
-    COUNTS,
-    LOOKS,
-    NUMBERS,
-    PRIOR,
-    SIZES,
-    TAKEN,
-    TOGETHER,
-    heard_only,
-    meet,
-    tell_numbers,
-)
+from skysentry.tracking.groups import COUNTS, LOOKS, NUMBERS, PRIOR, SIZES, TAKEN, TOGETHER, heard_only, meet
+from skysentry.tracking.strength import tell_numbers
 from skysentry.tracking.table import NOTES
 from skysentry.tracking.tracker import Tracker
 
