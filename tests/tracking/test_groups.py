@@ -11,6 +11,7 @@ from skysentry.events import Scan, Track
 from skysentry.site import Coverage, Sensor, SensorKind
 from skysentry.tracking import kernels
 from skysentry.tracking.groups import COUNTS, LOOKS, NUMBERS, PRIOR, SIZES, TAKEN, TOGETHER, heard_only, meet
+from skysentry.tracking.strength import tell_numbers
 from skysentry.tracking.table import NOTES
 from skysentry.tracking.tracker import Tracker
 
@@ -105,7 +106,7 @@ def note(**columns: float) -> np.ndarray:
 
 def told(row: np.ndarray) -> list[float]:
     out = np.empty((1, 3))
-    kernels.tell_numbers(row, np.zeros(1, np.int64), out)
+    tell_numbers(row, np.zeros(1, np.int64), out)
     return out[0].tolist()  # type: ignore[no-any-return]
 
 

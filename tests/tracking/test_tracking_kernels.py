@@ -116,8 +116,7 @@ def test_interaction_keeps_the_moments_of_the_mixture() -> None:
     states = [random_state(rng) for _ in range(MODELS)]
     x, P = np.array([s[0] for s in states]), np.array([s[1] for s in states])
     w = np.array([0.4, 0.3, 0.2, 0.1])
-    jump = np.empty((MODELS, MODELS))
-    transition(1.0, jump)
+    jump = np.array(transition(1.0))
     np.testing.assert_allclose(jump.sum(axis=1), 1.0, rtol=1e-12)
     expected_w = w @ jump
     before_x, before_P = np.empty(6), np.empty((6, 6))

@@ -178,9 +178,9 @@ def test_a_life_made_late_is_the_life_made_at_once() -> None:
     )
     assert lives[0] is lives[0]
     assert list(lives) == [lives[0], lives[1]]
-    assert lives.grown() == []
+    assert lives.grown() == ({}, {0: lives[0], 1: lives[1]})
     lives[1].hits = 2
-    assert lives.grown() == [1]
+    assert lives.grown() == ({1: lives[1]}, {0: lives[0]})
 
 
 def test_rows_that_are_removed_take_all_with_them() -> None:

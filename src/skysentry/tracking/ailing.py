@@ -33,7 +33,7 @@ def judge(faults: Faults, networks: list[Network], rates: Rates, records: Record
         sigma = np.sqrt(network.shown[..., 1])
         for name, own, mean, unsure in zip(network.names, network.listeners, network.shown[..., 0], sigma, strict=True):
             _reach(faults, name, float(own.look[L_MAX]), mean, unsure)
-    ratio, counted = (rates.rates() / rates.declared).tolist(), rates.counts.sum(axis=1).tolist()
+    ratio, counted = _overs(rates)
     for name, times, hits in zip(rates.names, ratio, counted, strict=True):
         bad = hits > LEAST_FALSE and times > NOISY / (BACK if _named(faults, name, "false rate") else 1.0)
         words = f"reports {times:.0f} times as much that is not there as declared"
@@ -42,6 +42,13 @@ def judge(faults: Faults, networks: list[Network], rates: Rates, records: Record
         bad = share < BLIND * (BACK if _named(faults, name, "sight") else 1.0)
         words = f"sees {100.0 * share:.0f} % of what it should of objects that others see"
         _say(faults, name, "sight", share if bad else 0.0, words, "look at the sensor, or set its pd and coverage")
+
+
+def _overs(rates: Rates) -> tuple[list[float], list[float]]:
+    """Return false hits over the declared, and how many were counted, of each sensor of sound, if there is one."""
+    if not rates.names:
+        return [], []
+    return (rates.rates() / rates.declared).tolist(), rates.counts.sum(axis=1).tolist()
 
 
 def _reach(faults: Faults, name: str, declared_m: float, mean: Array, sigma: Array) -> None:

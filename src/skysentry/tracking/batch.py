@@ -57,6 +57,7 @@ SCHEMES = {
 }
 OTHER_SCHEME = 3
 NO_CLAIM = (0, 0)
+PLOT = 8 * m.RANGE_AZ_EL
 NO_CODES: Indices = np.zeros(0, np.int64)
 NO_ROWS: Array = np.zeros((0, m.ROW))
 NO_CLAIMS: Indices = np.zeros((0, 2), np.int64)
@@ -186,7 +187,14 @@ def pack(scan: Scan, own: Listener, places: dict[str, tuple[float, float, float]
     for detection in detections:
         measurement, identity = detection.measurement, detection.identity
         kind = type(measurement)
-        if kind is Presence:
+        if kind is RangeAzEl and placed and identity is None and measurement.doppler_mps is None:  # type: ignore[union-attr]
+            # What radars send by the hundred, without a call.
+            taken.append(detection)
+            z: Any = measurement
+            told += (
+                PLOT, z.range_m, z.az_deg, z.el_deg, z.sigma_range_m, z.sigma_az_deg, z.sigma_el_deg, 0.0, 1.0, 0, 0,
+            )  # fmt: skip
+        elif kind is Presence:
             presences.append(detection)
         elif kind is not Position and not placed:
             rejected, reason = rejected + 1, "a direction or range from a sensor whose place is unknown"

@@ -17,6 +17,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+import numpy as np
+
 from skysentry.events import ObjectClass
 from skysentry.site import SensorKind, Site
 from skysentry.tracking.batch import Listener, claim_of
@@ -72,16 +74,15 @@ class Claims:
         self.uncrewed_nats = missing * -math.expm1(-REACH_S / FADE_S)
 
     def review(
-        self, now_ns: int, now_s: float, table: Table, rows: list[int], looked: Mapping[str, int],
+        self, now_ns: int, now_s: float, table: Table, grown: Mapping[int, Life], looked: Mapping[str, int],
         quarantine: Quarantine,
     ) -> None:  # fmt: skip
-        """Bring what is told of the claim, silence and support of each shown track in `rows` up to date."""
-        lives = table.lives
-        shown = [(i, life) for i in rows if (life := lives[i]).track_id]
+        """Bring what is told of the claim, silence and support of each shown track in `grown` up to date."""
+        shown = [(i, life) for i, life in grown.items() if life.track_id]
         if not shown:
             return
         apart = self._told_twice(now_s, table, shown)
-        tenths = rounded(table.notes[[i for i, _ in shown]])
+        tenths = rounded(table.notes, np.array([i for i, _ in shown], np.int64))
         asks = round(now_s) % REACH_S == 0
         for (i, life), said in zip(shown, tenths, strict=True):
             if life.quarantined:

@@ -38,7 +38,7 @@ from skysentry.tracking.measure import (
     Z,
 )
 from skysentry.tracking.motion import Array, Indices
-from skysentry.tracking.table import Table
+from skysentry.tracking.table import First, Table
 
 if TYPE_CHECKING:
     from skysentry.tracking.cells import Area
@@ -150,8 +150,7 @@ def fade(cells: Array, rings: Array, doppler: Array) -> None:
     keep = 1.0 - 1.0 / MEMORY_LOOKS
     for i in range(SIDE):
         for j in range(SIDE):
-            if cells[i, j] != 0.0:
-                cells[i, j] = cells[i, j] * keep if cells[i, j] > LEAST_COUNT else 0.0
+            cells[i, j] = cells[i, j] * keep if cells[i, j] > LEAST_COUNT else 0.0
     rings *= keep
     doppler *= keep
 
@@ -197,7 +196,10 @@ def count_plots(
 ) -> None:  # fmt: skip
     """Add plots (k, 4) to the counts, in place, but for those whose rank (k,) is in `spared`."""
     for k in range(plots.shape[0]):
-        if not (spared == ranks[k]).any():
+        counts = True
+        for rank in spared:
+            counts = counts and rank != ranks[k]
+        if counts:
             count_plot(plots[k], reach_m, shares, cells, rings, doppler)
 
 
@@ -324,11 +326,14 @@ class Clutter:
         believed: dict[str, list[int]] = {}
         lives, since_ns = table.lives.rows, now_ns - MOST_LATE_NS
         for i in np.flatnonzero(table.r[: table.n] > TAKEN).tolist():
-            if lives[i].first_ns < since_ns:
-                continue
-            scan, _, rank = table.lives[i].founded.rpartition("#")
-            if rank.isdecimal():
-                believed.setdefault(scan, []).append(int(rank))
+            life = lives[i]
+            if type(life) is First:
+                if life.last_ns >= since_ns:
+                    believed.setdefault(life.scan, []).append(life.rank)
+            elif life.first_ns >= since_ns:
+                scan, _, rank = life.founded.rpartition("#")
+                if rank.isdecimal():
+                    believed.setdefault(scan, []).append(int(rank))
         for one in self.maps.values():
             one.settle(now_s - SETTLE_S, believed)
 

@@ -13,7 +13,7 @@ import numpy as np
 from skysentry.tracking.associate import marginals
 from skysentry.tracking.compiled import kernel
 from skysentry.tracking.coverage import detectable, filtered
-from skysentry.tracking.fix import PLACE, mend_place, weigh_place
+from skysentry.tracking.fix import PLACE, fix_places, mend_place, weigh_place
 from skysentry.tracking.ledger import book
 from skysentry.tracking.masks import sighted, witness
 from skysentry.tracking.measure import (
@@ -42,6 +42,8 @@ LOG_OTHER = math.log(1e-6)
 MOST_EXISTENCE = 0.997
 # Mean time after which a thing that nobody looks at has gone: landed, or left.
 LIFETIME_S = 300.0
+# From this probability on a measurement counts as a look at the track; below, it only weighs on its state.
+HIT = 0.5
 # Association probabilities below this change nothing that can be seen.
 LEAST_SHARE = 1e-4
 SCHEMES = 4
@@ -222,18 +224,21 @@ def _edges(
 @kernel
 def correct_scan(
     x: Array, P: Array, w: Array, t: Array, r: Array, own: Indices, lines: Array, tracks: int, look: Array,
-    codes: Indices, rows: Array, claims: Indices, edge_i: Indices, edge_j: Indices, share: Array, kept: Array,
-    free: Array, masks: Array, record: Array, notes: Array, column: int,
+    kinds: Indices, packed: Array, claims: Indices, edge_i: Indices, edge_j: Indices, share: Array, kept: Array,
+    free: Array, masks: Array, cloud: Indices, record: Array, notes: Array, column: int,
 ) -> int:  # fmt: skip
     """Correct all tracks with one scan, in place; return the number of (track, measurement) edges.
 
     Shapes: x (n, MODELS, 6), P (n, MODELS, 6, 6), w (n, MODELS), t and r (n,), own (n, SCHEMES), lines (n, OUTLINE),
-    codes (m,), rows (m, ROW), claims (m, 2) as (scheme, value); kept (k, MODELS, KEPT, 6) is room. Writes the edges
+    kinds (m,), packed (m, ROW), claims (m, 2) as (scheme, value); kept (k, MODELS, KEPT, 6) is room. Writes the edges
     with their probabilities, as many as fit, and `free` (m,): the probability that a measurement came from no track.
-    `masks` (n, SLOTS, COLUMNS) and `record` say who misses what others see (`masks`).
+    `masks` (n, SLOTS, COLUMNS) and `record` say who misses what others see (`masks`). `cloud` (n,) becomes −1 for what
+    this look has seen: it is no longer only heard.
     What the look says of existence is booked in `notes` (n, NOTES) under the sensor's `column`.
     """
     room = edge_i.shape[0]
+    codes, rows = np.empty_like(kinds), np.empty_like(packed)
+    fix_places(kinds, packed, codes, rows)
     ratio, models, seen, work = np.empty(room), np.empty((room, MODELS)), np.zeros(tracks), np.empty((WORK + 1, 6))
     expected = np.zeros(tracks)
     edges = _edges(
@@ -244,6 +249,8 @@ def correct_scan(
     free[:] = 1.0
     for e in range(edges):
         free[edge_j[e]] -= share[e]
+        if share[e] > HIT:
+            cloud[edge_i[e]] = -1
     first, bound = 0, missable(1.0, look)
     spare = np.empty((0, MODELS, KEPT, 6))
     for i in range(tracks):

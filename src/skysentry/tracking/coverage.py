@@ -38,6 +38,8 @@ NOTCH_MPS = 5.0
 NOTCH_SOFT_MPS = 1.0
 NOTCH_LEFT = 0.2
 
+# Widths of an edge from which on its logistic is 1 to the last bit.
+SURELY = 40.0
 # Widths of a learned edge, softer than a declared one, beyond which hits and silence say too little to be weighed.
 UNHEARD = 3.0
 
@@ -47,6 +49,8 @@ def inside(depth: float, scale: float) -> float:
     """Return the soft indicator of being `depth` inside an edge of width `scale`."""
     if scale < 1e-9:
         return 1.0 if depth >= 0.0 else 0.0
+    if depth > SURELY * scale:
+        return 1.0
     return 1.0 / (1.0 + math.exp(min(-depth / scale, 500.0)))
 
 

@@ -39,7 +39,8 @@ def explain(life: Life, end: str, told: str, motion: float, top: float, now_ns: 
     unseen_s = (now_ns - life.last_ns) // SECOND_NS
     who = told if unseen_s <= RECENT_S else f"not seen for {unseen_s} s"
     claim = life.silence if life.identity is None else _claim(life.identity)
-    why = f"{who}; {_motion(motion)}; {claim}; {_class(top)}" if claim else f"{who}; {_motion(motion)}; {_class(top)}"
+    seems, tail = f"{claim}; {_class(top)}" if claim else _class(top), life.tail
+    why = f"{who}; {_motion(motion)}; {seems}; {tail}" if tail else f"{who}; {_motion(motion)}; {seems}"
     return f"{ENDS[end]}; {why}" if end else why
 
 

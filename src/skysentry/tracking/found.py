@@ -168,11 +168,14 @@ def _compete(kind: int, extra: int, row: Array, look: Array) -> None:
 
 
 @kernel
-def found(code: int, row: Array, look: Array, prior_alt_m: float, x: Array, P: Array, w: Array) -> None:
-    """Write the first state (MODELS, 6), covariance (MODELS, 6, 6) and model weights of a track from one detection."""
+def found(code: int, row: Array, look: Array, prior_alt_m: float, x: Array, P: Array, w: Array, room: Array) -> None:
+    """Write the first state (MODELS, 6), covariance (MODELS, 6, 6) and model weights of a track from one detection.
+
+    `room` (4, 3, 3) is written over.
+    """
     kind, extra = code // 8, code % 8
-    local = np.zeros((3, 3))
-    turn = np.empty((3, 3))
+    turn, local, place, speed = room[0], room[1], room[2], room[3]
+    local[:], speed[:] = 0.0, 0.0
     for a in range(3):
         for b in range(3):
             turn[a, b] = row[ROTATION + 3 * a + b]
@@ -186,9 +189,7 @@ def found(code: int, row: Array, look: Array, prior_alt_m: float, x: Array, P: A
     else:
         el = row[Z + 2] if kind == RANGE_AZ_EL else lift(row[Z], look, prior_alt_m)
         polar_cov(kind, row, el, local)
-    place = np.empty((3, 3))
     turned(turn, local, place)
-    speed = np.zeros((3, 3))
     for m in range(MODELS):
         w[m] = FIRST_WEIGHT[m]
         x[m] = 0.0
@@ -197,16 +198,20 @@ def found(code: int, row: Array, look: Array, prior_alt_m: float, x: Array, P: A
             x[m, a] = row[CENTRE + a]
             for b in range(3):
                 P[m, a, b] = place[a, b]
+        level, climb = SPEED_SIGMA_MPS[m] * SPEED_SIGMA_MPS[m], CLIMB_SIGMA_MPS[m] * CLIMB_SIGMA_MPS[m]
+        # Tᵀ diag(level, level, climb) T: the same in all directions but for the one that is up at the sensor.
         for a in range(3):
-            sigma = SPEED_SIGMA_MPS[m] if a < 2 else CLIMB_SIGMA_MPS[m]
-            speed[a, a] = sigma * sigma
+            for b in range(3):
+                P[m, 3 + a, 3 + b] = (climb - level) * turn[2, a] * turn[2, b]
+            P[m, 3 + a, 3 + a] += level
         if places_known(kind) and extra > 0:
+            speed[0, 0], speed[1, 1], speed[2, 2] = level, level, climb
             places = 2 if kind == POSITION2 else 3
             for a in range(extra):
                 speed[a, a] = row[R_DIAGONAL + a]
                 for b in range(3):
                     x[m, 3 + b] += turn[a, b] * row[Z + places + a]
-        turned(turn, speed, P[m, 3:, 3:])
+            turned(turn, speed, P[m, 3:, 3:])
         if kind in (RANGE_BEARING, RANGE_AZ_EL) and extra == 1:
             _along(row, x[m], P[m], row[Z + (2 if kind == RANGE_BEARING else 3)], row[R_DIAGONAL])
 
@@ -214,13 +219,14 @@ def found(code: int, row: Array, look: Array, prior_alt_m: float, x: Array, P: A
 @kernel
 def turned(turn: Array, inner: Array, out: Array) -> None:
     """Write Tᵀ C T of 3 × 3 matrices, C symmetric."""
-    for a in range(3):
-        for b in range(3):
-            total = 0.0
-            for c in range(3):
-                for d in range(3):
-                    total += turn[c, a] * inner[c, d] * turn[d, b]
-            out[a, b] = total
+    for b in range(3):
+        t0, t1, t2 = turn[0, b], turn[1, b], turn[2, b]
+        h0 = inner[0, 0] * t0 + inner[0, 1] * t1 + inner[0, 2] * t2
+        h1 = inner[1, 0] * t0 + inner[1, 1] * t1 + inner[1, 2] * t2
+        h2 = inner[2, 0] * t0 + inner[2, 1] * t1 + inner[2, 2] * t2
+        for a in range(b + 1):
+            out[a, b] = turn[0, a] * h0 + turn[1, a] * h1 + turn[2, a] * h2
+            out[b, a] = out[a, b]
 
 
 @kernel

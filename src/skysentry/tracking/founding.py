@@ -82,9 +82,10 @@ def found_all(
     x: Array, P: Array, w: Array, t: Array, r: Array, lines: Array,
 ) -> None:  # fmt: skip
     """Write the first states of tracks founded by measurements `which` into the rows from `first` on."""
+    room = np.empty((4, 3, 3))
     for k in range(which.shape[0]):
         j, i = which[k], first + k
-        found(codes[j], rows[j], look, prior_alt_m, x[i], P[i], w[i])
+        found(codes[j], rows[j], look, prior_alt_m, x[i], P[i], w[i], room)
         t[i], r[i] = look[L_TIME], free[j] * rows[j, NEW_SHARE]
         outline(x[i], P[i], w[i], t[i], lines[i])
 

@@ -54,10 +54,6 @@ TAKEN, LOOKS, SHARED, TOGETHER, KNOWN, COUNTS = SIZES, SIZES + 1, SIZES + 2, SIZ
 # placed to half of a microphone's reach) and this difference of velocity (half of what
 # drones fly: so badly does sound know it).
 TOGETHER_M, ALIKE_MPS = 4_000.0, 25.0
-# ... of which this share at least stands at the group; the others are ghosts beside it, and what these get is lost.
-REAL = 0.5
-# What two such tracks stand for together, and more of them: low, mean, high of the prior of raids; two may be one.
-PAIR, RAID = np.array([1.0, 4.0, 15.0]), np.array([5.0, 10.0, 15.0])
 # Six of seven fly alone; two to four together are as rare as a part of a raid, and a raid comes in 5 to 15.
 PRIOR = np.array([0.86, 0.02, 0.015, 0.015, 0.015, 0.015, 0.015, 0.015, 0.015, 0.012, 0.003])
 PRIOR = PRIOR / PRIOR.sum()
@@ -79,20 +75,12 @@ MOST_WAIT_S = 5.0
 FURTHER = 0.3
 # Less than this of a direction near a track is none.
 SOMETHING = 0.05
-# A track that shares less than this of its looks with others has no neighbour that could be counted twice.
-ALONE = 0.1
-# Looks after which a track is told as exactly one: one that has just split off another is counted there for a while.
-SETTLED = 20.0
 # Looks that a track is held to be one by, before any are counted.
 PRIOR_LOOKS = 4.0
-# One sigma of the number relative to itself: Pd, widths and neighbours are beliefs; and normal quantiles of 90 %.
-RELATIVE, NINETY = 0.12, 1.645
 # One look says at most this much.
 MOST_NATS = 2.0
 # Tracks less likely than this are not asked; nor looks that would hardly have noticed a single one.
 LEAST_EXISTENCE, LEAST_PD = 0.5, 0.1
-# The interval of the published number holds this much of the probability.
-LOW, HIGH = 0.05, 0.95
 # No number becomes impossible.
 LEAST = 1e-5
 
@@ -153,7 +141,7 @@ def count_directions(
             continue
         which[near], pds[near] = i, pd
         _fit(mean, spread, look, codes, rows, left, fits[near])
-        further = max(_number(notes[i]) - 1.0, FURTHER) * pd
+        further = max(counted_number(notes[i]) - 1.0, FURTHER) * pd
         for j in range(found):
             fits[near, j] *= further
             rivals[j] += fits[near, j]
@@ -181,7 +169,7 @@ def count_directions(
 
 
 @kernel
-def _number(notes: Array) -> float:
+def counted_number(notes: Array) -> float:
     """Return how many objects directions have counted for a track."""
     number: float = (notes[TAKEN] + PRIOR_LOOKS) / (notes[LOOKS] + PRIOR_LOOKS)
     return number
@@ -292,43 +280,3 @@ def heard_only(notes: Array, r: Array, tracks: int) -> Indices:
             only[count] = i
             count += 1
     return only[:count]
-
-
-@kernel
-def tell_numbers(notes: Array, which: Indices, out: Array) -> None:
-    """Write (low, mean, high) of each track in `which` [shape=(k, 3)]: 1 where nothing was counted."""
-    for k in range(which.shape[0]):
-        row = notes[which[k]]
-        out[k] = 1.0
-        if row[LOOKS] > 0.0:
-            _tell_counted(row, out[k])
-        elif row[TOGETHER] > 1.0:
-            raid = PAIR if row[TOGETHER] < 3.0 else RAID
-            out[k, 0], out[k, 1] = raid[0] / row[TOGETHER], max(raid[1] / row[TOGETHER], 1.0)
-            out[k, 2] = max(raid[2] / (REAL * row[TOGETHER]), 1.0)
-        elif row[0] + row[SIZES - 1] > 0.0:
-            _tell_guessed(row, out[k])
-
-
-@kernel
-def _tell_counted(row: Array, out: Array) -> None:
-    """Write the interval of what directions have counted: exactly 1 for a track that shares none and holds one."""
-    mean = _number(row)
-    sigma = math.sqrt(mean / (row[LOOKS] + PRIOR_LOOKS) + (RELATIVE * mean) ** 2)
-    low, high = max(mean - NINETY * sigma, 0.0), mean + NINETY * sigma
-    if high < 1.0 or low > 1.0 or row[SHARED] > ALONE * row[LOOKS] or row[LOOKS] < SETTLED:
-        out[0], out[1], out[2] = low, mean, high
-
-
-@kernel
-def _tell_guessed(row: Array, out: Array) -> None:
-    """Write the interval that hits and silence of single microphones leave."""
-    total, mean, low, high = 0.0, 0.0, 0.0, 0.0
-    for s in range(SIZES):
-        total += row[s]
-        mean += row[s] * NUMBERS[s]
-        if low == 0.0 and total >= LOW:
-            low = NUMBERS[s]
-        if high == 0.0 and total >= HIGH - 1e-9:
-            high = NUMBERS[s]
-    out[0], out[1], out[2] = low, mean, max(high, low)

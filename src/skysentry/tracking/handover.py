@@ -27,11 +27,12 @@ from numpy.typing import NDArray
 from skysentry.errors import StateError
 from skysentry.tracking.cells import HYSTERESIS_M, SLACK_M, Area
 from skysentry.tracking.custody import Custody, Farewell, Key, owns
-from skysentry.tracking.fusion import SECOND_NS, Fusion
+from skysentry.tracking.fusion import Fusion
 from skysentry.tracking.motion import Array
 from skysentry.tracking.outline import O_MEAN, O_TIME
 from skysentry.tracking.publish import SHOWN_HITS
 from skysentry.tracking.resume import SHOWN
+from skysentry.tracking.sky import SECOND_NS
 from skysentry.tracking.table import MOST_CLAIMED, MOST_OBSERVED, First, Life, Table
 
 VERSION = 1

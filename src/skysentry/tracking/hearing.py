@@ -91,9 +91,10 @@ class Hearing:
             self.rates.settle(now_s, table.lines[known])
         if now_s - self.t_s >= REFRESH_S:
             self.records.refresh(now_s - self.t_s)
-            for network in self.networks:
-                network.refresh(now_s - self.t_s)
-            self.rates.refresh(now_s - self.t_s)
+            if self.rows:
+                for network in self.networks:
+                    network.refresh(now_s - self.t_s)
+                self.rates.refresh(now_s - self.t_s)
             self.t_s = now_s
             judge(self.faults, self.networks, self.rates, self.records)
 

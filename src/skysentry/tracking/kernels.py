@@ -11,10 +11,9 @@ from skysentry.tracking.classify import settle_all
 from skysentry.tracking.clutter import BINS, RINGS, SIDE, count_plots, unclaimed, weigh_and_fade
 from skysentry.tracking.correct import KEPT, SCHEMES, correct_scan
 from skysentry.tracking.field import STATES, drift, heed
-from skysentry.tracking.fix import fix_places
 from skysentry.tracking.founding import found_all, leave, worth
-from skysentry.tracking.groups import count_directions, count_heard, flocks, heard_only, tell_numbers
-from skysentry.tracking.ledger import book_heard, fade_notes
+from skysentry.tracking.groups import count_directions, count_heard, flocks, heard_only
+from skysentry.tracking.ledger import KINDS, book_heard, fade_notes, round_notes
 from skysentry.tracking.life import foresee, poisoned
 from skysentry.tracking.masks import COLUMNS, SLOTS
 from skysentry.tracking.measure import LOOK, ROW
@@ -25,7 +24,7 @@ from skysentry.tracking.particles import PARTICLES, scatter, settle
 from skysentry.tracking.presence import correct_presence
 from skysentry.tracking.read import read
 from skysentry.tracking.show import PRESENTED, present, strayed
-from skysentry.tracking.table import CLASSES, NOTES, TOLD, fill_gaps
+from skysentry.tracking.table import CLASSES, NOTES, TOLD, clear, fill_gaps
 from skysentry.tracking.twins import twins
 
 __all__ = [
@@ -38,7 +37,6 @@ __all__ = [
     "count_heard",
     "drift",
     "fade_notes",
-    "fix_places",
     "flocks",
     "fold_all",
     "found_all",
@@ -49,7 +47,6 @@ __all__ = [
     "scatter",
     "settle",
     "strayed",
-    "tell_numbers",
     "twins",
     "warm",
     "worth",
@@ -64,11 +61,10 @@ def warm() -> None:
     frame = np.array([1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 6.4e6, 0.0, 0.0])
     look, rows, codes, free = np.zeros(LOOK), np.zeros((0, ROW)), np.zeros(0, np.int64), np.zeros(0)
     edges, none, kept = np.zeros(1, np.int64), np.zeros((0, 2), np.int64), np.zeros((1, MODELS, KEPT, 6))
-    fix_places(codes, rows, codes.copy(), rows.copy())
     masks = np.zeros((1, SLOTS, COLUMNS))
     correct_scan(
         x, P, w, t, r, own, lines, 1, look, codes, rows, none, edges, edges.copy(), np.zeros(1), kept, free,
-        masks, np.ones((1, 3)), notes, 0,
+        masks, edges.copy(), np.ones((1, 3)), notes, 0,
     )  # fmt: skip
     clouds, weights, slots = np.zeros((1, PARTICLES, STATE)), np.ones((1, PARTICLES)), np.zeros(1, np.int64)
     correct_presence(x, P, w, t, r, 1, look, False, np.zeros(1), slots, clouds, weights, np.zeros(1), weights.copy())
@@ -80,9 +76,9 @@ def warm() -> None:
     count_heard(lines, r, notes, 1, look, True, 1.0)
     book_heard(notes, 0, r, r, r, True)
     fade_notes(notes, 1, edges * 0, 1.0)
+    round_notes(notes, edges * 0, np.zeros((1, 2 * KINDS), np.int16))
     heard_only(notes, r, 1)
     flocks(lines, notes, edges * 0, 0.0)
-    tell_numbers(notes, edges * 0, np.zeros((1, 3)))
     scatter(clouds[0], weights[0], 1, grid.astype(np.float64) + 1.0, offset, 0.0, 0.0, 500.0)
     settle(x, P, w, t, r, slots, clouds, weights, np.zeros(1), slots.copy(), 1.0, 1.0, w[0].copy())
     worth(codes, rows, free, codes)
@@ -95,9 +91,11 @@ def warm() -> None:
     words = np.zeros((1, len(CLASSES)), np.int16)
     told, one = np.zeros((1, TOLD)), edges * 0
     present(
-        x, P, w, t, r, evidence, one, 0.0, frame, classes, np.zeros(2), bands, classes, classes, told, shown, words
+        x, P, w, t, r, evidence, one, 0.0, frame, classes, np.zeros(2), bands, classes, classes, notes, told, shown,
+        words, np.zeros((1, 3)),
     )  # fmt: skip
     strayed(lines, told, one, 0.0, np.ones(1, np.bool_))
+    clear(own, evidence, told, notes, masks, slots, 0, 1)
     fill_gaps(x, P, w, t, r, own, evidence, told, notes, lines, one, masks, slots, one, 1)
     settle_all(x, P, w, evidence, edges * 0, np.zeros(2), bands, classes)
     tags, facts, bias = np.zeros((1, TAGS), np.int64), np.zeros((1, FACTS)), np.zeros(1)

@@ -8,10 +8,12 @@ a track lives on now, and who misses it.
 from __future__ import annotations
 
 import math
-from functools import lru_cache
+from functools import cache, lru_cache
+from operator import itemgetter
 from struct import Struct
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skysentry.site import SensorKind
 from skysentry.tracking.compiled import kernel
@@ -43,6 +45,8 @@ MOST_TOLD = 2.3
 HEARD_NATS = 0.5
 # Less than this is not worth a word.
 LEAST_TOLD = 0.5
+# Tenths of a nat from which on a sum is told without a fraction.
+WHOLE = 100
 
 
 @kernel
@@ -79,14 +83,28 @@ def fade_notes(notes: Array, tracks: int, known: Indices, dt_s: float) -> None:
         notes[i, KNOWN] = 1.0
 
 
-def rounded(notes: Array) -> list[bytes]:
-    """Return the sums of tracks (n, NOTES) in tenths of a nat, those against below zero, in the order of `WORDS`.
+@kernel
+def round_notes(notes: Array, which: Indices, out: NDArray[np.int16]) -> None:
+    """Write the sums of the tracks `which` [shape=(k, 2 KINDS)] in tenths of a nat, those against below zero.
+
+    From ten nats on they are whole: a third digit says nothing, and the same sentence serves more tracks.
+    """
+    for k in range(which.shape[0]):
+        for c in range(2 * KINDS):
+            tenths = math.floor(10.0 * notes[which[k], FOR + c] + 0.5)
+            if tenths >= WHOLE:
+                tenths = 10.0 * math.floor(tenths / 10.0 + 0.5)
+            out[k, c] = int(tenths if c < KINDS else -tenths)
+
+
+def rounded(notes: Array, which: Indices) -> list[bytes]:
+    """Return the sums of tracks `which` as `round_notes` has them, in the order of `WORDS`.
 
     Each as bytes of int16, by which `balance` remembers its words.
     """
-    signed = 10.0 * notes[:, FOR : FOR + 2 * KINDS]
-    signed[:, KINDS:] *= -1.0
-    coded = np.rint(signed, out=signed).astype(np.int16).tobytes()
+    sums = np.empty((which.shape[0], 2 * KINDS), np.int16)
+    round_notes(notes, which, sums)
+    coded = sums.tobytes()
     return [coded[at : at + TENTHS_BYTES] for at in range(0, len(coded), TENTHS_BYTES)]
 
 
@@ -99,10 +117,16 @@ def nats_tenths(coded: bytes) -> list[int]:
 @lru_cache(maxsize=20_000)
 def balance(said_by: bytes) -> str:
     """Return who speaks for and against a track, in words and nats; empty where nobody says anything."""
-    tenths, parts = nats_tenths(said_by), []
+    tenths, parts = TENTHS.unpack(said_by), []
     for lead, first in (("for it", 0), ("against it", KINDS)):
-        said = [(tenths[first + k], word) for k, word in enumerate(WORDS) if abs(tenths[first + k]) >= 10 * LEAST_TOLD]
+        said = [(abs(tenths[k]), k) for k in range(first, first + KINDS) if abs(tenths[k]) >= 10 * LEAST_TOLD]
         if said:
-            said.sort(key=lambda one: -abs(one[0]))
-            parts.append(f"{lead} " + ", ".join([f"{word} {value / 10.0:+.1f}" for value, word in said]))
+            said.sort(key=itemgetter(0), reverse=True)
+            parts.append(f"{lead} {', '.join([_term(k % KINDS, tenths[k]) for _, k in said])}")
     return f"{', '.join(parts)} nats" if parts else ""
+
+
+@cache
+def _term(kind: int, tenths: int) -> str:
+    """Return one kind's word and sum; there are a few thousand."""
+    return f"{WORDS[kind]} {tenths / 10.0:+.{0 if abs(tenths) >= WHOLE else 1}f}"

@@ -84,7 +84,18 @@ def poisoned(x: Array, P: Array, r: Array, tracks: int) -> int:
     """Return how many tracks hold a number that is not finite."""
     count = 0
     for i in range(tracks):
-        count += not math.isfinite(x[i].sum() + P[i].sum() + r[i])
+        total = (r[i], 0.0, 0.0, 0.0)
+        for a in range(6):
+            total = (total[0] + x[i, 0, a], total[1] + x[i, 1, a], total[2] + x[i, 2, a], total[3] + x[i, 3, a])
+            for b in range(6):
+                # A sum for each model: one sum of all would wait for each addition.
+                total = (
+                    total[0] + P[i, 0, a, b],
+                    total[1] + P[i, 1, a, b],
+                    total[2] + P[i, 2, a, b],
+                    total[3] + P[i, 3, a, b],
+                )
+        count += not math.isfinite(total[0] + total[1] + total[2] + total[3])
     return count
 
 

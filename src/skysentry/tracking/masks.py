@@ -135,7 +135,7 @@ class Records:
         self.counts[:, :2] *= math.exp(-min(max(passed_s, 0.0), MEMORY_S) / MEMORY_S)
         counts = self.counts[self.numbers]
         share = (counts[:, 1] + DECLARED_LOOKS) / (counts[:, 0] + DECLARED_LOOKS)
-        self.counts[self.numbers, 2] = np.clip(share, LEAST_SHARE, 1.0)
+        self.counts[self.numbers, 2] = np.minimum(np.maximum(share, LEAST_SHARE), 1.0)
         self.show()
 
     def shares(self) -> Array:

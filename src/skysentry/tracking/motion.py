@@ -24,6 +24,7 @@ from skysentry.tracking.compiled import kernel
 
 Array: TypeAlias = NDArray[np.float64]
 Indices: TypeAlias = NDArray[np.int64]
+Four: TypeAlias = tuple[float, float, float, float]
 
 STRAIGHT, HARD, LEFT, RIGHT = range(4)
 MODELS = 4
@@ -52,15 +53,20 @@ KNOWN_M = 60.0
 
 
 @kernel
-def transition(dt_s: float, out: Array) -> None:
-    """Write the mode transition matrix [shape=(4, 4)] over dt into `out`, rows from, columns to.
+def transition(dt_s: float) -> tuple[Four, Four, Four, Four]:
+    """Return the mode transition matrix over dt, rows from, columns to.
 
     First order in the jumps: within 2 % of the matrix exponential up to 1 s, and still a transition matrix beyond.
     """
-    for i in range(MODELS):
-        stay = math.exp(-dt_s / STAY_S[i])
-        for j in range(MODELS):
-            out[i, j] = stay if i == j else (1.0 - stay) * JUMP[i, j]
+    s0, s1 = math.exp(-dt_s / STAY_S[0]), math.exp(-dt_s / STAY_S[1])
+    s2, s3 = math.exp(-dt_s / STAY_S[2]), math.exp(-dt_s / STAY_S[3])
+    l0, l1, l2, l3 = 1.0 - s0, 1.0 - s1, 1.0 - s2, 1.0 - s3
+    return (
+        (s0, l0 * JUMP[0, 1], l0 * JUMP[0, 2], l0 * JUMP[0, 3]),
+        (l1 * JUMP[1, 0], s1, l1 * JUMP[1, 2], l1 * JUMP[1, 3]),
+        (l2 * JUMP[2, 0], l2 * JUMP[2, 1], s2, l2 * JUMP[2, 3]),
+        (l3 * JUMP[3, 0], l3 * JUMP[3, 1], l3 * JUMP[3, 2], s3),
+    )
 
 
 @kernel
@@ -69,7 +75,7 @@ def predict_one(x: Array, P: Array, q: float, q_up: float, dt_s: float) -> None:
     for a in range(3):
         x[a] += dt_s * x[3 + a]
     for a in range(3):
-        for b in range(3):
+        for b in range(a, 3):
             P[a, b] += dt_s * (P[a, 3 + b] + P[3 + a, b]) + dt_s * dt_s * P[3 + a, 3 + b]
     for a in range(3):
         for b in range(3):
@@ -87,18 +93,22 @@ def turn_one(x: Array, P: Array, rate_rad_s: float, q: float, q_up: float, dt_s:
     x[1] += across * e + along * n
     x[2] += dt_s * x[5]
     x[3], x[4] = cosine * e - sine * n, sine * e + cosine * n
-    # P' = F P Fᵀ: rows first, then columns; place before velocity, for it takes the old one.
+    # P' = F P Fᵀ: rows first, then columns; place before velocity, for it takes the old one; the upper half suffices.
     for b in range(6):
         pe, pn = P[3, b], P[4, b]
         P[0, b] += along * pe - across * pn
         P[1, b] += across * pe + along * pn
         P[2, b] += dt_s * P[5, b]
-        P[3, b], P[4, b] = cosine * pe - sine * pn, sine * pe + cosine * pn
-    for a in range(6):
+        if b > 2:
+            P[3, b], P[4, b] = cosine * pe - sine * pn, sine * pe + cosine * pn
+    for a in range(5):
         pe, pn = P[a, 3], P[a, 4]
-        P[a, 0] += along * pe - across * pn
-        P[a, 1] += across * pe + along * pn
-        P[a, 2] += dt_s * P[a, 5]
+        if a == 0:
+            P[a, 0] += along * pe - across * pn
+        if a < 2:
+            P[a, 1] += across * pe + along * pn
+        if a < 3:
+            P[a, 2] += dt_s * P[a, 5]
         P[a, 3], P[a, 4] = cosine * pe - sine * pn, sine * pe + cosine * pn
     _roughen(P, q, q_up, dt_s)
 
@@ -117,45 +127,51 @@ def _roughen(P: Array, q: float, q_up: float, dt_s: float) -> None:
 
 
 @kernel
+def _mixing(into: Four, w: Array) -> tuple[float, Four]:
+    """Return the weight of a model after its column of the transition, and the share that each model has in it."""
+    f0, f1, f2, f3 = into[0] * w[0], into[1] * w[1], into[2] * w[2], into[3] * w[3]
+    total = f0 + f1 + f2 + f3
+    return total, (f0 / total, f1 / total, f2 / total, f3 / total)
+
+
+@kernel
 def mix(x: Array, P: Array, w: Array, dt_s: float) -> None:
     """Let the models of one track interact over dt, in place. Shapes (MODELS, 6), (MODELS, 6, 6), (MODELS,).
 
-    Second moments are taken about the first model's state, so that no digit is lost far from the origin.
+    Second moments are taken about the first model's state, so that no digit is lost far from the origin. All that is
+    not the state is in registers: making room for small arrays took as long as the sums.
     """
-    jump = np.empty((MODELS, MODELS))
-    transition(dt_s, jump)
-    about, off, weight = np.empty(6), np.empty((MODELS, 6)), np.empty(MODELS)
-    for a in range(6):
-        about[a] = x[0, a]
-    for i in range(MODELS):
+    r0, r1, r2, r3 = transition(dt_s)
+    w0, c0 = _mixing((r0[0], r1[0], r2[0], r3[0]), w)
+    w1, c1 = _mixing((r0[1], r1[1], r2[1], r3[1]), w)
+    w2, c2 = _mixing((r0[2], r1[2], r2[2], r3[2]), w)
+    w3, c3 = _mixing((r0[3], r1[3], r2[3], r3[3]), w)
+    w[0], w[1], w[2], w[3] = w0, w1, w2, w3
+    about = (x[0, 0], x[0, 1], x[0, 2], x[0, 3], x[0, 4], x[0, 5])
+    for i in range(1, MODELS):
         for a in range(6):
-            off[i, a] = x[i, a] - about[a]
+            x[i, a] -= about[a]
         for a in range(6):
             for b in range(a + 1):
-                P[i, a, b] += off[i, a] * off[i, b]
-    for j in range(MODELS):
-        total = 0.0
-        for i in range(MODELS):
-            jump[i, j] *= w[i]
-            total += jump[i, j]
-        for i in range(MODELS):
-            jump[i, j] /= total
-        for a in range(6):
-            x[j, a] = 0.0
-            for i in range(MODELS):
-                x[j, a] += jump[i, j] * off[i, a]
-        weight[j] = total
+                P[i, a, b] += x[i, a] * x[i, b]
+    for a in range(6):
+        o1, o2, o3 = x[1, a], x[2, a], x[3, a]
+        x[0, a] = c0[1] * o1 + c0[2] * o2 + c0[3] * o3
+        x[1, a] = c1[1] * o1 + c1[2] * o2 + c1[3] * o3
+        x[2, a] = c2[1] * o1 + c2[2] * o2 + c2[3] * o3
+        x[3, a] = c3[1] * o1 + c3[2] * o2 + c3[3] * o3
     for a in range(6):
         for b in range(a + 1):
             p0, p1, p2, p3 = P[0, a, b], P[1, a, b], P[2, a, b], P[3, a, b]
-            for j in range(MODELS):
-                both = jump[0, j] * p0 + jump[1, j] * p1 + jump[2, j] * p2 + jump[3, j] * p3
-                P[j, a, b] = both - x[j, a] * x[j, b]
+            q0 = c0[0] * p0 + c0[1] * p1 + c0[2] * p2 + c0[3] * p3 - x[0, a] * x[0, b]
+            q1 = c1[0] * p0 + c1[1] * p1 + c1[2] * p2 + c1[3] * p3 - x[1, a] * x[1, b]
+            q2 = c2[0] * p0 + c2[1] * p1 + c2[2] * p2 + c2[3] * p3 - x[2, a] * x[2, b]
+            q3 = c3[0] * p0 + c3[1] * p1 + c3[2] * p2 + c3[3] * p3 - x[3, a] * x[3, b]
+            P[0, a, b], P[1, a, b], P[2, a, b], P[3, a, b] = q0, q1, q2, q3
+            P[0, b, a], P[1, b, a], P[2, b, a], P[3, b, a] = q0, q1, q2, q3
     for j in range(MODELS):
-        w[j] = weight[j]
         for a in range(6):
             x[j, a] += about[a]
-        mirror(P[j])
 
 
 @kernel
@@ -177,15 +193,19 @@ def hold(x: Array, P: Array) -> None:
         towards_m, noise_m = min(max(height_m, FLOOR_M), CEILING_M), BOUND_NOISE_M
     else:
         return
-    slope = np.zeros(6)  # of the height over the round Earth
-    slope[0], slope[1], slope[2] = 2.0 * x[0] / round_m, 2.0 * x[1] / round_m, 1.0
-    off = towards_m - height_m
+    _draw(x, P, 2.0 * x[0] / round_m, 2.0 * x[1] / round_m, towards_m - height_m, noise_m)
+
+
+@kernel
+def _draw(x: Array, P: Array, slope_e: float, slope_n: float, off: float, noise_m: float) -> None:
+    """Correct a height over the round Earth, with these slopes eastwards and northwards, that is `off` by so much.
+
+    Apart from `hold`, which is asked at every step: room for the gain, hardly ever needed, took longer than its test.
+    """
     gain = np.zeros(6)
-    s = noise_m * noise_m
     for a in range(6):
-        for b in range(3):
-            gain[a] += P[a, b] * slope[b]
-        s += gain[a] * slope[a]
+        gain[a] = P[a, 0] * slope_e + P[a, 1] * slope_n + P[a, 2]
+    s = noise_m * noise_m + gain[0] * slope_e + gain[1] * slope_n + gain[2]
     for a in range(6):
         x[a] += gain[a] / s * off
     for a in range(6):

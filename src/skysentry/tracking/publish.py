@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hashlib import blake2b
 from struct import Struct
+from typing import TypeAlias
 
 import numpy as np
 from msgspec.structs import replace
@@ -16,7 +17,7 @@ from skysentry.tracking.claims import FITS
 from skysentry.tracking.classify import AIRBORNE, GENUS, Classifier, Shares, told
 from skysentry.tracking.explain import explain, senses
 from skysentry.tracking.motion import Array
-from skysentry.tracking.show import PRESENTED, S_EXISTENCE, S_GENUS, S_GOOD, S_MOTION, S_TOP, SHOWN
+from skysentry.tracking.show import PRESENTED, S_EXISTENCE, S_GENUS, S_GOOD, S_MOTION, S_SEVERAL, S_TOP, SHOWN
 from skysentry.tracking.table import CLASSES, Life, Table
 
 SECOND_NS = 1_000_000_000
@@ -39,11 +40,12 @@ RESOLVING = (SensorKind.RADAR, SensorKind.CAMERA)
 MOST_TOLD = 10_000
 # A row of `present` as Python's numbers, and the classes of one track as bytes.
 ROW = Struct(f"{PRESENTED}d")
-NUMBERS = Struct("3d")
 CODES = len(CLASSES)
 CODES_BYTES = 2 * CODES
 NEVER_NS = 1 << 62
 SEVERAL = 2
+# A row that is to be told, its life, and how it ended; empty for one that lives.
+Shown: TypeAlias = tuple[int, Life, str]
 REASONS = {
     "gone": TrackEnd.REFUTED,
     "lost": TrackEnd.LOST,
@@ -86,7 +88,7 @@ class Publisher:
 
     def pass_over(self, life: Life, now_ns: int, now_s: float, table: Table, i: int) -> None:
         """Note that another cell publishes this news of row `i`: what is told next depends on it."""
-        life.track_id = life.track_id or track_name(life.founded)
+        life.track_id = life.track_id or _name(life)
         if now_ns >= life.sensors_until_ns:
             _look_around(life, now_ns)
         life.pending.clear()
@@ -95,47 +97,37 @@ class Publisher:
         told[:6], told[6] = line[:6], now_s
         told[:3] += (now_s - line[6]) * line[3:6]
 
-    def publish(self, now_ns: int, now_s: float, table: Table, shown: list[tuple[int, str]]) -> list[AnyEvent]:
-        """Return one event for each (row, end); `end` is how a track ended, empty for a living one."""
+    def publish(self, now_ns: int, now_s: float, table: Table, shown: list[Shown]) -> list[AnyEvent]:
+        """Return one event for each (row, life, end); `end` is how a track ended, empty for a living one."""
         if not shown:
             return []
-        rows, out = np.array([i for i, _ in shown], np.int64), np.empty((len(shown), PRESENTED))
-        codes, of = np.empty((len(shown), CODES), np.int16), self.classifier
+        rows, out = np.array([i for i, _, _ in shown], np.int64), np.empty((len(shown), PRESENTED))
+        codes, numbers, of = np.empty((len(shown), CODES), np.int16), np.empty((len(shown), 3)), self.classifier
         kernels.present(
             table.x, table.P, table.w, table.t, table.r, table.evidence, rows, now_s, self.frame,
-            of.log_prior, of.wind, of.bands, AIRBORNE, GENUS, table.told, out, codes,
+            of.log_prior, of.wind, of.bands, AIRBORNE, GENUS, table.notes, table.told, out, codes, numbers,
         )  # fmt: skip
-        numbers = np.empty((len(shown), 3))
-        kernels.tell_numbers(table.notes, rows, numbers)
-        lives, suffix, coded = table.lives, f"@{now_ns}", codes.tobytes()
+        suffix, coded = f"@{now_ns}", codes.tobytes()
         return [
-            self._track(now_ns, suffix, lives[i], end, row, coded[at : at + CODES_BYTES], members)
-            for (i, end), row, at, members in zip(
-                shown,
-                ROW.iter_unpack(out.data),
-                range(0, len(coded), CODES_BYTES),
-                NUMBERS.iter_unpack(numbers.data),
-                strict=True,
+            self._track(now_ns, suffix, life, end, row, coded[at : at + CODES_BYTES], several)
+            for (_, life, end), row, at, several in zip(
+                shown, ROW.iter_unpack(out.data), range(0, len(coded), CODES_BYTES), numbers, strict=True
             )
             if row[S_GOOD]
         ]
 
     def _track(
-        self, now_ns: int, suffix: str, life: Life, end: str, row: tuple[float, ...], codes: bytes,
-        members: tuple[float, ...],
-    ) -> Track:  # fmt: skip
-        name = life.track_id
-        if not name:
-            name = life.track_id = track_name(life.founded)
+        self, now_ns: int, suffix: str, life: Life, end: str, row: tuple[float, ...], codes: bytes, several: Array
+    ) -> Track:
+        name, sensors = life.track_id or _name(life), life.sensors
         if now_ns >= life.sensors_until_ns:
-            _look_around(life, now_ns)
+            sensors = _look_around(life, now_ns)
         life.classes = told(codes)
-        group = ALONE if members[2] == 1.0 else self._group(life.sensors, members)
-        why = explain(life, end, self._told(life.sensors), row[S_MOTION], row[S_TOP], now_ns)
+        who = self.told.get(sensors) or self._told(sensors)
+        why = explain(life, end, who, row[S_MOTION], row[S_TOP], now_ns)
+        group = self._group(sensors, several) if row[S_SEVERAL] else ALONE
         if group[1] >= A_GROUP:
             why = f"{max(group[0], 1.0):.0f} to {group[2]:.0f} objects; {why}"
-        if life.tail:
-            why = f"{why}; {life.tail}"
         detections = tuple(life.pending)
         life.pending.clear()
         life.published_ns, life.published = now_ns, life.status
@@ -153,7 +145,7 @@ class Publisher:
             existence=row[S_EXISTENCE],
             first_ns=life.first_ns,
             last_seen_ns=life.last_ns,
-            sensors=life.sensors,
+            sensors=sensors,
             detections=detections,
         )
         # In two steps: Python builds a dictionary for a call with more than 15 keywords, half a microsecond.
@@ -167,19 +159,17 @@ class Publisher:
         )
         return track if group is ALONE and not life.doubt else replace(track, members=group, doubt=life.doubt)
 
-    def _group(self, sensors: tuple[str, ...], members: tuple[float, ...]) -> tuple[float, float, float]:
+    def _group(self, sensors: tuple[str, ...], several: Array) -> tuple[float, float, float]:
         """Return how many objects a track stands for; one where a sensor that resolves them sees it."""
         if any(self.kinds.get(name) in RESOLVING for name in sensors):
             return ALONE
-        low, mean, high = members
+        low, mean, high = several.tolist()
         return low, round(mean, 1), high
 
     def _told(self, sensors: tuple[str, ...]) -> str:
-        told = self.told.get(sensors)
-        if told is None:
-            if len(self.told) >= MOST_TOLD:
-                self.told.clear()
-            told = self.told[sensors] = senses(sensors, self.kinds)
+        if len(self.told) >= MOST_TOLD:
+            self.told.clear()
+        told = self.told[sensors] = senses(sensors, self.kinds)
         return told
 
     def _whose(self, life: Life, now_ns: int, row: tuple[float, ...]) -> Affiliation:
@@ -189,6 +179,8 @@ class Publisher:
         """
         if life.affiliation is not None:
             return life.affiliation
+        if life.identity is None and row[S_GENUS] != 1.0:
+            return Affiliation.UNKNOWN
         claim, genus = life.identity, row[S_GENUS]
         flight = None if claim is None else self.authorised.get(claim.value)
         if flight is not None and allowed(flight, now_ns, row, life.classes) and self._agrees(life, now_ns):
@@ -230,8 +222,14 @@ def within(lon: float, lat: float, ring: Ring) -> bool:
     return inside
 
 
-def _look_around(life: Life, now_ns: int) -> None:
-    """Name the sensors that saw a track lately, and until when none of them has not."""
+def _name(life: Life) -> str:
+    life.track_id = track_name(life.founded)
+    return life.track_id
+
+
+def _look_around(life: Life, now_ns: int) -> tuple[str, ...]:
+    """Return the sensors that saw a track lately; note them, and until when none of them has not."""
     lately = {name: seen_ns for name, seen_ns in life.seen.items() if now_ns - seen_ns < LATELY_NS}
     life.sensors = tuple(sorted(lately))
     life.sensors_until_ns = min(lately.values(), default=NEVER_NS) + LATELY_NS
+    return life.sensors

@@ -11,20 +11,21 @@ from skysentry.geo import geodetic
 from skysentry.tracking.compiled import kernel
 from skysentry.tracking.motion import MODELS, NOISE_M2_S3, NOISE_UP_M2_S3, Array, Indices, moments, predict, predict_one
 from skysentry.tracking.outline import O_MEAN, O_ONE, O_TIME
+from skysentry.tracking.strength import tell_numbers
 
 # Columns: latitude, longitude, altitude, velocity (e, n, u), upper triangle of the covariance (21).
 SHOWN = 27
-# ... then existence, codes of motion and of the likeliest class, what a track surely is (1 nature, 2 crewed), and 1
-# where all of it is finite.
-S_EXISTENCE, S_MOTION, S_TOP, S_GENUS, S_GOOD, PRESENTED = range(SHOWN, SHOWN + 6)
+# ... then existence, codes of motion and of the likeliest class, what a track surely is (1 nature, 2 crewed), 1 where
+# it may stand for other than one object, and 1 where all of it is finite.
+S_EXISTENCE, S_MOTION, S_TOP, S_GENUS, S_SEVERAL, S_GOOD, PRESENTED = range(SHOWN, SHOWN + 7)
 # A class and its probability as one number: class · CODE + hundredths. Python keeps what it made of them by it.
 CODE = 101
 # A class less probable than this is not shown; hundredths beyond which a track surely is of a genus.
 LEAST_SHOWN = 0.005
 SURE = 90.0
 # A track is told again within the second when its last event, reckoned on, is off by more than this share of its own
-# sigma on an axis, or 5 m, which no screen and no alert can tell.
-STRAY_SIGMAS = 0.5
+# sigma on an axis, which its covariance says already, or 5 m, which no screen and no alert can tell.
+STRAY_SIGMAS = 1.0
 STRAY_M = 5.0
 # Motion in words: headings in tens of degrees, speeds up to a bound that nothing here reaches.
 HEADINGS = 36
@@ -44,10 +45,11 @@ def show(
     mean = np.empty(6)
     cov = np.empty((6, 6))
     axes = np.empty((3, 3))
-    ecef = np.empty(3)
+    ecef, half = np.empty(3), np.empty((6, 6))
+    xs, Ps, ws = np.empty((MODELS, 6)), np.empty((MODELS, 6, 6)), np.empty(MODELS)
     for k in range(which.shape[0]):
         i = which[k]
-        xs, Ps, ws = x[i].copy(), P[i].copy(), w[i].copy()
+        xs[:], Ps[:], ws[:] = x[i], P[i], w[i]
         dt = now_s - t[i]
         if dt > 0.0:
             predict(xs, Ps, ws, dt)
@@ -68,7 +70,7 @@ def show(
             row[3 + a] = 0.0
             for b in range(3):
                 row[3 + a] += axes[a, b] * mean[3 + b]
-        _turn(axes, cov, row)
+        _turn(axes, cov, half, row)
 
 
 @kernel
@@ -95,9 +97,11 @@ def _axes(lat_deg: float, lon_deg: float, frame: Array, axes: Array) -> None:
 
 
 @kernel
-def _turn(axes: Array, cov: Array, row: Array) -> None:
-    """Write the upper triangle of a covariance (6, 6), both halves turned by the same axes, into a row from 6 on."""
-    half = np.empty((6, 6))
+def _turn(axes: Array, cov: Array, half: Array, row: Array) -> None:
+    """Write the upper triangle of a covariance (6, 6), both halves turned by the same axes, into a row from 6 on.
+
+    `half` (6, 6) is room.
+    """
     for p in range(0, 6, 3):
         for a in range(3):
             for b in range(6):
@@ -131,8 +135,9 @@ def weigh_classes(
     ve, vn = row[3], row[4]
     variance = max(row[21], row[24], 0.0)
     top = -np.inf
+    over_ground, through_air = math.sqrt(ve * ve + vn * vn), math.sqrt((ve - wind[0]) ** 2 + (vn - wind[1]) ** 2)
     for c in range(classes):
-        speed = math.sqrt((ve - airborne[c] * wind[0]) ** 2 + (vn - airborne[c] * wind[1]) ** 2)
+        speed = through_air if airborne[c] == 1.0 else over_ground
         beyond = max(bands[c, 0] - speed, speed - bands[c, 1], 0.0)
         motion = max(-0.5 * beyond * beyond / (bands[c, 2] ** 2 + variance), -MOST_MOTION)
         above = max(row[2] - bands[c, 3], 0.0)
@@ -192,20 +197,22 @@ def motion_code(row: Array) -> float:
 @kernel
 def present(
     x: Array, P: Array, w: Array, t: Array, r: Array, evidence: Array, which: Indices, now_s: float, frame: Array,
-    log_prior: Array, wind: Array, bands: Array, airborne: Array, genus: Array, told: Array, out: Array,
-    codes: NDArray[np.int16],
+    log_prior: Array, wind: Array, bands: Array, airborne: Array, genus: Array, notes: Array, told: Array,
+    out: Array, codes: NDArray[np.int16], numbers: Array,
 ) -> None:  # fmt: skip
-    """Write one row [shape=(PRESENTED,)] of `out` and of `codes` (classes,) for each track in `which`.
+    """Write one row [shape=(PRESENTED,)] of `out`, of `codes` (classes,) and of `numbers` (3,) for each in `which`.
 
-    `genus` (classes,) is 1 for what nature makes and 2 for what has a crew.
+    `genus` (classes,) is 1 for what nature makes and 2 for what has a crew; `numbers` are those of `tell_numbers`.
     """
     show(x, P, w, t, which, now_s, frame, told, out)
+    tell_numbers(notes, which, numbers)
     share = np.empty(log_prior.shape[0])
     sums = np.empty(3)
     for k in range(which.shape[0]):
         row = out[k]
         row[SHOWN:] = 0.0
         row[S_EXISTENCE] = r[which[k]]
+        row[S_SEVERAL] = 1.0 if numbers[k, 2] != 1.0 else 0.0
         weigh_classes(evidence[which[k]], log_prior, wind, bands, airborne, row, share)
         total = share.sum() + row.sum()
         if not math.isfinite(total):

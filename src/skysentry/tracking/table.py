@@ -6,7 +6,7 @@ the tracker's state: `dump` and `load` are exact.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from zlib import crc32
 
 import msgspec
@@ -31,6 +31,8 @@ SCHEME_SLOTS = 4
 # Sensors that a track remembers; more than these do not see one thing within minutes.
 MOST_SEEN = 64
 CLASSES = tuple(ObjectClass)
+# Places for the ranks of one look in the number of a track: as many as detections that are taken of it.
+RANKS = 2048
 # What was last told of a track: place and velocity in the working frame, and the time they were for.
 TOLD = 7
 # Columns beside a track's state that only its story needs: its number of objects, then nats for and against by kind of
@@ -81,7 +83,11 @@ class Life(Struct, gc=False):
     def saw(self, sensor: str, time_ns: int) -> None:
         """Note that a sensor has seen this track."""
         seen = self.seen
-        if time_ns > seen.get(sensor, -1) and (sensor in seen or len(seen) < MOST_SEEN):
+        last_ns = seen.get(sensor)
+        if last_ns is None:
+            if time_ns >= 0 and len(seen) < MOST_SEEN:
+                seen[sensor] = time_ns
+        elif time_ns > last_ns:
             seen[sensor] = time_ns
         if sensor not in self.sensors:
             self.sensors_until_ns = 0
@@ -114,7 +120,7 @@ class First(Struct, gc=False):
     @property
     def key(self) -> int:
         """Its number: the microsecond of its look and its rank in it."""
-        return (self.last_ns >> 10) * 2048 + self.rank % 2048
+        return look_key(self.last_ns) + self.rank % RANKS
 
     def life(self) -> Life:
         """Return the life that began with this look."""
@@ -123,6 +129,11 @@ class First(Struct, gc=False):
             period_s=self.period_s, claimed=self.claimed, seen={self.sensor: self.last_ns}, pending=[self.detection],
             quarantined=self.quarantined,
         )  # fmt: skip
+
+
+def look_key(time_ns: int) -> int:
+    """Return the number of the first track that a look at this time founds."""
+    return (time_ns >> 10) * RANKS
 
 
 class Lives:
@@ -150,9 +161,16 @@ class Lives:
     def __iter__(self) -> Iterator[Life]:
         return map(self.__getitem__, range(len(self.rows)))
 
-    def grown(self) -> list[int]:
-        """Return the rows of tracks that more than a single look supports."""
-        return [i for i, life in enumerate(self.rows) if life.hits > 1 or life.sound]
+    def grown(self) -> tuple[dict[int, Life], dict[int, Life | First]]:
+        """Return the tracks that more than a single look supports, by row, and the others."""
+        grown: dict[int, Life] = {}
+        single: dict[int, Life | First] = {}
+        for i, life in enumerate(self.rows):
+            if type(life) is Life and (life.hits > 1 or life.sound):
+                grown[i] = life
+            else:
+                single[i] = life
+        return grown, single
 
 
 class Table:
@@ -186,20 +204,19 @@ class Table:
 
     def add(self, *lives: Life | First) -> int:
         """Return the first of as many cleared rows as there are new tracks."""
+        return self.add_all(lives, [life.key for life in lives], sum([life.claimed for life in lives]))
+
+    def add_all(self, lives: Sequence[Life | First], keys: list[int] | Indices, claimed: int) -> int:
+        """Do so for tracks whose keys are given, and how many of them only claims support."""
         row, self.n = self.n, self.n + len(lives)
         while self.n > self.x.shape[0]:
             for name in self.ARRAYS:
                 old = getattr(self, name)
                 setattr(self, name, np.concatenate([old, np.zeros_like(old)]))
-        self.own[row : self.n] = 0
-        self.evidence[row : self.n] = 0.0
-        self.told[row : self.n] = 0.0
-        self.masks[row : self.n] = 0.0
-        self.notes[row : self.n] = 0.0
-        self.cloud[row : self.n] = -1
-        self.key[row : self.n] = [life.key for life in lives]
+        clear(self.own, self.evidence, self.told, self.notes, self.masks, self.cloud, row, self.n)
+        self.key[row : self.n] = keys
         self.lives.rows += lives
-        self.claimed += sum([life.claimed for life in lives])
+        self.claimed += claimed
         return row
 
     def remove(self, rows: list[int]) -> None:
@@ -249,6 +266,19 @@ class Table:
 
 
 @kernel
+def clear(
+    own: Indices, evidence: Array, told: Array, notes: Array, masks: Array, cloud: Indices, first: int, last: int
+) -> None:
+    """Clear what is beside the states in the rows from `first` up to `last`."""
+    own[first:last] = 0
+    evidence[first:last] = 0.0
+    told[first:last] = 0.0
+    notes[first:last] = 0.0
+    masks[first:last] = 0.0
+    cloud[first:last] = -1
+
+
+@kernel
 def fill_gaps(
     x: Array, P: Array, w: Array, t: Array, r: Array, own: Indices, evidence: Array, told: Array, notes: Array,
     lines: Array, key: Indices, masks: Array, cloud: Indices, rows: Indices, n: int,
@@ -259,22 +289,5 @@ def fill_gaps(
         if row == n:
             continue
         t[row], r[row], key[row], cloud[row] = t[n], r[n], key[n], cloud[n]
-        for k in range(SCHEME_SLOTS):
-            own[row, k] = own[n, k]
-        for k in range(evidence.shape[1]):
-            evidence[row, k] = evidence[n, k]
-        for k in range(TOLD):
-            told[row, k] = told[n, k]
-        for k in range(NOTES):
-            notes[row, k] = notes[n, k]
-        for k in range(OUTLINE):
-            lines[row, k] = lines[n, k]
-        for k in range(SLOTS):
-            for c in range(COLUMNS):
-                masks[row, k, c] = masks[n, k, c]
-        for m in range(MODELS):
-            w[row, m] = w[n, m]
-            for a in range(6):
-                x[row, m, a] = x[n, m, a]
-                for b in range(6):
-                    P[row, m, a, b] = P[n, m, a, b]
+        own[row], evidence[row], told[row], notes[row] = own[n], evidence[n], told[n], notes[n]
+        lines[row], masks[row], w[row], x[row], P[row] = lines[n], masks[n], w[n], x[n], P[n]

@@ -50,6 +50,11 @@ class Tracker:
 
     def step(self, now_ns: int, events: Sequence[AnyEvent]) -> list[AnyEvent]:
         """Return the tracks, and the complaints about sources, of all grid instants up to `now_ns`."""
+        if self.now_ns is not None and self.now_ns + GRID_NS == now_ns and now_ns % GRID_NS == 0:
+            due = [event for event in events if isinstance(event, (Scan, Order))] if events else []
+            told = self._instant(now_ns, due)
+            self.now_ns = now_ns
+            return told
         made: list[AnyEvent] = []
         for instant_ns, part in instants(self.now_ns, now_ns, events):
             made += self._instant(instant_ns, part)
@@ -88,7 +93,8 @@ class Tracker:
 
     def restore(self, state: bytes) -> None:
         """Take a snapshot; raises `StateError` where it is of another version or cannot be read."""
-        from skysentry.tracking.fusion import Dump, Fusion
+        from skysentry.tracking.fusion import Fusion
+        from skysentry.tracking.sky import Dump
 
         try:
             version = msgspec.msgpack.decode(state, type=tuple[object, ...])[0]

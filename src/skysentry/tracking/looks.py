@@ -1,0 +1,123 @@
+"""A look that holds directions, ranges or places: corrects the tracks, teaches what is learned of sensors, founds."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from skysentry.events import Scan
+from skysentry.site import SensorKind
+from skysentry.tracking import kernels
+from skysentry.tracking import measure as m
+from skysentry.tracking.batch import Listener, Packed
+from skysentry.tracking.births import Hit
+from skysentry.tracking.correct import HIT
+from skysentry.tracking.founding import LEAST_FREE
+from skysentry.tracking.hits import note_hit, take_claim
+from skysentry.tracking.ledger import COLUMN
+from skysentry.tracking.motion import Array
+from skysentry.tracking.sky import SECOND_NS, Sky, pairs_room
+from skysentry.tracking.table import RANKS, First, look_key
+
+LEAST_SHARE = 1e-3
+# What no track explains with more than this may be false (`rates`).
+LOOSE = 0.5
+
+
+def correct(sky: Sky, scan: Scan, own: Listener, packed: Packed, look: Array, since_s: float) -> None:
+    """Correct, then found tracks with measurements that hold at least a direction."""
+    table, found = sky.table, len(packed.kept)
+    mapped = own.kind is SensorKind.RADAR and own.placed
+    if mapped:
+        sky.clutter.weigh(own.id, packed.codes, packed.rows, look)
+    elif own.sound:
+        sky.hearing.rates.weigh(own, packed.codes, packed.rows)
+    room = 8 * (table.n + found) + 64
+    if room > sky.edge_i.shape[0]:
+        sky.edge_i, sky.edge_j, sky.share = pairs_room(2 * room)
+    edges = 0
+    free = np.ones(found) if not table.n else np.empty(found)
+    if table.n:
+        edges = kernels.correct_scan(
+            table.x, table.P, table.w, table.t, table.r, table.own, table.lines, table.n, look,
+            packed.codes, packed.rows, packed.claims, sky.edge_i, sky.edge_j, sky.share, sky.kept, free,
+            table.masks, table.cloud, sky.hearing.records.counts, table.notes, COLUMN[own.kind],
+        )  # fmt: skip
+        kept, shares = packed.kept, sky.share[:edges].tolist()
+        for i, j, share in zip(sky.edge_i[:edges].tolist(), sky.edge_j[:edges].tolist(), shares, strict=True):
+            if share > HIT:
+                note_hit(sky, i, kept[j], share, scan, own)
+        if edges and scan.position is None and not sky.clocks.doubts(own.id):
+            pairs = sky.edge_i[:edges], sky.edge_j[:edges], sky.share[:edges]
+            sky.registration.note(own, packed, look, table, pairs)
+        if own.sound:
+            sky.hearing.note(own, look, since_s, table, sky.edge_i, sky.share[:edges], True)
+    if own.sound:
+        loose = packed.rows[free > LOOSE, m.Z].tolist()
+        sky.hearing.rates.note(own, float(look[m.L_TIME]), loose)
+    if sky.births is not None and own.id in sky.births.listeners:
+        _direct(sky, own, packed, look, free, edges, since_s)
+    if sky.area is not None:
+        sky.area.mask(packed.codes, packed.rows, free)
+    if mapped:
+        sky.clutter.note(own.id, scan.id, float(look[m.L_TIME]), packed.codes, packed.rows, free)
+    if found > 1 or (found and free[0] > LEAST_FREE):
+        _found(sky, scan, own, packed, look, free)
+
+
+def _direct(sky: Sky, own: Listener, packed: Packed, look: Array, free: Array, edges: int, since_s: float) -> None:
+    """Weigh the grid of undetected objects with directions, each against clutter and the tracks that explain it."""
+    assert sky.births is not None
+    _count(sky, packed, look, free, edges, since_s)
+    directions, loose = [], []
+    for j, detection in enumerate(packed.kept):
+        row = packed.rows[j]
+        if packed.codes[j] // 8 in (m.BEARING, m.AZ_EL):
+            sigma = float(np.sqrt(row[m.R_TRIANGLE]))
+            directions.append((row[m.Z], sigma, row[m.DENSITY] / max(free[j], LEAST_SHARE)))
+            if free[j] > LEAST_FREE:
+                loose.append(Hit(float(look[m.L_TIME]), own.id, float(row[m.Z]), sigma, detection.id))
+    if directions or not packed.kept:
+        bearings = np.array(directions).reshape(-1, 3)
+        sky.births.heed(own, look, since_s, bearings, 1.0, loose)
+
+
+def _count(sky: Sky, packed: Packed, look: Array, free: Array, edges: int, since_s: float) -> None:
+    """Learn from directions how many objects tracks stand for."""
+    table = sky.table
+    if table.n:
+        kernels.count_directions(
+            table.lines, table.r, table.notes, table.n, look, packed.codes, packed.rows, free,
+            sky.edge_i, sky.edge_j, sky.share, edges, since_s,
+        )  # fmt: skip
+
+
+def _found(sky: Sky, scan: Scan, own: Listener, packed: Packed, look: Array, free: Array) -> None:
+    """Start tracks with the measurements that no track explains, as far as this sensor may."""
+    which = np.empty(len(packed.kept), np.int64)
+    wanted = kernels.worth(packed.codes, packed.rows, free, which)
+    if not wanted:
+        return
+    table = sky.table
+    granted = sky.budget.grant(own, scan.received_ns // SECOND_NS, wanted, table)
+    if granted < wanted:
+        reason = "more new objects than can be followed"
+        sky.complaints.add(own.id, reason, "a flood of false reports?", wanted - granted)
+    ranks = which[:granted].tolist()
+    kept, flooded = packed.kept, own.reports and sky.quarantine.flooded(own.id, scan.received_ns)
+    look_id, at_ns, name, period_s, claims = scan.id, scan.time_ns, own.id, own.period_s, own.reports
+    firsts = [First(look_id, j, at_ns, name, period_s, claims, kept[j].id, flooded) for j in ranks]
+    first = table.add_all(firsts, look_key(at_ns) + which[:granted] % RANKS, granted if claims else 0)
+    for i, j in enumerate(ranks, first):
+        detection = kept[j]
+        if detection.class_llr:
+            sky.classifier.hear(table.evidence[i], detection.class_llr, 1.0, 1e9)
+        if detection.identity is not None:
+            take_claim(sky, i, table.lives[i], detection.identity)
+    kernels.found_all(
+        packed.codes, packed.rows, free, which[:granted], look, sky.prior_alt_m, first,
+        table.x, table.P, table.w, table.t, table.r, table.lines,
+    )  # fmt: skip
+    if sky.area is not None:
+        for i, (e, n) in enumerate(packed.rows[which[:granted], m.CENTRE : m.CENTRE + 2].tolist(), first):
+            if sky.area.depth_m(e, n) >= 0.0:
+                table.lives[i].custody = sky.area.first(e, n, scan.received_ns)

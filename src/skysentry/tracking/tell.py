@@ -1,0 +1,95 @@
+"""What is told at a grid instant: which tracks are due, how they stand, which end and which go on as another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from itertools import repeat
+
+import numpy as np
+
+from skysentry.events import AnyEvent, TrackStatus
+from skysentry.tracking import kernels
+from skysentry.tracking.custody import Farewell
+from skysentry.tracking.life import COAST_S, status
+from skysentry.tracking.publish import Shown
+from skysentry.tracking.resume import SHOWN
+from skysentry.tracking.sky import SECOND_NS, Sky
+from skysentry.tracking.table import Life
+
+COAST_NS = round(COAST_S * SECOND_NS)
+
+
+def tell(sky: Sky, now_ns: int, due: Mapping[int, Life], ends: dict[int, str], over: set[int]) -> list[AnyEvent]:
+    """Return the events of the rows `due`; those with an end are forgotten, and those in `over` without a word."""
+    table, publisher = sky.table, sky.publisher
+    made: list[AnyEvent] = []
+    shown: list[Shown] = []
+    now_s = (now_ns - sky.epoch_ns) / SECOND_NS
+    for (i, life), strayed in zip(due.items(), _strayed(sky, now_ns, now_s, due), strict=True):
+        if i in over:
+            continue
+        if i in ends:
+            over.add(i)
+            _end(sky, now_ns, i, life, ends[i], shown)
+            continue
+        # A confirmed track that was seen just now stays confirmed: the most frequent case by far.
+        if life.status is not TrackStatus.CONFIRMED or now_ns - life.last_ns > COAST_NS:
+            before, life.status = life.status, status(life, float(table.r[i]), now_ns, table, i)
+            new = before is TrackStatus.TENTATIVE and life.status is TrackStatus.CONFIRMED
+            if new and sky.ours(life, now_ns):
+                made += _resume(sky, now_ns, i, shown, over)
+                life = table.lives[i]
+        # Most are due for a second has passed since their last event; `due` asks that last.
+        if (life.track_id and now_ns - life.published_ns >= SECOND_NS) or publisher.due(life, now_ns, strayed):
+            if life.custody is None or sky.ours(life, now_ns):
+                shown.append((i, life, ""))
+            else:
+                publisher.pass_over(life, now_ns, now_s, table, i)
+    made += publisher.publish(now_ns, now_s, table, shown)
+    table.remove(sorted(over, reverse=True))
+    return made
+
+
+def _strayed(sky: Sky, now_ns: int, now_s: float, due: Mapping[int, Life]) -> Iterable[bool]:
+    """Return whether each of these rows is no longer where its last event says; at whole seconds all are told."""
+    if now_ns % SECOND_NS == 0:
+        return repeat(True, len(due))
+    off = np.empty(len(due), np.bool_)
+    kernels.strayed(sky.table.lines, sky.table.told, np.array([*due], np.int64), now_s, off)
+    told: list[bool] = off.tolist()
+    return told
+
+
+def _end(sky: Sky, now_ns: int, i: int, life: Life, end: str, shown: list[Shown]) -> None:
+    """Let a track end: it is kept in mind for a while, and told where people know it."""
+    if end != "merged" and life.status in SHOWN:
+        sky.resumption.keep(sky.table, i)
+    if life.track_id and sky.ours(life, now_ns):
+        life.status = TrackStatus.ENDED
+        shown.append((i, life, end))
+        _farewell(sky, i, life, end != "merged")
+
+
+def _resume(sky: Sky, now_ns: int, i: int, shown: list[Shown], over: set[int]) -> list[AnyEvent]:
+    """Let a row that is confirmed now go on as the track that it is, if it is one; its own id ends, where told."""
+    table, now_s, life = sky.table, (now_ns - sky.epoch_ns) / SECOND_NS, sky.table.lives[i]
+    left = sky.resumption.resume(now_ns, now_s, table, i)
+    if left is None:
+        return []
+    if sky.area is not None:
+        _farewell(sky, i, life, False)
+        sky.area.seize(table.lives[i].custody)
+    if left >= 0:
+        over.add(left)
+        shown[:] = [one for one in shown if one[0] != left]
+    if not life.track_id:
+        return []
+    life.status = TrackStatus.ENDED
+    return sky.publisher.publish(now_ns, now_s, table, [(i, life, "merged")])
+
+
+def _farewell(sky: Sky, i: int, life: Life, may_return: bool) -> None:
+    """Note for the neighbours that a track has ended, and where."""
+    if sky.area is not None:
+        term = 0 if life.custody is None else life.custody.term
+        sky.ended.append(Farewell(life.founded, term, may_return, *sky.table.lines[i, :2].tolist()))

@@ -1,0 +1,143 @@
+"""What is asked once a second: of each track whether it lives on, of what was learned to fade, of the grid for more."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from skysentry.events import AnyEvent, TrackStatus
+from skysentry.tracking import kernels
+from skysentry.tracking.births import Seed
+from skysentry.tracking.found import FIRST_WEIGHT
+from skysentry.tracking.founding import held
+from skysentry.tracking.groups import meet
+from skysentry.tracking.hits import MOST_PENDING
+from skysentry.tracking.life import FORGET, GONE, LOST_M, TENTATIVE_S, UNSEEN_S, fate, foresee, forgotten, poisoned
+from skysentry.tracking.motion import Indices
+from skysentry.tracking.sky import SECOND_NS, Sky
+from skysentry.tracking.table import MOST_OBSERVED, MOST_SEEN, Life
+from skysentry.tracking.tell import tell
+
+# How long two tracks must be one before the younger ends, and how many pairs are looked at in a second.
+TWIN_S = 3
+MOST_TWINS = 1_000
+# What passed the grid's threshold with support of several sensors is as likely as not.
+SPAWN_EXISTENCE = 0.6
+# What was seen within these is asked no further: how a track ends, and whether a single look is forgotten.
+UNSEEN_NS = round(UNSEEN_S * SECOND_NS)
+LEAST_TENTATIVE_NS = round(TENTATIVE_S * SECOND_NS)
+
+
+def tend(sky: Sky, now_ns: int) -> list[AnyEvent]:
+    """Return the events of a whole second: each track is asked whether it lives on, the grid for new ones."""
+    now_s = (now_ns - sky.epoch_ns) / SECOND_NS
+    sky.clouds.settle(sky.table, now_s)
+    _unpoison(sky)
+    sky.touched.clear()
+    made = _age(sky, now_ns, now_s) if sky.table.n else []
+    made += sky.complaints.tell(now_ns)
+    made += sky.quarantine.tell(now_ns)
+    sky.clutter.settle(now_ns, now_s, sky.table)
+    sky.clocks.poll()
+    sky.corrected(sky.registration.settle(now_s))
+    sky.hearing.settle(now_s, now_ns, sky.table)
+    made += sky.faults.tell(now_ns)
+    if sky.births is not None:
+        sky.births.advance(now_s)
+        for seed in sky.births.seeds():
+            _spawn(sky, now_ns, seed)
+    return made
+
+
+def _spawn(sky: Sky, now_ns: int, seed: Seed) -> None:
+    """Start a track from the grid of undetected objects."""
+    last = seed.hits[-1]
+    first_ns = sky.epoch_ns + round(seed.hits[0].time_s * SECOND_NS)
+    founded = f"{last.detection}@{now_ns}/{seed.cell}"
+    life = Life(founded=founded, first_ns=first_ns, last_ns=sky.epoch_ns + round(last.time_s * SECOND_NS))
+    life.hits = 1
+    life.seen = {hit.sensor: sky.epoch_ns + round(hit.time_s * SECOND_NS) for hit in seed.hits[-MOST_SEEN:]}
+    life.pending = [hit.detection for hit in seed.hits[-MOST_PENDING:]]
+    life.sound = True
+    table, now_s = sky.table, (now_ns - sky.epoch_ns) / SECOND_NS
+    if table.n - table.claimed >= MOST_OBSERVED or held(table, now_s, seed.mean, seed.cov):
+        return
+    if sky.area is not None:
+        life.custody = sky.area.first(seed.mean[0], seed.mean[1], now_ns)
+    i = table.add(life)
+    table.x[i], table.P[i], table.w[i] = seed.mean, seed.cov, FIRST_WEIGHT
+    table.t[i], table.r[i] = now_s, SPAWN_EXISTENCE
+    if seed.cells is not None:
+        sky.clouds.start(table, i, now_s, seed.cells)
+    table.outline(i)
+
+
+def _age(sky: Sky, now_ns: int, now_s: float) -> list[AnyEvent]:
+    """Return the events of all tracks, each asked first whether it lives on."""
+    table, existence = sky.table, sky.table.r[: sky.table.n].tolist()
+    grown, single = table.lives.grown()
+    which, ahead = np.array([*grown], np.int64), np.empty((len(grown), 2))
+    sky.classifier.settle(table, which)
+    _review(sky, now_ns, now_s, grown)
+    foresee(table.x, table.P, table.w, table.t, which, now_s, ahead)
+    doubled = _doubled(sky, grown, which)
+    ends: dict[int, str] = {}
+    for (i, life), (spread_m, down) in zip(grown.items(), ahead.tolist(), strict=True):
+        if i in doubled:
+            ends[i] = "merged"
+        elif existence[i] < GONE or now_ns - life.last_ns > UNSEEN_NS or spread_m > LOST_M:
+            end = fate(life, existence[i], now_ns, spread_m, down)
+            if end != "stays":
+                ends[i] = end
+    oldest_ns = now_ns - LEAST_TENTATIVE_NS
+    over = {
+        i
+        for i, life in single.items()
+        if (existence[i] < FORGET or life.last_ns < oldest_ns) and forgotten(life, existence[i], now_ns)
+    }
+    return tell(sky, now_ns, grown, ends, over)
+
+
+def _review(sky: Sky, now_ns: int, now_s: float, grown: dict[int, Life]) -> None:
+    """Let what was learned beside the state fade for a second, and review what the tracks `grown` claim."""
+    table = sky.table
+    known = [i for i, life in grown.items() if life.status is not TrackStatus.TENTATIVE]
+    kernels.fade_notes(table.notes, table.n, np.array(known, np.int64), 1.0)
+    only = kernels.heard_only(table.notes, table.r, table.n)
+    if len(only):
+        kernels.flocks(table.lines, table.notes, only, now_s)
+    sky.claims.review(now_ns, now_s, table, grown, sky.looked, sky.quarantine)
+
+
+def _unpoison(sky: Sky) -> None:
+    """Forget a track whose numbers have failed rather than publish or spread them."""
+    table, n = sky.table, sky.table.n
+    if not poisoned(table.x, table.P, table.r, n):
+        return
+    good = np.isfinite(table.x[:n].sum(axis=(1, 2)) + table.P[:n].sum(axis=(1, 2, 3)) + table.r[:n])
+    failed = np.flatnonzero(~good)[::-1].tolist()
+    sky.complaints.add("tracker", "a state that is not finite", "report this, with the recording", len(failed))
+    table.remove(failed)
+
+
+def _doubled(sky: Sky, grown: dict[int, Life], which: Indices) -> set[int]:
+    """Return the rows of `grown` (as an array: `which`) that have long been the younger of two tracks of one object."""
+    table, over = sky.table, set()
+    pairs = np.empty((MOST_TWINS, 2), np.int64)
+    count = kernels.twins(table.x, table.P, table.w, table.t, table.own, which, pairs)
+    ordered = [sorted(pair, key=lambda i: _age_key(grown[i])) for pair in pairs[:count].tolist()]
+    younger = {pair[1]: pair[0] for pair in ordered}
+    for i in younger:
+        grown[i].twin_s += 1
+        if grown[i].twin_s >= TWIN_S:
+            over.add(i)
+            meet(table.notes[younger[i]])
+    for i, life in grown.items():
+        if life.twin_s and i not in younger:
+            life.twin_s = 0
+    return over
+
+
+def _age_key(life: Life) -> tuple[bool, bool, int, str]:
+    """Order of worth: those that their own cell knows, those people know, then the older."""
+    stray = life.custody is not None and life.custody.stray
+    return stray, life.status is TrackStatus.TENTATIVE, life.first_ns, life.founded
