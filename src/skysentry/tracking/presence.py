@@ -23,8 +23,9 @@ from skysentry.tracking.particles import hear, weigh
 # Gauss–Hermite points and weights of the standard normal, five of them: exact up to degree nine.
 POINTS = np.array([-2.8569700138728, -1.3556261799742, 0.0, 1.3556261799742, 2.8569700138728])
 WEIGHTS = np.array([0.0112574113277, 0.2220759220056, 0.5333333333334, 0.2220759220056, 0.0112574113277])
-# Beyond the reach by this many widths of its edge Pd is below `LEAST_PD`; a track may be two of its sigmas nearer.
-BEYOND, NEARER = 7.0, 2.0
+# Beyond the reach by so many widths of its edge Pd is below `LEAST_PD`, and below 0.006, where silence says nothing; a
+# track may be two of its sigmas nearer.
+BEYOND, UNSAID, NEARER = 7.0, 5.0, 2.0
 LEAST_PD = 1e-3
 # Of a track that exists the *place* is drawn from hits and silence with this power of their likelihood: neighbouring
 # looks share wind and terrain. Its *existence* is changed by a hit by this many nats at most, by silence as the look
@@ -103,11 +104,11 @@ def _shift(x: Array, P: Array, C: Array, G: Array, at: Array, like: Array) -> fl
 
 @kernel
 def hearing(
-    x: Array, P: Array, w: Array, t: Array, r: Array, tracks: int, look: Array, pd: Array,
+    x: Array, P: Array, w: Array, t: Array, r: Array, tracks: int, look: Array, hit: bool, pd: Array,
     slots: Indices, clouds: Array, weights: Array, times: Array, heard: Array,
 ) -> float:  # fmt: skip
     """Write of each track (n,) E[Pd] for this look; return Π(1 − r E[Pd]), the chance that none is heard."""
-    none, widest = 1.0, farthest(look, BEYOND)
+    none, widest = 1.0, farthest(look, BEYOND if hit else UNSAID)
     mean = np.empty(6)
     for i in range(tracks):
         mean[:] = 0.0
@@ -171,7 +172,7 @@ def correct_presence(
 
     `share` (n,) becomes the probability that a hit came from each track.
     """
-    quiet = hearing(x, P, w, t, r, tracks, look, share, slots, clouds, weights, times, heard)
+    quiet = hearing(x, P, w, t, r, tracks, look, hit, share, slots, clouds, weights, times, heard)
     quiet *= math.exp(-look[L_FALSE])
     p, C, G = np.empty(3), np.empty((2, 2)), np.empty((6, 2))
     at, like = np.empty((25, 2)), np.empty(25)
