@@ -3,6 +3,8 @@
 # make check  format, lint, types, layers, generated files
 # make bench  speed and memory, as printed figures
 # make bench-tracking  the tracker on its scenarios, beside Stone Soup
+# make train-acoustic  the weights of the acoustic net anew (torch, half an hour; needs ../shared/data)
+# make bench-acoustic  the acoustic detector on recordings, and what the training's folds say
 # make lock   pin the newest allowed versions again (needs the network)
 # make system-test-packages   system programs that some tests drive (Debian, root)
 
@@ -14,7 +16,7 @@ UI_SOURCES := $(shell find ui -type f -not -path '*/node_modules/*' 2>/dev/null)
 KERNELS := $(wildcard src/skysentry/tracking/*.py src/skysentry/alerting/*.py)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: run test check format bench bench-tracking lock system-test-packages clean
+.PHONY: run test check format bench bench-tracking bench-acoustic train-acoustic lock system-test-packages clean
 
 run: $(VENV)/.compiled $(STATIC)/index.html
 	@$(BIN)/skysentry demo
@@ -41,9 +43,21 @@ bench: $(VENV)/.compiled
 bench-tracking: $(VENV)/.test-installed $(VENV)/.compiled
 	$(BIN)/python -m bench.tracking
 
+bench-acoustic: $(VENV)/.test-installed $(VENV)/.compiled
+	$(BIN)/python -m bench.acoustic
+
+# Its own environment: torch is never on the path of what runs.
+train-acoustic: $(VENV)/train/.installed
+	PYTHONPATH=src:. OMP_NUM_THREADS=1 $(VENV)/train/bin/python -m training
+
+$(VENV)/train/.installed: requirements/train.txt | $(BIN)/python
+	$(PYTHON) -m venv $(VENV)/train
+	$(VENV)/train/bin/pip install -q --require-hashes --no-deps -r requirements/train.txt
+	@touch $@
+
 lock:
 	$(PYTHON) -m venv $(VENV)/lock && $(VENV)/lock/bin/pip install -q uv
-	for set in run test; do $(VENV)/lock/bin/uv pip compile -q --universal --python-version 3.11 \
+	for set in run test train; do $(VENV)/lock/bin/uv pip compile -q --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate \
 	  requirements/$$set.in -o requirements/$$set.txt; done
 

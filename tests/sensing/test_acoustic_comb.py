@@ -151,7 +151,9 @@ def test_a_single_line_is_no_comb() -> None:
 
 def test_half_and_double_of_the_fundamental_score_less() -> None:
     sound = comb_sound(180.0, 16000, 1.0, 10.0)
-    white, _ = spectrum.whitened(spectrum.quarters(np.pad(sound, (spectrum.CONTEXT, 0)).astype(np.float32)))
+    white, _ = spectrum.whitened(
+        spectrum.quarters(spectrum.frames(np.pad(sound, (spectrum.CONTEXT, 0)).astype(np.float32)))
+    )
     scores = comb.scores(white).mean(axis=0)
     at = {f: float(scores[int(np.argmin(np.abs(comb.F0_HZ - f)))]) for f in (90.0, 180.0, 360.0)}
     assert at[180.0] > 1.3 * at[90.0]

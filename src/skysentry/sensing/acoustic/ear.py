@@ -181,7 +181,7 @@ class Ear:
         # Before the first second there is nothing: its mirror image keeps level and lines, silence would click.
         tail = second[keep - 1 :: -1] if self.tail is None else self.tail
         sound = spectrum.at_16k(np.concatenate((tail, second)), len(second))
-        power = spectrum.quarters(sound)
+        power = spectrum.quarters(spectrum.frames(sound))
         white_db, floor_db = spectrum.whitened(power)
         quarter_scores = comb.scores(white_db)
         self.paths = comb.follow(self.paths, quarter_scores)

@@ -1,6 +1,7 @@
 """One second of sound of any rate → quarter-second power spectra, a flat floor under them, and their levels.
 
-    raw second + tail  ─at_16k─▶  17,548 samples  ─quarters─▶  power [shape=(4, 1025)]  ─whitened─▶  dB [shape=(4, 304)]
+    raw second + tail  ─at_16k─▶  17,548 samples  ─frames─▶  power [shape=(32, 1025)]
+    power  ─quarters─▶  mean power [shape=(4, 1025)]  ─whitened─▶  dB [shape=(4, 304)]
 
 Frames are 2,048 samples (128 ms, 7.8 Hz a bin) at 16 kHz. The hop is 500, not the usual 512, for then a second holds
 exactly 32 frames and a quarter 8: no frame counter lives from one second to the next, and the size of the blocks that
@@ -75,14 +76,20 @@ def at_16k(sound: Array, rate_hz: int) -> Array:
     return np.asarray(resampled[-due:], dtype=np.float32)
 
 
-def quarters(sound: Array) -> Array:
-    """Return the mean power [shape=(4, 1025)] in each quarter of a second [shape=(17548,)]."""
-    frames = sliding_window_view(sound, FRAME)[::HOP]
-    mean = np.empty((QUARTERS, FRAME // 2 + 1), dtype=np.float32)
-    # A quarter at a time: temporaries of 64 KB stay in the cache, and the allocator does not return them to the system.
-    for row, part in zip(mean, np.split(frames, QUARTERS), strict=True):
-        spectra = np.fft.rfft(part * _WINDOW, axis=1)
-        row[:] = (spectra.real**2 + spectra.imag**2).mean(axis=0)
+def frames(sound: Array) -> Array:
+    """Return the power [shape=(32, 1025)] of each frame of a second [shape=(17548,)]."""
+    pieces = sliding_window_view(sound, FRAME)[::HOP]
+    power = np.empty((len(pieces), FRAME // 2 + 1), dtype=np.float32)
+    # Eight at a time: temporaries of 64 KB stay in the cache, and the allocator does not return them to the system.
+    for at in range(0, len(pieces), 8):
+        spectra = np.fft.rfft(pieces[at : at + 8] * _WINDOW, axis=1)
+        power[at : at + 8] = spectra.real**2 + spectra.imag**2
+    return power
+
+
+def quarters(power: Array) -> Array:
+    """Return the mean power [shape=(4, 1025)] of the frames of each quarter of a second."""
+    mean: Array = power.reshape(QUARTERS, -1, power.shape[1]).mean(axis=1)
     return mean
 
 

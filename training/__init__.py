@@ -1,0 +1,1 @@
+"""Makes the weights that `skysentry.sensing.acoustic` ships. Torch lives only here; running never needs it."""

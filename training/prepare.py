@@ -1,0 +1,82 @@
+"""Make the augmented windows once, and the recordings' own windows, into one file.
+
+    python -m training.prepare OUT.npz [--clips 10000] [--seed 1] [--teacher]
+
+Rows of a clip stay together: three windows, one label. Nothing here depends on a fold.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from skysentry.sensing.acoustic import spectrum
+from training import corpus, recipe
+from training.augment.signal import RATE_HZ
+from training.teacher import Teacher
+
+# Starts of windows in each second of a recording; between them a quarter second is new.
+STARTS = 4
+
+
+def takes() -> list[recipe.Take]:
+    """Return all recordings at 16 kHz."""
+    return [recipe.Take(n, r.label, r.corpus, r.channels()) for n, r in enumerate(corpus.recordings())]
+
+
+def clean(heard: list[recipe.Take], teacher: Teacher | None, starts: int) -> dict[str, np.ndarray]:
+    """Return the windows of the recordings as they are, `starts` a second, and the recording of each.
+
+    Those that begin with a whole second, as an ear hears them, have `whole`.
+    """
+    made: dict[str, list[Any]] = {"clean_db": [], "clean_owner": [], "clean_whole": [], "clean_taught": []}
+    for take in heard:
+        sound = take.sound.mean(axis=1)
+        padded = np.concatenate((sound[spectrum.CONTEXT - 1 :: -1], sound))
+        for start in range(starts):
+            part = padded[start * RATE_HZ // starts :]
+            levels = recipe.features(part)
+            made["clean_db"].append(levels)
+            made["clean_owner"] += [take.index] * len(levels)
+            made["clean_whole"] += [start == 0] * len(levels)
+            if teacher is not None:
+                made["clean_taught"].append(teacher.windows(part, spectrum.CONTEXT, len(levels)))
+    return {
+        name: np.concatenate(rows) if rows and isinstance(rows[0], np.ndarray) else np.array(rows)
+        for name, rows in made.items()
+    }
+
+
+def main() -> None:
+    """Run."""
+    parser = argparse.ArgumentParser(prog="python -m training.prepare")
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--clips", type=int, default=10_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--teacher", action="store_true", help="keep YAMNet's embeddings too")
+    wanted = parser.parse_args()
+    heard = takes()
+    teacher = Teacher() if wanted.teacher else None
+    levels, taught, labels, used = [], [], [], []
+    for n in range(wanted.clips):
+        clip = recipe.clip(np.random.default_rng([wanted.seed, n]), heard)
+        levels.append(recipe.features(clip.sound))
+        labels.append(clip.label)
+        used.append(clip.used)
+        if teacher is not None:
+            taught.append(teacher.windows(clip.sound, spectrum.CONTEXT, recipe.WINDOWS))
+    np.savez(
+        wanted.out,
+        levels_db=np.stack(levels),
+        label=np.array(labels, dtype=np.int16),
+        used=np.array(used, dtype=np.int16),
+        taught=np.array(taught),
+        **clean(heard, teacher, STARTS),
+    )
+
+
+if __name__ == "__main__":
+    main()
