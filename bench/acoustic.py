@@ -1,6 +1,7 @@
-"""Figures of the acoustic detector on recordings, and the fit of its constants.
+"""Figures of the acoustic detector on recordings, and the fit of the comb's constants.
 
-    python -m bench.acoustic             held-out half of the Svanström recordings, ESC-10, motor bench, noise, speed
+    python -m bench.acoustic             the comb alone on the held-out half of the Svanström recordings, ESC-10, motor
+                                         bench, noise; speed; then `bench.acoustic_learned`
     python -m bench.acoustic --fit       print `llr.MODEL`, fitted on the other half
     python -m bench.acoustic --designs   other designs of the score, fitted and reported alike
     python -m bench.acoustic --scenes    print pairs of recordings that sound alike
@@ -25,31 +26,19 @@ from typing import Any
 import numpy as np
 import soundfile
 import soxr
+from training.corpus import SCENES
 
+from bench import acoustic_learned
+from bench.acoustic_figures import auc, tpr
 from skysentry.events import Block, ObjectClass, Scan
 from skysentry.formats import ReadOptions, wav
 from skysentry.sensing.acoustic import comb, llr
-from skysentry.sensing.acoustic.detector import BANDS, AcousticDetector, loudest, measured_llr, speaks
+from skysentry.sensing.acoustic.detector import BANDS, AcousticDetector, comb_speaks, loudest, measured_llr, speaks
 from skysentry.sensing.acoustic.ear import LOUD_SCORE, Ear, Second
 from skysentry.site import Site
 
 DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 CLASSES = ("BACKGROUND", "DRONE", "HELICOPTER")
-SCENES = {
-    "BACKGROUND_006": "BACKGROUND_001",
-    "BACKGROUND_011": "BACKGROUND_001",
-    "BACKGROUND_021": "BACKGROUND_001",
-    "BACKGROUND_022": "BACKGROUND_001",
-    "BACKGROUND_026": "BACKGROUND_001",
-    "BACKGROUND_027": "BACKGROUND_005",
-    "DRONE_008": "DRONE_004",
-    "DRONE_010": "DRONE_009",
-    "DRONE_011": "DRONE_009",
-    "DRONE_017": "DRONE_001",
-    "DRONE_018": "DRONE_001",
-    "HELICOPTER_007": "HELICOPTER_001",
-    "HELICOPTER_009": "HELICOPTER_003",
-}
 ALIKE = 0.45
 SHRINK = 1.1  # of the covariances' diagonal
 LEAST_SPREAD = 0.25  # of log flutter, for the same reason
@@ -126,14 +115,6 @@ def left_out_temper(heard: Heard) -> float:
     return round(float(slopes[int(np.argmin(losses))]), 2)
 
 
-def auc(positive: np.ndarray[Any, Any], negative: np.ndarray[Any, Any]) -> float:
-    return float(np.mean((positive[:, None] > negative) + 0.5 * (positive[:, None] == negative)))
-
-
-def tpr(positive: np.ndarray[Any, Any], negative: np.ndarray[Any, Any], fpr: float = 0.01) -> float:
-    return float(np.mean(positive > np.quantile(negative, 1.0 - fpr)))
-
-
 Statistic = Callable[[Second, llr.Model], float]
 
 
@@ -159,7 +140,7 @@ def report(name: str, heard: Heard, esc: Heard, model: llr.Model) -> None:
 
 
 def detections(name: str, heard: Heard, model: llr.Model) -> None:
-    flags = [[speaks(s, model) for s in ss] for ss in heard.values()]
+    flags = [[comb_speaks(s, model) for s in ss] for ss in heard.values()]
     windows = [flag for row in flags for flag in row]
     clips = f"{sum(map(any, flags))} of {len(flags)} clips"
     print(f"  {name:22} {sum(windows):4} of {len(windows):4} s with a detection, {clips}")
@@ -182,7 +163,7 @@ def motor() -> None:
 def noise(model: llr.Model, seconds: int = 600) -> None:
     generator = np.random.default_rng(1)
     for name, power in (("white", 0.0), ("wind-like, 1/f²", 2.0)):
-        ear, scores, found = Ear(BANDS), [], 0
+        ear, scores, found, all_found = Ear(BANDS), [], 0, 0
         for n in range(seconds):
             spectrum = np.fft.rfft(generator.standard_normal(16_000)) / np.maximum(np.arange(8001), 5) ** (power / 2)
             sound = np.fft.irfft(spectrum).astype(np.float32)
@@ -193,9 +174,12 @@ def noise(model: llr.Model, seconds: int = 600) -> None:
             )  # fmt: skip
             for second in ear.hear(block)[0]:
                 scores.append(second.high.score)
-                found += speaks(second, model)
-        print(f"  {name}: {found} detections in {seconds} s; high score median {np.median(scores):.2f}, "
-              f"largest {max(scores):.2f}")  # fmt: skip
+                found += comb_speaks(second, model)
+                all_found += speaks(second)
+        print(
+            f"  {name}: {all_found} detections ({found} by the comb alone) in {seconds} s; "
+            f"high score median {np.median(scores):.2f}, largest {max(scores):.2f}"
+        )
 
 
 def speed() -> None:
@@ -320,6 +304,8 @@ def main() -> None:
     motor()
     print("Speed (best of 5)")
     speed()
+    print("The learned branch and both together")
+    acoustic_learned.report()
 
 
 if __name__ == "__main__":

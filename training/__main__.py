@@ -22,8 +22,10 @@ from training.corpus import FOLDS
 ROOT = Path(__file__).resolve().parent.parent
 WEIGHTS = ROOT / "src" / "skysentry" / "sensing" / "acoustic" / "weights.onnx"
 FIGURES = ROOT / "bench" / "acoustic_folds.npz"
-CLIPS = 12_000
-SEEDS = (1, 2)
+CLIPS = 8_000
+SEED = 3
+# Processes that make the windows: each a part of the clips, the same whatever the number.
+PARTS = 2
 # Name of each way of leaving out → arguments of training.train.
 LEFT_OUT = {f"fold{n}": ["--fold", str(n)] for n in range(FOLDS)} | {
     "no-svanstrom": ["--without", "svanstrom"],
@@ -43,10 +45,11 @@ def _await(*running: subprocess.Popen[bytes]) -> None:
 
 def prepared(folder: Path) -> list[str]:
     """Make the windows, a process a seed; return the files."""
-    files = [str(folder / f"prepared-{seed}.npz") for seed in SEEDS]
+    files = [str(folder / f"prepared-{part}.npz") for part in range(PARTS)]
+    count = CLIPS // PARTS
     _await(*(
-        _run("training.prepare", file, "--clips", str(CLIPS), "--seed", str(seed), "--teacher")
-        for file, seed in zip(files, SEEDS, strict=True)
+        _run("training.prepare", file, "--first", str(part * count), "--clips", str(count), "--seed", str(SEED))
+        for part, file in enumerate(files)
     ))  # fmt: skip
     return files
 
@@ -59,12 +62,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         files = prepared(folder)
-        _await(_run("training.train", *files, str(folder / "all.npz"), "--onnx", str(WEIGHTS)))
+        _await(_run("training.train", *files, str(folder / "all.npz"), "--teach", "--onnx", str(WEIGHTS)))
         if wanted.folds:
             figures = {}
             for left, arguments in LEFT_OUT.items():
                 out = folder / f"{left}.npz"
-                _await(_run("training.train", *files, str(out), *arguments))
+                _await(_run("training.train", *files, str(out), "--teach", *arguments))
                 made = np.load(out)
                 mine = made["left_out"][made["owner"]]
                 figures[f"{left}/logits"] = made["logits"][mine].astype(np.float16)

@@ -1,6 +1,6 @@
 """Make the augmented windows once, and the recordings' own windows, into one file.
 
-    python -m training.prepare OUT.npz [--clips 10000] [--seed 1] [--teacher]
+    python -m training.prepare OUT.npz [--first 0] [--clips 8000] [--seed 3]
 
 Rows of a clip stay together: three windows, one label. Nothing here depends on a fold.
 """
@@ -27,7 +27,7 @@ def takes() -> list[recipe.Take]:
     return [recipe.Take(n, r.label, r.corpus, r.channels()) for n, r in enumerate(corpus.recordings())]
 
 
-def clean(heard: list[recipe.Take], teacher: Teacher | None, starts: int) -> dict[str, np.ndarray]:
+def clean(heard: list[recipe.Take], teacher: Teacher, starts: int) -> dict[str, np.ndarray]:
     """Return the windows of the recordings as they are, `starts` a second, and the recording of each.
 
     Those that begin with a whole second, as an ear hears them, have `whole`.
@@ -42,8 +42,7 @@ def clean(heard: list[recipe.Take], teacher: Teacher | None, starts: int) -> dic
             made["clean_db"].append(levels)
             made["clean_owner"] += [take.index] * len(levels)
             made["clean_whole"] += [start == 0] * len(levels)
-            if teacher is not None:
-                made["clean_taught"].append(teacher.windows(part, spectrum.CONTEXT, len(levels)))
+            made["clean_taught"].append(teacher.windows(part, spectrum.CONTEXT, len(levels)))
     return {
         name: np.concatenate(rows) if rows and isinstance(rows[0], np.ndarray) else np.array(rows)
         for name, rows in made.items()
@@ -54,20 +53,19 @@ def main() -> None:
     """Run."""
     parser = argparse.ArgumentParser(prog="python -m training.prepare")
     parser.add_argument("out", type=Path)
-    parser.add_argument("--clips", type=int, default=10_000)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--teacher", action="store_true", help="keep YAMNet's embeddings too")
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--clips", type=int, default=8_000)
+    parser.add_argument("--seed", type=int, default=3)
     wanted = parser.parse_args()
     heard = takes()
-    teacher = Teacher() if wanted.teacher else None
+    teacher = Teacher()
     levels, taught, labels, used = [], [], [], []
-    for n in range(wanted.clips):
+    for n in range(wanted.first, wanted.first + wanted.clips):
         clip = recipe.clip(np.random.default_rng([wanted.seed, n]), heard)
         levels.append(recipe.features(clip.sound))
         labels.append(clip.label)
         used.append(clip.used)
-        if teacher is not None:
-            taught.append(teacher.windows(clip.sound, spectrum.CONTEXT, recipe.WINDOWS))
+        taught.append(teacher.windows(clip.sound, spectrum.CONTEXT, recipe.WINDOWS))
     np.savez(
         wanted.out,
         levels_db=np.stack(levels),

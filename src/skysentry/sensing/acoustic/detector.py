@@ -1,13 +1,15 @@
 """`AcousticDetector`: blocks of sound in, one `Scan` per second of sound and microphone out.
 
-A scan holds one detection where some flying machine is likelier than nothing (`llr.DETECT_LLR`), else it is empty, and
-its emptiness is a statement: silence. `noise_db` is the floor between 100 and 2,000 Hz, dB relative to full scale.
+A scan holds one detection where something that flies is likelier than nothing there (`fuse.DETECT_LLR`), or where a
+confuser is told by name (`fuse.GROUND_LLR`; its class is `ground_source`, its name a feature `confuser_NAME`), else it
+is empty, and its emptiness is a statement: silence. `noise_db` is the floor between 100 and 2,000 Hz, dB relative to
+full scale.
 `reach_m` shrinks from what the site believes (`coverage.max_m`, true at the place's quietest) by spherical spreading,
 10^(−dB/20); without the sensor in the site it is unknown. A microphone whose samples never change hears nothing: its
 scans have a reach of 0, so their silence says nothing, and a `Health` says so.
 
 Bad blocks are counted and told in a `Health`, at most one per microphone in 10 s of arrival time.
-Left out: direction (arrays), the learned branch, the site's learned background.
+Left out: direction (arrays).
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import math
 from collections.abc import Sequence
 
 import msgspec
+import numpy as np
 from msgspec import Struct
 
 from skysentry.errors import StateError
@@ -30,12 +33,12 @@ from skysentry.events import (
     Scan,
     scan_id,
 )
-from skysentry.sensing.acoustic import llr
+from skysentry.sensing.acoustic import fuse, llr
 from skysentry.sensing.acoustic.comb import Comb
 from skysentry.sensing.acoustic.ear import LOUD_SCORE, Ear, EarState, Second
 from skysentry.site import Sensor, SensorKind, Site
 
-SNAPSHOT_VERSION = 1
+SNAPSHOT_VERSION = 2
 HEALTH_EVERY_NS = 10_000_000_000
 # No sound card is faster: pairs or complex numbers that come faster are radio, another stage's business.
 FASTEST_SOUND_HZ = 1_000_000.0
@@ -188,19 +191,39 @@ def measured_llr(second: Second, model: llr.Model = llr.MODEL) -> tuple[tuple[Ob
     return llr.class_llr(z, piston_z, model)
 
 
-def speaks(second: Second, model: llr.Model = llr.MODEL) -> bool:
-    """Whether a second has a detection: a comb above noise, no mains hum, likelier a machine than nothing."""
+def speaks(second: Second) -> bool:
+    """Whether a second has a detection: something flies, or a machine, a voice or thunder is told by name."""
+    if second.deaf:
+        return False
+    belief, place = np.array(second.belief), np.array(second.place)
+    if fuse.flies(belief, place) >= fuse.DETECT_LLR or fuse.ground(belief, place) >= fuse.GROUND_LLR:
+        return True
+    return unknown(second) > 0.0
+
+
+def comb_speaks(second: Second, model: llr.Model = llr.MODEL) -> bool:
+    """Whether the comb alone would: it stands above noise, is no mains hum, and likelier a machine than nothing."""
     if second.deaf or second.hum or loudest(second).score <= LOUD_SCORE:
         return False
     return llr.machine_llr(measured_llr(second, model)) >= llr.DETECT_LLR
 
 
+def unknown(second: Second) -> float:
+    """Return the ratio for "unknown mechanical source": a comb that drones on, and no kind that explains it; else 0."""
+    if not comb_speaks(second) or not fuse.lost(np.array(second.log_p)):
+        return 0.0
+    return llr.machine_llr(measured_llr(second))
+
+
 def _detection(scan: str, second: Second) -> Detection:
-    best = loudest(second)
+    best, other = loudest(second), unknown(second)
+    belief, place = np.array(second.belief), np.array(second.place)
+    strange = ((ObjectClass.OTHER, other),) if other > 0.0 else ()
+    flies = fuse.flies(belief, place)
     return Detection(
         id=f"{scan}#0",
         measurement=Presence(level_db=best.height_db),
-        class_llr=measured_llr(second),
+        class_llr=fuse.ratios(belief, place) + strange,
         snr_db=best.height_db,
         evidence=second.evidence,
         features=(
@@ -209,6 +232,11 @@ def _detection(scan: str, second: Second) -> Detection:
             ("comb_score", best.score),
             ("dwell_s", best.dwell_s),
             ("flutter_db", second.flutter_db),
+            ("flies_llr", flies),
+            ("drone_llr", fuse.drone(belief, place)),
+            ("confirmed", float(flies >= fuse.CONFIRM_LLR)),
+            *((("unknown_mechanical_source", other),) if strange else ()),
+            *fuse.confusers(belief),
         ),
     )
 

@@ -17,7 +17,7 @@ import numpy as np
 from msgspec import Struct
 
 from skysentry.events import Block
-from skysentry.sensing.acoustic import comb, spectrum
+from skysentry.sensing.acoustic import comb, fuse, llr, net, spectrum
 from skysentry.sensing.acoustic.spectrum import Array
 
 # Below 4 kHz a comb of ten orders does not fit; above 200 kHz it is not a microphone.
@@ -50,7 +50,10 @@ QUIET_RISE_DB = 6.0 / 36_000.0
 
 
 class Second(Struct, frozen=True):
-    """What was measured in one second of sound; `time_ns` is its end. `deaf`: every sample was the same."""
+    """What was measured in one second of sound; `time_ns` is its end. `deaf`: every sample was the same.
+
+    In the order of `net.KINDS`: `log_p` of this second alone, `belief` up to now, `place`, what is usual here.
+    """
 
     time_ns: int
     received_ns: int
@@ -64,6 +67,9 @@ class Second(Struct, frozen=True):
     flutter_db: float
     drift_per_s: float
     hum: bool
+    log_p: tuple[float, ...]
+    belief: tuple[float, ...]
+    place: tuple[float, ...]
 
 
 class EarState(Struct):
@@ -79,6 +85,8 @@ class EarState(Struct):
     flutter_db: float | None = None
     f0_hz: float | None = None
     quiet_db: float | None = None
+    belief: tuple[float, ...] | None = None
+    place: tuple[float, ...] | None = None
 
 
 class Ear:
@@ -95,6 +103,8 @@ class Ear:
         self.paths = None if state.paths is None else _array(state.paths).reshape(-1, comb.STEPS)
         self.octaves = None if state.octaves is None else _array(state.octaves)
         self.flutter_db, self.f0_hz, self.quiet_db = state.flutter_db, state.f0_hz, state.quiet_db
+        self.belief = None if state.belief is None else np.array(state.belief)
+        self.place = fuse.CHANCES if state.place is None else np.array(state.place)
 
     def state(self) -> EarState:
         """Return what to remember."""
@@ -109,6 +119,8 @@ class Ear:
             flutter_db=self.flutter_db,
             f0_hz=self.f0_hz,
             quiet_db=self.quiet_db,
+            belief=None if self.belief is None else tuple(self.belief.tolist()),
+            place=tuple(self.place.tolist()),
         )
 
     def hear(self, block: Block) -> tuple[list[Second], list[str]]:
@@ -151,9 +163,9 @@ class Ear:
         return math.ceil(-ahead_ns * block.rate_hz / 1e9)
 
     def _forget(self) -> None:
-        """Begin anew; only the floor of the place is kept."""
+        """Begin anew; only the floor and the habits of the place are kept."""
         self.tail, self.pending, self.held, self.evidence = None, [_array(b"")], 0, []
-        self.paths, self.octaves, self.flutter_db, self.f0_hz = None, None, None, None
+        self.paths, self.octaves, self.flutter_db, self.f0_hz, self.belief = None, None, None, None, None
 
     def _cut(self, sound: Array, start_ns: int, block: Block, wrong: list[str]) -> list[Second]:
         """Append sound, and measure every second that it completes."""
@@ -181,7 +193,8 @@ class Ear:
         # Before the first second there is nothing: its mirror image keeps level and lines, silence would click.
         tail = second[keep - 1 :: -1] if self.tail is None else self.tail
         sound = spectrum.at_16k(np.concatenate((tail, second)), len(second))
-        power = spectrum.quarters(spectrum.frames(sound))
+        fine = spectrum.frames(sound)
+        power = spectrum.quarters(fine)
         white_db, floor_db = spectrum.whitened(power)
         quarter_scores = comb.scores(white_db)
         self.paths = comb.follow(self.paths, quarter_scores)
@@ -192,6 +205,13 @@ class Ear:
         self.f0_hz = strongest.f0_hz
         deaf = float(second.max()) == float(second.min())
         noise_db = spectrum.noise_dbfs(floor_db)
+        flutter_db = self._flutter(spectrum.octaves_db(power))
+        hum = strongest.score > LOUD_SCORE and comb.hums(sound[-spectrum.RATE_HZ :], strongest.f0_hz)
+        log_p = net.NOTHING_HEARD if deaf else net.log_p(fine)
+        log_p = fuse.without_comb(log_p) if hum else log_p
+        said = None if deaf or hum else llr.of_combs(high.score, low.score, piston.score, flutter_db)
+        place, self.belief = self.place, fuse.heard(self.belief, log_p, said, place=self.place)
+        self.place = place if deaf else fuse.habit(place, self.belief)
         return Second(
             time_ns=time_ns,
             received_ns=received_ns,
@@ -202,9 +222,12 @@ class Ear:
             high=high,
             low=low,
             piston=piston,
-            flutter_db=self._flutter(spectrum.octaves_db(power)),
+            flutter_db=flutter_db,
             drift_per_s=drift,
-            hum=strongest.score > LOUD_SCORE and comb.hums(sound[-spectrum.RATE_HZ :], strongest.f0_hz),
+            hum=hum,
+            log_p=tuple(log_p.tolist()),
+            belief=tuple(self.belief.tolist()),
+            place=tuple(place.tolist()),
         )
 
     def _flutter(self, octaves_db: Array) -> float:
@@ -237,6 +260,9 @@ def _check(state: EarState) -> None:
     )
     if any(data is not None and len(data) != 4 * length for data, length in due):
         raise ValueError("an array of the wrong length")
+    for chances in (state.belief, state.place):
+        if chances is not None and (len(chances) != len(net.KINDS) or not all(0.0 < p <= 1.0 for p in chances)):
+            raise ValueError("chances that are none")
     if len(state.pending) % 4 or len(state.pending) >= 4 * max(whole, 1):
         raise ValueError("more than a second of pending sound")
 

@@ -45,6 +45,7 @@ LLR_RANGE = (-3.0, 4.6)
 DETECT_LLR = 0.75
 
 Sample: TypeAlias = tuple[float, float, float]
+Ratios: TypeAlias = tuple[tuple[ObjectClass, float], ...]
 
 
 class Gaussian(Struct, frozen=True):
@@ -83,7 +84,7 @@ def sample(high_score: float, low_score: float, flutter_db: float) -> Sample:
     )
 
 
-def class_llr(z: Sample, piston_z: Sample, model: Model) -> tuple[tuple[ObjectClass, float], ...]:
+def class_llr(z: Sample, piston_z: Sample, model: Model) -> Ratios:
     """Return the log-likelihood ratios; `piston_z` is z with the best comb of the piston band in the first place."""
     multirotor = _held(_ratio(_rising(z, 0, model.multirotor, model.nothing), model.multirotor, model), model)
     helicopter = _held(_ratio(_rising(z, 1, model.helicopter, model.nothing), model.helicopter, model), model)
@@ -97,7 +98,12 @@ def class_llr(z: Sample, piston_z: Sample, model: Model) -> tuple[tuple[ObjectCl
     )
 
 
-def machine_llr(ratios: tuple[tuple[ObjectClass, float], ...]) -> float:
+def of_combs(high: float, low: float, piston: float, flutter_db: float) -> Ratios:
+    """Return the ratios of the scores of the best combs in the three bands."""
+    return class_llr(sample(high, low, flutter_db), sample(piston, low, flutter_db), MODEL)
+
+
+def machine_llr(ratios: Ratios) -> float:
     """Return the ratio of 'some flying machine' (multirotor, piston drone, helicopter alike) to nothing there."""
     flying = [value for name, value in ratios[:3]]
     return math.log(sum(math.exp(value) for value in flying) / len(flying))

@@ -1,0 +1,179 @@
+"""Evidence of seconds → ratios of classes: a hidden Markov chain over the kinds of sound, forward only.
+
+    α_t(k) ∝ [ (1 − q)·α_{t−1}(k) + q·π(k) ] · exp( κ·log p(z_t|k) + λ·comb_t(k) )
+
+q is the chance that a second's sound changes (10 s of memory), π the chances of kinds at a place with no news. κ < 1
+because neighbouring seconds share place, wind and microphone; λ is the comb's voice. κ, λ and the tilt are fitted on
+recordings left out of training (`python -m bench.acoustic --fit`): few numbers, for recordings are few.
+
+What is published of a class is log p(z_1…t|class) − log p(z_1…t|nothing there), where "nothing there" is what places
+sound like without anything that flies: a fifth of it machines, voices and thunder (`CONFUSED`). So a chainsaw speaks
+for `ground_source` by at most log 5, and *against* a drone that explains it worse. The chain bounds itself: after long
+quiet a class starts some two nats down, after long droning it cannot be lost by one second. `tamed` holds the rest
+within ±`MOST_LLR` without levelling it: order survives.
+
+The place: chances of nothing and of confusers move towards what is heard there (`habit`), slowly, never while something
+may fly, and never those of flying kinds: the mower next door becomes part of "nothing there", a drone that stays not.
+
+    ear          α                    16 numbers in float64, in the snapshot
+    fast tier    one second of sound  `DETECT_LLR` reached at once by a loud drone
+    confirmed    3 to 5 s             feature `confirmed`
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from skysentry.events import ObjectClass
+from skysentry.sensing.acoustic.llr import Ratios
+from skysentry.sensing.acoustic.net import CONFUSERS, KINDS
+from skysentry.sensing.acoustic.spectrum import Array
+
+Belief = NDArray[np.float64]
+
+# Share of confusers in "nothing there": a guess of how often a place without drones holds one of them.
+CONFUSED = 0.2
+# Chances of kinds before anything is heard. Flying things alike: which of them is rarer is for the site to say.
+FLYING = (
+    ObjectClass.MULTIROTOR,
+    ObjectClass.FIXED_WING_ELECTRIC,
+    ObjectClass.FIXED_WING_PISTON,
+    ObjectClass.JET,
+    ObjectClass.HELICOPTER,
+    ObjectClass.AEROPLANE,
+)
+FLYING_CHANCE = 0.05
+
+
+class Model(Struct, frozen=True):
+    """κ, λ, q and the tilt of the flying classes (taken off log p)."""
+
+    kappa: float
+    comb: float
+    change: float
+    tilt: float
+
+
+MODEL = Model(kappa=0.5, comb=0.0, change=0.1, tilt=0.0)
+# No chance is less: logs need a floor, and 1e-30 is beyond what any bounded ratio can tell.
+LEAST = 1e-30
+# A place's habits are learned in ten minutes; four fifths of them, so that no kind becomes impossible.
+HABIT_S = 600.0
+LEARNED = 0.8
+# From here on something may fly, and nothing is learned.
+FROZEN_LLR = -1.0
+MOST_LLR = 7.0
+DETECT_LLR = 1.0
+CONFIRM_LLR = 3.0
+GROUND_LLR = 1.5
+
+
+def _chances() -> Belief:
+    nothing = 1.0 - len(FLYING) * FLYING_CHANCE
+    made = np.full(len(KINDS), nothing * CONFUSED / len(CONFUSERS))
+    made[0] = nothing * (1.0 - CONFUSED)
+    made[1 : 1 + len(FLYING)] = FLYING_CHANCE
+    return made
+
+
+CHANCES = _chances()
+_FLYING = slice(1, 1 + len(FLYING))
+_DRONES = slice(1, 5)
+_QUIET = np.array([0, *range(1 + len(FLYING), len(KINDS))])
+
+
+def heard(
+    belief: Belief | None, log_p: Array, comb: Ratios | None, model: Model = MODEL, place: Belief = CHANCES
+) -> Belief:
+    """Return α after a second: the net's log p of each kind [shape=(16,)] and what the comb says, if it does."""
+    before = place if belief is None else (1.0 - model.change) * belief + model.change * place
+    log = np.log(before) + model.kappa * log_p.astype(np.float64)
+    for name, value in comb or ():
+        if name in FLYING:
+            log[1 + FLYING.index(name)] += model.comb * value
+    log[_FLYING] -= model.tilt
+    made: Belief = np.exp(log - log.max())
+    made /= made.sum()
+    return np.maximum(made, LEAST)
+
+
+def without_comb(log_p: Array) -> Array:
+    """Return log p where the comb is mains hum: it says no more for what has a comb than for nothing (jets have none).
+
+    The net sees 7.8 Hz bins and cannot tell mains' narrow lines from a rotor's; `comb.hums` looks with 1 Hz.
+    """
+    made = log_p.copy()
+    for k, name in enumerate(FLYING, start=1):
+        if name is not ObjectClass.JET:
+            made[k] = min(made[k], log_p[0])
+    return made
+
+
+def habit(place: Belief, belief: Belief) -> Belief:
+    """Return the chances of a place after a second; frozen while something may fly, flying kinds never change."""
+    if flies(belief, place) > FROZEN_LLR:
+        return place
+    quiet = belief.copy()
+    quiet[_FLYING] = 0.0
+    aim = CHANCES.copy()
+    aim[_QUIET] = quiet[_QUIET] / quiet.sum() * (CHANCES[_QUIET].sum() * LEARNED) + CHANCES[_QUIET] * (1.0 - LEARNED)
+    return place + (aim - place) / HABIT_S
+
+
+def ratios(belief: Belief, place: Belief = CHANCES) -> Ratios:
+    """Return the ratio of every class that the net knows."""
+    found, chances = belief.tolist(), place.tolist()
+    grounds = slice(1 + len(FLYING), None)
+    ground, chance = sum(found[grounds]), sum(chances[grounds])
+    nothing = math.log((found[0] + ground) / (chances[0] + chance))
+    flying = [(name, tamed(math.log(found[k] / chances[k]) - nothing)) for k, name in enumerate(FLYING, start=1)]
+    return (*flying, (ObjectClass.GROUND_SOURCE, tamed(math.log(ground / chance) - nothing)))
+
+
+def tamed(value: float) -> float:
+    """Return the ratio within ±`MOST_LLR`, its order kept."""
+    return MOST_LLR * math.tanh(value / MOST_LLR)
+
+
+def flies(belief: Belief, place: Belief = CHANCES) -> float:
+    """Return the ratio of 'something flies', every class alike, to nothing there."""
+    return tamed(_part(belief, place, _FLYING))
+
+
+def drone(belief: Belief, place: Belief = CHANCES, tame: bool = True) -> float:
+    """Return the ratio of the four classes of drone to everything else, other aircraft and nothing alike."""
+    ratio = _part(belief, place, _DRONES)
+    return tamed(ratio) if tame else ratio
+
+
+def led_by_drone(belief: Belief) -> bool:
+    """Whether of what flies the likeliest is a drone."""
+    return int(belief[_FLYING].argmax()) < _DRONES.stop - 1
+
+
+def _part(belief: Belief, place: Belief, part: slice) -> float:
+    """Return log p(z|part) − log p(z|all the rest)."""
+    inside, chance = float(belief[part].sum()), float(place[part].sum())
+    outside = float(belief[: part.start].sum() + belief[part.stop :].sum())
+    return math.log(inside / chance) - math.log(outside / (1.0 - chance))
+
+
+def ground(belief: Belief, place: Belief = CHANCES) -> float:
+    """Return the ratio of `ground_source` to nothing there; at most log 5, less where it is the place's habit."""
+    return ratios(belief, place)[-1][1]
+
+
+def lost(log_p: Belief) -> bool:
+    """Whether the net knows no kind for a second: the likeliest holds less than half, or it is nothing."""
+    chance = np.exp(log_p - log_p.max())
+    return float(chance[1:].max() / chance.sum()) < 0.5
+
+
+def confusers(belief: Belief) -> tuple[tuple[str, float], ...]:
+    """Return the chance of each confuser that holds a tenth or more."""
+    found = zip(CONFUSERS, belief[1 + len(FLYING) :].tolist(), strict=True)
+    return tuple((f"confuser_{name}", round(chance, 4)) for name, chance in found if chance >= 0.1)
