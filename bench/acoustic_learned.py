@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -189,12 +190,12 @@ def cost_bit(model: fuse.Model) -> float:
 
 def fit() -> None:
     best: tuple[float, Any] = (9.0, None)
-    for kappa in (0.2, 0.3, 0.4, 0.5, 0.7, 1.0):
-        for comb in (0.0, 0.1, 0.2, 0.4):
-            for tilt in (-0.5, 0.0, 0.5, 1.0):
-                model = fuse.Model(kappa=kappa, comb=comb, change=fuse.MODEL.change, tilt=tilt)
-                best = min(best, (cost_bit(model), model), key=lambda pair: pair[0])
-    print(f"MODEL = {best[1]!r}  # Cllr {best[0]:.3f} bit")
+    for kappa, comb, change in product((0.2, 0.3, 0.4, 0.5, 0.7), (0.0, 0.1, 0.2, 0.3, 0.5), (0.05, 0.07, 0.1)):
+        model = fuse.Model(kappa=kappa, comb=comb, change=change)
+        cost = cost_bit(model)
+        print(f"  {model}: {cost:.3f} bit")
+        best = min(best, (cost, model), key=lambda pair: pair[0])
+    print(f"MODEL = {best[1]!r}  # {best[0]:.3f} bit")
 
 
 def main() -> None:

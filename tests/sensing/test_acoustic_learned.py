@@ -1,0 +1,38 @@
+"""The learned branch on recordings that its nets left out (bench/acoustic_folds.npz); never the shipped net on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture(scope="module")
+def learned(shared_data: Callable[[str], Path]) -> object:
+    for item in ("A-svanstrom-audio", "A-esc10-ccby", "A-motor-bench"):
+        shared_data(item)
+    from bench import acoustic_learned
+
+    return acoustic_learned
+
+
+def test_each_fold_left_out_whole_scenes(learned: object) -> None:
+    scenes: dict[tuple[str, str], set[str]] = {}
+    for name in (*learned.DEVELOPMENT, learned.LAST):  # type: ignore[attr-defined]
+        for index in learned.left(name):  # type: ignore[attr-defined]
+            one = learned.RECORDINGS[index]  # type: ignore[attr-defined]
+            scenes.setdefault((one.corpus, one.scene), set()).add(name)
+    assert all(len(folds) == 1 for folds in scenes.values())
+    assert len(scenes) == len({(one.corpus, one.scene) for one in learned.RECORDINGS})  # type: ignore[attr-defined]
+
+
+def test_unheard_drones_rank_above_unheard_helicopters_and_backgrounds(learned: object) -> None:
+    folds = (*learned.DEVELOPMENT, learned.LAST)  # type: ignore[attr-defined]
+    drone = learned.scores(folds, "svanstrom", ("DRONE",), True)  # type: ignore[attr-defined]
+    rest = learned.scores(folds, "svanstrom", ("BACKGROUND", "HELICOPTER"), True)  # type: ignore[attr-defined]
+    assert len(drone) == 20
+    assert len(rest) == 40
+    area = float(np.mean(drone[:, None] > rest))
+    assert area >= 0.9, area  # bench.acoustic_learned says what it is
