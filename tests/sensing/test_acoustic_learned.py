@@ -35,4 +35,4 @@ def test_unheard_drones_rank_above_unheard_helicopters_and_backgrounds(learned: 
     assert len(drone) == 20
     assert len(rest) == 40
     area = float(np.mean(drone[:, None] > rest))
-    assert area >= 0.9, area  # bench.acoustic_learned says what it is
+    assert area >= 0.95, area  # measured by bench.acoustic_learned: 0.981
