@@ -144,7 +144,8 @@ def placed_m(sensor: Sensor, frame: Frame) -> Array:
     heading = math.radians(sensor.heading_deg)
     east = own[:, 0] * math.cos(heading) + own[:, 1] * math.sin(heading)
     north = own[:, 1] * math.cos(heading) - own[:, 0] * math.sin(heading)
-    return origin + np.column_stack((east, north, own[:, 2]))
+    placed: Array = origin + np.column_stack((east, north, own[:, 2]))
+    return placed
 
 
 def hover(east_m: float, north_m: float, up_m: float) -> Path:

@@ -91,7 +91,7 @@ class Multirotor:
     def hop(self) -> Array:
         """Return the next samples."""
         shared = float(self.shared.step(self.chance.standard_normal(1))[0])
-        made = self.wash.next(HOP)[0]
+        made: Array = self.wash.next(HOP)[0]
         for shaft, amplitudes, offsets in zip(self.shafts, self.amplitudes, self.offsets, strict=True):
             made = made + _lines(shaft.hop(shared), self.orders, amplitudes, offsets)
         return made

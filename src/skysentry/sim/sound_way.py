@@ -77,7 +77,7 @@ _SINC = _sinc_table()
 def delays_s(path: Path, mics_m: Array, times_s: Array, air: Air) -> Array:
     """Return how long what is heard at each time has travelled [shape=(times, mics)]."""
     wind, speed = np.array(air.wind_enu_mps), air.speed_mps
-    tau = np.sqrt(((path(times_s)[:, None] - mics_m) ** 2).sum(-1)) / speed
+    tau: Array = np.sqrt(((path(times_s)[:, None] - mics_m) ** 2).sum(-1)) / speed
     for _ in range(NEWTON_STEPS):
         at_s = (times_s[:, None] - tau).ravel()
         place, ahead = path(at_s), path(at_s + 1e-3)

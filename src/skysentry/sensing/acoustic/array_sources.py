@@ -1,0 +1,246 @@
+"""Which things sound around an array, second by second: found, followed, dropped.
+
+    look(x):  for each known source, the loudest first:   fit it in what is left without the others
+              in what is left of all:                      the strongest peak of the map → a new source
+              in what is left then:                        learn the noise that microphones share
+
+A source is new where the map stands out by `BIRTH`, sure when it was heard twice or stands out by `SURE`, and gone
+after `MISSES` seconds without it: one that stops is dropped 3 s later. What is fitted is of one second alone, so the
+errors of neighbouring seconds are independent; only the weights of the frequencies are remembered.
+
+No ghosts: what has less than a twentieth of the power that louder sources have at the same frequencies is what is left
+of them by errors of the array (2 mm, 1 dB) or by reflection, and no source. Two within half a lobe are one.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from msgspec import Struct
+
+from skysentry.sensing.acoustic.array_field import (
+    Bins,
+    Diffuse,
+    Shared,
+    SharedState,
+    Spectra,
+    covariance,
+    whitened,
+)
+from skysentry.sensing.acoustic.array_fit import STEPS_KNOWN, STEPS_NEW, Fit, Left, Second, Spectrum
+from skysentry.sensing.acoustic.array_geometry import Array64, Geometry
+from skysentry.sensing.acoustic.array_map import Half, SkyMap
+
+# Standard deviations of noise. The largest of 600 s of noise of each kind in each array was 6.4 (python -m bench.doa).
+BIRTH = 8.0
+SURE = 25.0
+# Of a source that is known, whose direction and spectrum are not searched for.
+HELD = 3.0
+MISSES = 3
+# Sources at one array at once; a beamformer of eight microphones has seven zeros.
+MOST_SOURCES = 6
+MOST_BIRTHS = 2
+GHOST_SHARE = 0.05
+# A loud source leaves rests, by moving other than straight and by errors of the array, of up to this share of its own
+# height: the sharpest measure where it fills only some bins.
+FAINT = 0.02
+# Two nearer than this part of a wave at 1 kHz across the array are one; not beyond 30°, not below 3°.
+LOBE_WAVES, LOBE = 0.4, (0.05, 0.5)
+
+
+class SourceState(Struct):
+    """A source, ready for a snapshot."""
+
+    key: int
+    q: list[float]
+    v: list[float]
+    signal: bytes
+    noise: bytes
+    hits: int
+    misses: int
+    sure: bool
+
+
+class SourcesState(Struct):
+    """All sources of an array and its noise."""
+
+    shared: SharedState
+    sources: list[SourceState]
+    next_key: int
+
+
+class Source:
+    """One thing that sounds. `fit` is that of the last second it was heard in; `now` whether that is this one."""
+
+    def __init__(self, key: int, fit: Fit, height: float) -> None:
+        self.key, self.fit, self.height = key, fit, height
+        self.hits, self.misses = 1, 0
+        self.sure = height >= SURE
+
+    @property
+    def now(self) -> bool:
+        """Whether it was heard in the last second."""
+        return self.misses == 0
+
+    def hear(self, fit: Fit, height: float, real: bool) -> None:
+        """Take a second in which it was fitted, and whether it was heard or only what others leave."""
+        self.height = height
+        if not real:
+            self.misses += 1
+            return
+        self.fit, self.misses, self.hits = fit, 0, self.hits + 1
+        self.sure = self.sure or self.hits >= 2
+
+    @property
+    def gone(self) -> bool:
+        """Whether it is to be dropped."""
+        return self.misses >= (MISSES if self.sure else 1)
+
+
+class Sources:
+    """Everything that sounds around one array, with its tables."""
+
+    def __init__(self, geometry: Geometry, rate_hz: float, hop: int, looks: int, state: SourcesState | None) -> None:
+        self.geometry, self.looks = geometry, looks
+        self.bins = Bins(rate_hz, hop)
+        self.diffuse = Diffuse(geometry, self.bins)
+        self.map = SkyMap(geometry, self.bins, self.diffuse)
+        self.shared = Shared(self.diffuse, None if state is None else state.shared)
+        self.sources = [] if state is None else [_source(one, geometry, self.bins) for one in state.sources]
+        self.next_key = 0 if state is None else state.next_key
+        self.latest: tuple[Second, Left] | None = None
+        self.lobe = min(max(LOBE_WAVES * 0.343 / geometry.extent_m, LOBE[0]), LOBE[1])
+
+    def state(self) -> SourcesState:
+        """Return what to remember."""
+        return SourcesState(self.shared.state(), [_state(one) for one in self.sources], self.next_key)
+
+    def look(self, x: Spectra) -> list[Source]:
+        """Take the spectra of one second [shape=(M, F, T)]; return the sources that are sure and heard now."""
+        every = np.ones(len(self.bins.k))
+        shared = self.shared
+        if shared.seconds == 0.0:
+            # For its first second all sound counts as noise; what sources have of it is not kept.
+            shared = Shared(self.diffuse)
+            shared.learn(covariance(x), every)
+        second = Second(self.geometry, self.bins, self.looks, shared.noise)
+        whole = Left(x, whitened(x, shared.noise.w), every)
+        left = self._follow(second, whole)
+        for _ in range(MOST_BIRTHS):
+            born = self._birth(second, left) if len(self.sources) < MOST_SOURCES else None
+            if born is None:
+                break
+            self.sources.append(born)
+            left = second.without(left, born.fit)
+        self.shared.learn(covariance(left.x), left.free)
+        self.latest = (second, whole)
+        return [one for one in self.sources if one.sure and one.now]
+
+    def others(self, one: Source) -> list[Fit]:
+        """Return the other sources that are heard now."""
+        return [other.fit for other in self.sources if other is not one and other.now and other.sure]
+
+    def alone(self, one: Source) -> Spectra:
+        """Return the spectra of the second last looked at, without the other sources."""
+        if self.latest is None:
+            raise RuntimeError("no second was looked at")
+        second, whole = self.latest
+        return _without(second, whole, self.others(one)).x
+
+    def _follow(self, second: Second, whole: Left) -> Left:
+        """Fit what is known, each without the others; return what is left."""
+        self.sources.sort(key=lambda one: -float(one.fit.spectrum.signal.sum()))
+        guesses = [_guess(one, second) for one in self.sources]
+        fitted: list[Source] = []
+        for number, (one, guess) in enumerate(zip(self.sources, guesses, strict=True)):
+            left = _without(second, whole, [*(other.fit for other in fitted if other.now), *guesses[number + 1 :]])
+            fit = second.fit(left, guess.q, guess.v, guess.spectrum, STEPS_KNOWN)
+            height = second.evidence(left, fit, guess.spectrum)
+            loudest = max((other.height for other in fitted), default=0.0)
+            real = height > max(HELD, FAINT * loudest / 2.0) and not self._ghost(fit.spectrum, fitted)
+            one.hear(fit, height, real)
+            fitted.append(one)
+        self.sources = self._apart([one for one in fitted if not one.gone])
+        return _without(second, whole, [one.fit for one in self.sources if one.now])
+
+    def _apart(self, sources: list[Source]) -> list[Source]:
+        """Drop the fainter of two that have become one."""
+        kept: list[Source] = []
+        for one in sources:
+            if all(float(np.linalg.norm(one.fit.q - other.fit.q)) > self.lobe / 2.0 for other in kept):
+                kept.append(one)
+        return kept
+
+    def _birth(self, second: Second, left: Left) -> Source | None:
+        half = self.looks // 2
+        parts = [(left.x[..., cut], left.z[..., cut]) for cut in (slice(half), slice(self.looks - half, None))]
+        halves = [Half(r := covariance(x), r if second.noise.w is None else covariance(z)) for x, z in parts]
+        q, height = self.map.strongest((halves[0], halves[1]), second.noise, left.free, half)
+        if height < max(BIRTH, FAINT * max((one.height for one in self.sources), default=0.0)):
+            return None
+        fit = second.fit(left, q, np.zeros_like(q), None, STEPS_NEW)
+        if any(float(np.linalg.norm(fit.q - other.fit.q)) < self.lobe for other in self.sources):
+            return None
+        if self._ghost(fit.spectrum, self.sources):
+            return None
+        self.next_key += 1
+        return Source(self.next_key, fit, height)
+
+    def _ghost(self, spectrum: Spectrum, louder: list[Source]) -> bool:
+        """Whether it has next to nothing where others are loud."""
+        signal = np.maximum(spectrum.signal, 0.0)
+        share = signal / max(float(signal.sum()), 1e-30)
+        others = sum(float(share @ one.fit.spectrum.signal) for one in louder if one.now)
+        return float(share @ signal) < GHOST_SHARE * others
+
+
+def _guess(one: Source, second: Second) -> Fit:
+    """Return where a source is expected: a second on, and as fast as before."""
+    fit = one.fit
+    ahead = fit.q + fit.v * (one.misses + 1)
+    ahead = ahead / max(1.0, float(np.linalg.norm(ahead)))
+    at = second.middle(ahead)
+    ratio = fit.spectrum.ratio(at, second.worth)
+    return Fit(ahead, fit.v, fit.information, fit.spectrum, ratio, 1.0 / (1.0 + at.kappa * ratio))
+
+
+def _without(second: Second, left: Left, fits: list[Fit]) -> Left:
+    for fit in fits:
+        left = second.without(left, fit)
+    return left
+
+
+def _state(one: Source) -> SourceState:
+    spectrum = one.fit.spectrum
+    return SourceState(
+        key=one.key,
+        q=one.fit.q.tolist(),
+        v=one.fit.v.tolist(),
+        signal=spectrum.signal.tobytes(),
+        noise=spectrum.noise.tobytes(),
+        hits=one.hits,
+        misses=one.misses,
+        sure=one.sure,
+    )
+
+
+def _source(state: SourceState, geometry: Geometry, bins: Bins) -> Source:
+    """Return a source as it was; raises `ValueError` where it does not fit the array."""
+    signal, noise = _array(state.signal), _array(state.noise)
+    if not len(state.q) == len(state.v) == geometry.rank or not len(signal) == len(noise) == len(bins.k):
+        raise ValueError("a source does not fit the array")
+    if not all(math.isfinite(value) for value in (*state.q, *state.v)) or not np.isfinite(signal + noise).all():
+        raise ValueError("a source holds what is no number")
+    spectrum = Spectrum(signal, np.maximum(noise, 1e-30))
+    # What is followed needs neither the information nor the ratio of the second before.
+    fit = Fit(np.array(state.q), np.array(state.v), np.eye(geometry.rank), spectrum, np.zeros(0), np.zeros(0))
+    one = Source(state.key, fit, 0.0)
+    one.hits, one.misses, one.sure = state.hits, state.misses, state.sure
+    return one
+
+
+def _array(data: bytes) -> Array64:
+    if len(data) % 8:
+        raise ValueError("an array of the wrong length")
+    return np.frombuffer(data, dtype="<f8").copy()
