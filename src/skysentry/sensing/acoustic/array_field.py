@@ -18,6 +18,7 @@ for the ρ that is: C = W Q W. With independent noise W and C are 1.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -43,8 +44,9 @@ OVERLAP = 0.5
 BAND_STEP = 2.0 ** (1.0 / 3.0)
 LEARN_S = 20.0
 RHO_STEP, RHO_MOST, TRUSTED = 0.05, 1.0, 0.8
-# Bins of which sources leave less than this are not noise to learn from.
-FREE = 0.5
+# A new array takes noise for independent in the highest band, and in each as in the next higher one, as surely as if it
+# had heard that for so long.
+PRIOR_S = 0.05
 # Coherence of diffuse noise below this (mean square over pairs) tells nothing of ρ.
 LEAST_COHERENCE = 0.02
 
@@ -110,7 +112,9 @@ class Diffuse:
         bands = np.floor(np.log(bins.hertz / bins.hertz[0]) / math.log(BAND_STEP)).astype(np.intp)
         self.bands = bands
         self.count = int(bands.max()) + 1
-        self.sizes: Array64 = np.maximum(np.bincount(bands[self.telling], minlength=self.count), 1).astype(float)
+        self.apart = off
+        # What a second without sources weighs, by band.
+        self.full: Array64 = np.maximum(np.bincount(bands[self.telling], self.weight[self.telling], self.count), 1e-9)
 
     def noise(self, rho: Array64) -> Noise:
         """Return W and C for ρ of each band."""
@@ -153,23 +157,38 @@ class Shared:
         """Return what to remember."""
         return SharedState(self.above.tolist(), self.below.tolist(), self.seconds)
 
-    def learn(self, covariance: Spectra, free: Array64) -> None:
-        """Take one second of what is left [shape=(F, M, M)], where sources leave most of a bin."""
+    def learn(self, covariance: Spectra, level: Array64, free: Array64, steered: Sequence[Spectra] = ()) -> None:
+        """Take one second of what is left [shape=(F, M, M)], whose noise has this level [shape=(F,)].
+
+        What has the shape of Γ and not of a source counts: of Γ the part that is orthogonal to d dᴴ of every source
+        (`steered`, each [shape=(M, F)]), weighed by what the sources leave of a bin.
+        """
         d = self.diffuse
-        use = d.telling & (free > FREE)
-        level = np.maximum(np.trace(covariance.real, axis1=1, axis2=2) / covariance.shape[1], 1e-30)
-        fit = (covariance.real * d.off).sum((1, 2)) / level
-        above = np.bincount(d.bands[use], fit[use], d.count)
-        below = np.bincount(d.bands[use], d.weight[use], d.count)
-        self.seconds = min(self.seconds + 1.0, LEARN_S)
+        bins = d.telling
+        shape: Array64 = d.off[bins]
+        others: list[Array64] = []
+        for one in steered:
+            row = one[:, bins].T
+            other: Array64 = (row[:, :, None] * row[:, None, :].conj()).real.astype(np.float64) * d.apart
+            others.append(_across(other, others))
+        shape = _across(shape, others)
+        weight = free[bins] ** 2
+        fit = weight * (covariance[bins].real * shape).sum((1, 2)) / np.maximum(level[bins], 1e-30)
+        below = weight * (shape**2).sum((1, 2))
+        above = np.bincount(d.bands[bins], fit, d.count)
+        below = np.bincount(d.bands[bins], below, d.count)
         # A band that sources fill keeps what was learned of it.
-        share = np.minimum(np.bincount(d.bands[use], minlength=d.count) / d.sizes, 1.0) / self.seconds
-        self.above += share * (above - self.above)
-        self.below += share * (below - self.below)
+        keep = 1.0 - np.minimum(below / d.full, 1.0) / LEARN_S
+        self.above, self.below, self.seconds = keep * self.above + above, keep * self.below + below, 1.0
         self._set()
 
     def _set(self) -> None:
-        share = np.divide(self.above, self.below, out=np.zeros_like(self.above), where=self.below > 0.0)
+        # What a band does not tell, the next higher one does.
+        share, above = np.zeros(self.diffuse.count), 0.0
+        for band in range(self.diffuse.count - 1, -1, -1):
+            prior = PRIOR_S * float(self.diffuse.full[band])
+            above = min(max((float(self.above[band]) + prior * above) / (float(self.below[band]) + prior), 0.0), 1.0)
+            share[band] = above
         rho = np.clip(np.round(share / RHO_STEP) * RHO_STEP, 0.0, RHO_MOST)
         if self.rho.shape == rho.shape and bool((rho == self.rho).all()):
             return
@@ -183,6 +202,14 @@ def whitened(x: Spectra, w: Array | None) -> Spectra:
         return x
     made: Spectra = np.ascontiguousarray((w @ x.transpose(1, 0, 2)).transpose(1, 0, 2))
     return made
+
+
+def _across(shape: Array64, others: Sequence[Array64]) -> Array64:
+    """Return the part of matrices [shape=(F, M, M)] that is orthogonal to others, themselves orthogonal."""
+    for other in others:
+        part = (shape * other).sum((1, 2)) / np.maximum((other * other).sum((1, 2)), 1e-12)
+        shape = shape - part[:, None, None] * other
+    return shape
 
 
 def covariance(x: Spectra) -> Spectra:

@@ -33,10 +33,14 @@ from skysentry.sensing.acoustic.array_geometry import Array64, Geometry
 
 # What passes 50 m away at 20 m/s turns by 0.4 rad/s.
 RATE_SIGMA = 0.3
+# Nothing that an array follows turns faster (rad/s): 100 m/s pass at 67 m.
+FASTEST = 1.5
 # No step of the search is longer than this part of a wave at 1 kHz across the array, nor than 0.2.
 STEP_WAVES, LONGEST_STEP = 0.12, 0.2
-# A new source starts up to half a lobe away, a followed one where it was.
-STEPS_NEW, STEPS_KNOWN = 5, 3
+# A new source starts up to half a lobe away, a followed one where it was; the search ends when a step is a tenth of a
+# sigma.
+STEPS_NEW, STEPS_KNOWN = 15, 8
+NEAR_SIGMAS = 0.1
 # Share of the spectra of the seconds before.
 KEEP = 0.5
 # Signal below this many standard errors of the estimate is taken for none: a bin with nothing in it would weigh.
@@ -145,7 +149,10 @@ class Second:
             pull = (weight * np.maximum(spectrum.signal, 0.0) * at.kappa) @ at.slope
             pull += (weight * spectrum.noise) @ at.noise_slope
             j = 2.0 * np.einsum("f,fab->ab", at.kappa * ratio * gain, at.bend)
-            q, v = self._step(q, v, rate, per_look - pull[:, None], j)
+            ahead, v = self._step(q, v, rate, per_look - pull[:, None], j)
+            moved, q = ahead - q, ahead
+            if float(moved @ j @ moved) * OVERLAP * len(self.times_s) < NEAR_SIGMAS**2:
+                break
         beam, _, at = self._beam(z, q, v)
         spectrum = self._spectrum(beam, power, at, before)
         ratio = spectrum.ratio(at, self.worth)
@@ -189,7 +196,8 @@ class Second:
         dv *= min(1.0, longest / max(float(np.linalg.norm(dv)), 1e-12))
         q = q + dq
         # Waves in air are never slower than 1.15 of what they should be: wind and weather are within that.
-        return q / max(1.0, float(np.linalg.norm(q)) / 1.15), v + dv
+        v = v + dv
+        return q / max(1.0, float(np.linalg.norm(q)) / 1.15), v / max(1.0, float(np.linalg.norm(v)) / FASTEST)
 
     def without(self, left: Left, fit: Fit) -> Left:
         """Return what is left when the best estimate of a source is taken out too."""

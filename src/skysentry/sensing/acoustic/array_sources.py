@@ -20,6 +20,7 @@ import numpy as np
 from msgspec import Struct
 
 from skysentry.sensing.acoustic.array_field import (
+    INDEPENDENT,
     Bins,
     Diffuse,
     Shared,
@@ -41,6 +42,8 @@ MISSES = 3
 # Sources at one array at once; a beamformer of eight microphones has seven zeros.
 MOST_SOURCES = 6
 MOST_BIRTHS = 2
+# The loudest sources hide the shape of the noise most.
+MOST_LEARNED = 3
 GHOST_SHARE = 0.05
 # A loud source leaves rests, by moving other than straight and by errors of the array, of up to this share of its own
 # height: the sharpest measure where it fills only some bins.
@@ -119,23 +122,49 @@ class Sources:
     def look(self, x: Spectra) -> list[Source]:
         """Take the spectra of one second [shape=(M, F, T)]; return the sources that are sure and heard now."""
         every = np.ones(len(self.bins.k))
-        shared = self.shared
-        if shared.seconds == 0.0:
-            # For its first second all sound counts as noise; what sources have of it is not kept.
-            shared = Shared(self.diffuse)
-            shared.learn(covariance(x), every)
+        if self.shared.seconds > 0.0:
+            return self._look(x, every, self.shared)
+        # What is noise in its first second has to be found without knowing it; then the sources are fitted again.
+        self._look(x, every, self._first(x))
+        return self._look(x, every, self.shared, fitted_s=1)
+
+    def _first(self, x: Spectra) -> Shared:
+        """Return what of the first second is noise that microphones share, beside the loudest thing in it."""
+        half = self.looks // 2
+        halves = [Half(r := covariance(part), r) for part in (x[..., :half], x[..., self.looks - half :])]
+        every = np.ones(len(self.bins.k))
+        q, _ = self.map.strongest((halves[0], halves[1]), INDEPENDENT, every, half)
+        d = self.bins.steer(self.geometry.places_m @ q / self.geometry.speed_mps)
+        r = covariance(x)
+        level, mics = _level(r), r.shape[1]
+        beam = np.einsum("mf,fmn,nf->f", d.conj(), r, d).real
+        signal = np.clip((beam - mics * level) / (mics * (mics - 1)), 0.0, 0.98 * level)
+        noise = level - signal
+        blank = Shared(self.diffuse)
+        blank.learn(r, noise, noise / (noise + mics * signal), [d])
+        return blank
+
+    def _look(self, x: Spectra, every: Array64, shared: Shared, fitted_s: int = 0) -> list[Source]:
         second = Second(self.geometry, self.bins, self.looks, shared.noise)
         whole = Left(x, whitened(x, shared.noise.w), every)
-        left = self._follow(second, whole)
+        left = self._follow(second, whole, fitted_s)
         for _ in range(MOST_BIRTHS):
             born = self._birth(second, left) if len(self.sources) < MOST_SOURCES else None
             if born is None:
                 break
             self.sources.append(born)
             left = second.without(left, born.fit)
-        self.shared.learn(covariance(left.x), left.free)
+        self._learn(second, left)
         self.latest = (second, whole)
         return [one for one in self.sources if one.sure and one.now]
+
+    def _learn(self, second: Second, left: Left) -> None:
+        fits = [one.fit for one in self.sources if one.now][:MOST_LEARNED]
+        speed = self.geometry.speed_mps
+        steered = [self.bins.steer(self.geometry.places_m @ fit.q / speed) for fit in fits]
+        r = covariance(left.x)
+        level = fits[0].spectrum.noise if fits else _level(r)
+        self.shared.learn(r, level, left.free, steered)
 
     def others(self, one: Source) -> list[Fit]:
         """Return the other sources that are heard now."""
@@ -148,10 +177,10 @@ class Sources:
         second, whole = self.latest
         return _without(second, whole, self.others(one)).x
 
-    def _follow(self, second: Second, whole: Left) -> Left:
+    def _follow(self, second: Second, whole: Left, fitted_s: int) -> Left:
         """Fit what is known, each without the others; return what is left."""
         self.sources.sort(key=lambda one: -float(one.fit.spectrum.signal.sum()))
-        guesses = [_guess(one, second) for one in self.sources]
+        guesses = [_guess(one, second, fitted_s) for one in self.sources]
         fitted: list[Source] = []
         for number, (one, guess) in enumerate(zip(self.sources, guesses, strict=True)):
             left = _without(second, whole, [*(other.fit for other in fitted if other.now), *guesses[number + 1 :]])
@@ -195,10 +224,15 @@ class Sources:
         return float(share @ signal) < GHOST_SHARE * others
 
 
-def _guess(one: Source, second: Second) -> Fit:
-    """Return where a source is expected: a second on, and as fast as before."""
+def _level(r: Spectra) -> Array64:
+    made: Array64 = np.einsum("fmm->f", r).real.astype(float) / r.shape[1]
+    return np.maximum(made, 1e-30)
+
+
+def _guess(one: Source, second: Second, fitted_s: int = 0) -> Fit:
+    """Return where a source is expected: a second on (less `fitted_s`), and as fast as before."""
     fit = one.fit
-    ahead = fit.q + fit.v * (one.misses + 1)
+    ahead = fit.q + fit.v * (one.misses + 1 - fitted_s)
     ahead = ahead / max(1.0, float(np.linalg.norm(ahead)))
     at = second.middle(ahead)
     ratio = fit.spectrum.ratio(at, second.worth)
