@@ -10,7 +10,7 @@ comb mask or PHAT approximate: the source's own spectrum is the mask. S and N co
 and what is left beside it), smoothed with the seconds before. What noise adds to |y|² depends on the direction, and is
 taken off the slope, or noise that all microphones share would pull every source towards the zenith of a flat array:
 
-    g = Σ w (2 Re(y* ẏ) − S κ κ̇ − N κ̇_n)
+    g = Σ w (2 Re(y* ẏ) − (|y|² − N κ_n) κ̇ / κ − N κ̇_n)
 
 The slowness moves during the second, q(t) = q + v t; q and v are found together by Fisher scoring, δ = J⁻¹ g, with the
 information of a Gaussian source (e.g. Stoica and Nehorai, IEEE Trans. ASSP 38, 1990; here with known Q):
@@ -41,6 +41,8 @@ STEP_WAVES, LONGEST_STEP = 0.12, 0.2
 # sigma.
 STEPS_NEW, STEPS_KNOWN = 15, 8
 NEAR_SIGMAS = 0.1
+# What depends on the direction alone is taken anew where the search has moved by more than a degree.
+SAME_PLACE = 0.02
 # Share of the spectra of the seconds before.
 KEEP = 0.5
 # Signal below this many standard errors of the estimate is taken for none: a bin with nothing in it would weigh.
@@ -74,7 +76,8 @@ class Steered(NamedTuple):
 
 class Fit(Struct, frozen=True, eq=False):
     """A source: q and v [shape=(rank,)] in the middle of the second, the information of q, its spectrum; `ratio` is s,
-    and `free` [shape=(F,)] the share of each bin that it leaves to others, 1 / (1 + κ s)."""
+    `free` [shape=(F,)] the share of each bin that it leaves to others, 1 / (1 + κ s), and `height` by how many standard
+    deviations of noise it stands out as the spectrum before would have it."""
 
     q: Array64
     v: Array64
@@ -82,6 +85,7 @@ class Fit(Struct, frozen=True, eq=False):
     spectrum: Spectrum
     ratio: Array64
     free: Array64
+    height: float
 
 
 class Left(NamedTuple):
@@ -138,36 +142,36 @@ class Second:
 
     def fit(self, left: Left, q: Array64, v: Array64, before: Spectrum | None, steps: int) -> Fit:
         """Return the source near q in what is left."""
-        z, power, free, rate = left.z, mean_power(left), left.free, v.copy()
+        power, rate = mean_power(left), v.copy()
+        at, at_q = self.middle(q), q
         for _ in range(steps):
-            beam, slope, at = self._beam(z, q, v)
-            spectrum = self._spectrum(beam, power, at, before)
+            if float(np.linalg.norm(q - at_q)) > SAME_PLACE:
+                at, at_q = self.middle(q), q
+            beam, slope = self._beam(left.z, q, v)
+            level, noise = self._levels(beam, power, at)
+            spectrum = self._spectrum(level, noise, at, before)
             ratio = spectrum.ratio(at, self.worth)
-            gain = free * ratio / (1.0 + at.kappa * ratio)
+            gain = left.free * ratio / (1.0 + at.kappa * ratio)
+            j = 2.0 * np.einsum("f,fab->ab", at.kappa * ratio * gain, at.bend)
             weight = gain / (spectrum.noise * at.lift)
             per_look = np.einsum("f,fat->at", weight, 2.0 * (beam.conj()[:, None] * slope).real)
-            pull = (weight * np.maximum(spectrum.signal, 0.0) * at.kappa) @ at.slope
+            pull = (weight * (level - spectrum.noise * at.lift)) @ at.slope
             pull += (weight * spectrum.noise) @ at.noise_slope
-            j = 2.0 * np.einsum("f,fab->ab", at.kappa * ratio * gain, at.bend)
             ahead, v = self._step(q, v, rate, per_look - pull[:, None], j)
             moved, q = ahead - q, ahead
             if float(moved @ j @ moved) * OVERLAP * len(self.times_s) < NEAR_SIGMAS**2:
                 break
-        beam, _, at = self._beam(z, q, v)
-        spectrum = self._spectrum(beam, power, at, before)
-        ratio = spectrum.ratio(at, self.worth)
-        own = 1.0 / (1.0 + at.kappa * ratio)
-        j = 2.0 * np.einsum("f,fab->ab", free * at.kappa * ratio**2 * own, at.bend)
         information = OVERLAP * len(self.times_s) / LOSS * j + 1e-3 * np.eye(len(q))
-        return Fit(q, v, information, spectrum, ratio, own)
+        height = 0.0 if before is None else self._height(level, noise, left.free, at, before)
+        return Fit(q, v, information, spectrum, ratio, 1.0 / (1.0 + at.kappa * ratio), height)
 
-    def _beam(self, z: Spectra, q: Array64, v: Array64) -> tuple[Spectra, Spectra, Steered]:
-        """Return y [shape=(F, T)], its slopes [shape=(F, rank, T)] and what `middle` returns."""
+    def _beam(self, z: Spectra, q: Array64, v: Array64) -> tuple[Spectra, Spectra]:
+        """Return y [shape=(F, T)] and its slopes [shape=(F, rank, T)]."""
         turned = self.steer(q, v).conj() * z
         shape = turned.shape
         sums = (self.rows @ turned.reshape(shape[0], -1)).reshape(-1, *shape[1:])
         slope = (-1j * self.wave[:, None, None] * sums[1:].transpose(1, 0, 2)).astype(np.complex64)
-        return sums[0], slope, self.middle(q)
+        return sums[0], slope
 
     def _levels(self, beam: Spectra, power: Array64, at: Steered) -> tuple[Array64, Array64]:
         """Return |y|²/κ and the noise at a microphone [shape=(F,)]: two sums of which both are parts."""
@@ -175,14 +179,21 @@ class Second:
         noise = np.maximum(power - level, 1e-3 * power) / np.maximum(self.whole - at.lift, 0.5)
         return level, noise + 1e-30
 
-    def _spectrum(self, beam: Spectra, power: Array64, at: Steered, before: Spectrum | None) -> Spectrum:
-        level, noise = self._levels(beam, power, at)
+    def _spectrum(self, level: Array64, noise: Array64, at: Steered, before: Spectrum | None) -> Spectrum:
         noise = _smooth(noise)
         signal = _smooth((level - noise * at.lift) / at.kappa)
         if before is not None:
             signal = KEEP * before.signal + (1.0 - KEEP) * signal
             noise = KEEP * before.noise + (1.0 - KEEP) * noise
         return Spectrum(signal, noise)
+
+    def _height(self, level: Array64, noise: Array64, free: Array64, at: Steered, expected: Spectrum) -> float:
+        """Return by how many standard deviations of noise the beam is louder than noise, as `expected` weighs it."""
+        ratio = expected.ratio(at, self.worth)
+        weight = free * ratio / (1.0 + at.kappa * ratio) / (expected.noise * at.lift)
+        off = at.kappa * (level - noise * at.lift)
+        spread = math.sqrt(float(((weight * at.kappa * at.lift * noise) ** 2).sum()) / (OVERLAP * len(self.times_s)))
+        return float(weight @ off) / spread if spread > 0.0 else 0.0
 
     def _step(self, q: Array64, v: Array64, rate: Array64, per_look: Array64, j: Array64) -> tuple[Array64, Array64]:
         times, looks = self.times_s, len(self.times_s)
@@ -207,16 +218,6 @@ class Second:
         x = left.x - taken
         z = x if self.noise.w is None else left.z - whitened(taken, self.noise.w)
         return Left(x, z, left.free * fit.free)
-
-    def evidence(self, left: Left, fit: Fit, expected: Spectrum) -> float:
-        """Return by how many standard deviations of noise the beam is louder than noise, as `expected` weighs it."""
-        beam, _, at = self._beam(left.z, fit.q, fit.v)
-        level, noise = self._levels(beam, mean_power(left), at)
-        ratio = expected.ratio(at, self.worth)
-        weight = left.free * ratio / (1.0 + at.kappa * ratio) / (expected.noise * at.lift)
-        off = at.kappa * (level - noise * at.lift)
-        spread = math.sqrt(float(((weight * at.kappa * at.lift * noise) ** 2).sum()) / (OVERLAP * len(self.times_s)))
-        return float(weight @ off) / spread if spread > 0.0 else 0.0
 
 
 def mean_power(left: Left) -> Array64:

@@ -86,9 +86,9 @@ class Source:
         """Whether it was heard in the last second."""
         return self.misses == 0
 
-    def hear(self, fit: Fit, height: float, real: bool) -> None:
+    def hear(self, fit: Fit, real: bool) -> None:
         """Take a second in which it was fitted, and whether it was heard or only what others leave."""
-        self.height = height
+        self.height = fit.height
         if not real:
             self.misses += 1
             return
@@ -185,10 +185,9 @@ class Sources:
         for number, (one, guess) in enumerate(zip(self.sources, guesses, strict=True)):
             left = _without(second, whole, [*(other.fit for other in fitted if other.now), *guesses[number + 1 :]])
             fit = second.fit(left, guess.q, guess.v, guess.spectrum, STEPS_KNOWN)
-            height = second.evidence(left, fit, guess.spectrum)
             loudest = max((other.height for other in fitted), default=0.0)
-            real = height > max(HELD, FAINT * loudest / 2.0) and not self._ghost(fit.spectrum, fitted)
-            one.hear(fit, height, real)
+            real = fit.height > max(HELD, FAINT * loudest / 2.0) and not self._ghost(fit.spectrum, fitted)
+            one.hear(fit, real)
             fitted.append(one)
         self.sources = self._apart([one for one in fitted if not one.gone])
         return _without(second, whole, [one.fit for one in self.sources if one.now])
@@ -236,7 +235,7 @@ def _guess(one: Source, second: Second, fitted_s: int = 0) -> Fit:
     ahead = ahead / max(1.0, float(np.linalg.norm(ahead)))
     at = second.middle(ahead)
     ratio = fit.spectrum.ratio(at, second.worth)
-    return Fit(ahead, fit.v, fit.information, fit.spectrum, ratio, 1.0 / (1.0 + at.kappa * ratio))
+    return Fit(ahead, fit.v, fit.information, fit.spectrum, ratio, 1.0 / (1.0 + at.kappa * ratio), 0.0)
 
 
 def _without(second: Second, left: Left, fits: list[Fit]) -> Left:
@@ -268,7 +267,7 @@ def _source(state: SourceState, geometry: Geometry, bins: Bins) -> Source:
         raise ValueError("a source holds what is no number")
     spectrum = Spectrum(signal, np.maximum(noise, 1e-30))
     # What is followed needs neither the information nor the ratio of the second before.
-    fit = Fit(np.array(state.q), np.array(state.v), np.eye(geometry.rank), spectrum, np.zeros(0), np.zeros(0))
+    fit = Fit(np.array(state.q), np.array(state.v), np.eye(geometry.rank), spectrum, np.zeros(0), np.zeros(0), 0.0)
     one = Source(state.key, fit, 0.0)
     one.hits, one.misses, one.sure = state.hits, state.misses, state.sure
     return one
