@@ -86,7 +86,7 @@ class ArraySound:
         air, around = air or Air(), around or Surroundings()
         self.mics_m = placed_m(sensor, frame) if mics_m is None else mics_m
         ground_m = float(self.mics_m[:, 2].mean()) - mast_m
-        self.noises = _noises(self.mics_m, around, air, rate_hz, stream(seed, sensor.id, "noise"))
+        self.noises = _noises(self.mics_m, around, air, rate_hz, lambda kind: stream(seed, sensor.id, kind))
         self.ways: list[tuple[list[Way], Turbulence]] = []
         for one in self.sources:
             start = one.path(np.array([0.0]))[0]
@@ -184,18 +184,20 @@ def _gated(one: Source, origin_s: float, rate_hz: float, seed: int) -> Voice:
     return _Gated(voice, origin_s, rate_hz, one.begin_s, one.end_s)
 
 
-def _noises(mics_m: Array, around: Surroundings, air: Air, rate_hz: float, chance: Generator) -> list[Noise]:
+def _noises(
+    mics_m: Array, around: Surroundings, air: Air, rate_hz: float, chance: Callable[[str], Generator]
+) -> list[Noise]:
     hertz = frequencies_hz(rate_hz)
     held = np.maximum(hertz, LOWEST_HZ)
     each = np.eye(len(mics_m))
-    made = [Noise(scaled(np.zeros(BINS), around.own_db, rate_hz)[:, None, None] * each, rate_hz, chance)]
+    made = [Noise(scaled(np.zeros(BINS), around.own_db, rate_hz)[:, None, None] * each, rate_hz, chance("own"))]
     if around.wind_mps > 0.0:
         wind_db = 25.0 + 53.0 * math.log10(around.wind_mps / 4.0) - 70.0 / 3.0 * np.log10(held / 100.0)
-        made.append(Noise((20e-6 * 10.0 ** (wind_db / 20.0))[:, None, None] * each, rate_hz, chance))
+        made.append(Noise((20e-6 * 10.0 ** (wind_db / 20.0))[:, None, None] * each, rate_hz, chance("wind")))
     if around.ambient_db is not None:
         pink = scaled(-10.0 * np.log10(held), around.ambient_db, rate_hz)
         apart_m = np.sqrt(((mics_m[:, None] - mics_m) ** 2).sum(-1))
         # np.sinc(x) is sin(πx)/(πx); a little of one's own keeps Cholesky's factor real at the lowest frequencies.
         coherence = np.sinc(2.0 * hertz[:, None, None] * apart_m / air.speed_mps) + 1e-4 * each
-        made.append(Noise(pink[:, None, None] * np.linalg.cholesky(coherence), rate_hz, chance))
+        made.append(Noise(pink[:, None, None] * np.linalg.cholesky(coherence), rate_hz, chance("ambient")))
     return made

@@ -86,13 +86,14 @@ def spectra(sound: Array, hop: int) -> Spectra:
 
 
 class Noise(NamedTuple):
-    """W and C [shape=(F, M, M)], `None` where they are 1."""
+    """W and C [shape=(F, M, M)] and tr(W Q) [shape=(F,)], the noise of xᴴ W x; `None` where they are 1."""
 
     w: Array | None
     c: Array | None
+    whole: Array64 | None
 
 
-INDEPENDENT = Noise(None, None)
+INDEPENDENT = Noise(None, None, None)
 
 
 class Diffuse:
@@ -122,8 +123,8 @@ class Diffuse:
             return INDEPENDENT
         true, held = rho[self.bands][:, None], np.minimum(rho, TRUSTED)[self.bands][:, None]
         flat = 1.0 / (1.0 - held + held * np.maximum(self.values, 0.0))
-        seen = flat**2 * (1.0 - true + true * np.maximum(self.values, 0.0))
-        return Noise(self._matrix(flat), self._matrix(seen))
+        spread = 1.0 - true + true * np.maximum(self.values, 0.0)
+        return Noise(self._matrix(flat), self._matrix(flat**2 * spread), (flat * spread).sum(axis=1))
 
     def _matrix(self, values: Array64) -> Array:
         scaled = (self.vectors * values[:, None, :]).astype(np.float32)

@@ -40,6 +40,8 @@ STEP_WAVES, LONGEST_STEP = 0.12, 0.2
 # A new source starts up to half a lobe away, a followed one where it was; the search ends when a step is a tenth of a
 # sigma.
 STEPS_NEW, STEPS_KNOWN = 15, 8
+# So many tell whether something is worth the rest.
+STEPS_TRIAL = 3
 NEAR_SIGMAS = 0.1
 # What depends on the direction alone is taken anew where the search has moved by more than a degree.
 SAME_PLACE = 0.02
@@ -110,10 +112,7 @@ class Second:
         # Sums over microphones of 1 and of the places: rows of one product.
         self.rows = np.vstack((np.ones(self.mics), geometry.places_m.T)).astype(np.float32)
         self.worth = LOOKS_WORTH * looks
-        # What noise of one microphone gives in xᴴ W x: tr(W Q) = tr(W⁻¹ C).
-        self.whole = np.full(len(bins.k), float(self.mics))
-        if noise.w is not None and noise.c is not None:
-            self.whole = np.einsum("fmm->f", np.linalg.solve(noise.w, noise.c)).astype(float)
+        self.whole = np.full(len(bins.k), float(self.mics)) if noise.whole is None else noise.whole
 
     def steer(self, q: Array64, v: Array64) -> Spectra:
         """Return d [shape=(M, F, T)]."""

@@ -37,15 +37,19 @@ FLAT = 0.08
 LEAST_EXTENT_M = 0.01
 # The site's weather may be wrong by 6 °C or 3 m/s along the way: each is 1 % of the speed of sound.
 SPEED_SIGMA = 0.01
-# Refraction and turbulence turn a front; the part that changes from second to second (reference, signals 2.3: 1 to 5°
-# with the mounting, most of which stays and is a bias of the site).
-BEND_RAD = math.radians(0.2)
+# Turbulence turns a front by √(2.92 C² L) ρ^-1/6: 0.5° over 100 m of air with C² = 3e-7 m^-2/3 (a day with light wind)
+# along 1 m. What refraction and mounting add stays, and is a bias of the site (reference, signals 2.3: 1 to 5°).
+BEND_RAD = math.radians(0.4)
 # A plane knows the elevation this badly at the horizon: what is worse is a bearing.
 BLUNT_RAD = math.radians(25.0)
 # Other directions that are as good within this (nats) and farther than this make an answer two-fold.
 RIVAL_NATS, RIVAL_RAD = 2.0, math.radians(25.0)
 # Points a side of the local grid, and how many sigmas it spans.
 SIDE, SPAN = 33, 4.0
+# A line whose side is not known would give a bearing as wide as this.
+SIDELESS_RAD = math.radians(30.0)
+# Points of the sphere are this far apart; for a line, whose cone is taken on them, finer.
+POINTS_RAD, LINE_POINTS_RAD = math.radians(2.5), math.radians(1.2)
 # No sigma is wider than what the sphere has.
 WIDEST_RAD = math.radians(50.0)
 
@@ -91,7 +95,8 @@ class Geometry:
         spread = self.places_m.T @ self.places_m
         self.systematic = np.linalg.inv(spread) * sensor.mic_sigma_m**2 + BEND_RAD**2 * np.eye(self.rank)
         self.extent_m = float(max((np.linalg.norm(a - b) for a in mics for b in mics), default=0.0))
-        self.sphere = _allowed(_sphere(), sensor, self.rank)
+        points_rad = LINE_POINTS_RAD if self.rank == 1 else POINTS_RAD
+        self.sphere = _allowed(_sphere(points_rad), sensor, self.rank)
         self.sensor = sensor
         self.lowest = _lowest_rad(sensor, self.rank)
         self.seen = self.slowness(self.sphere)
@@ -108,7 +113,11 @@ class Geometry:
 
     def direction(self, q: Array64, information: Array64) -> Direction | None:
         """Return the direction of a slowness, or `None` where two are as good."""
+        if not len(self.sphere):
+            return None
         covariance = np.linalg.inv(information) + self.systematic + SPEED_SIGMA**2 * np.outer(q, q)
+        if self.rank == 1:
+            return self._cone(q, np.linalg.inv(covariance + (LINE_POINTS_RAD / 2.0) ** 2))
         precision: Array64 = np.linalg.inv(covariance).astype(np.float64)
         away = self.seen - q
         cost = 0.5 * np.einsum("na,ab,nb->n", away, precision, away)
@@ -149,6 +158,11 @@ class Geometry:
             unit = _above(_moved(unit, frame, step[None, :])[0], self.lowest)
         return unit
 
+    def _cone(self, q: Array64, precision: Array64) -> Direction | None:
+        """Return the bearing of everything that a line allows."""
+        found = _summed(self.sphere, self._cost(self.sphere, q, precision), True)
+        return None if found.sigma_az > SIDELESS_RAD else found
+
     def _moments(self, start: Array64, q: Array64, precision: Array64) -> Direction:
         frame = _tangent(start)
         change = (self.slowness(_moved(start, frame, 1e-4 * np.eye(2))) - self.slowness(start[None, :])) / 1e-4
@@ -158,17 +172,22 @@ class Geometry:
         steps = np.stack(np.meshgrid(line * sigmas[0], line * sigmas[1]), axis=-1).reshape(-1, 2) @ vectors.T
         units = _moved(start, frame, steps)
         units = units[units[:, 2] >= math.sin(self.lowest) - 1e-9]
-        cost = self._cost(units, q, precision)
-        weight = np.exp(-(cost - cost.min()))
-        weight /= weight.sum()
-        mean = weight @ units
-        az = math.atan2(float(mean[0]), float(mean[1]))
-        elevations = np.arcsin(np.clip(units[:, 2], -1.0, 1.0))
-        el = float(weight @ elevations)
-        turns = np.angle(np.exp(1j * (np.arctan2(units[:, 0], units[:, 1]) - az)))
-        sigma_el = math.sqrt(float(weight @ (elevations - el) ** 2))
-        sigma_az = math.sqrt(float(weight @ turns**2))
-        return Direction(az, el, max(sigma_az, 1e-4), max(sigma_el, 1e-4), self.rank == 1 or sigma_el > BLUNT_RAD)
+        found = _summed(units, self._cost(units, q, precision), False)
+        return Direction(found.az, found.el, found.sigma_az, found.sigma_el, found.sigma_el > BLUNT_RAD)
+
+
+def _summed(units: Array64, cost: Array64, blunt: bool) -> Direction:
+    """Return mean and sigmas of directions [shape=(n, 3)] that cost so many nats."""
+    weight = np.exp(-(cost - cost.min()))
+    weight /= weight.sum()
+    mean = weight @ units
+    az = math.atan2(float(mean[0]), float(mean[1]))
+    # Of the mean vector, not the mean elevation: at the zenith that would lean away from it by two sigmas.
+    el = math.atan2(float(mean[2]), math.hypot(float(mean[0]), float(mean[1])))
+    turns = np.angle(np.exp(1j * (np.arctan2(units[:, 0], units[:, 1]) - az)))
+    sigma_el = math.sqrt(float(weight @ (np.arcsin(np.clip(units[:, 2], -1.0, 1.0)) - el) ** 2))
+    sigma_az = math.sqrt(float(weight @ turns**2))
+    return Direction(az, el, max(sigma_az, 1e-4), max(sigma_el, 1e-4), blunt)
 
 
 def usable(sensor: Sensor) -> str | None:
@@ -189,7 +208,7 @@ def _turned(sensor: Sensor) -> Array64:
     return np.column_stack((c * own[:, 0] + s * own[:, 1], c * own[:, 1] - s * own[:, 0], own[:, 2]))
 
 
-def _sphere(step_rad: float = math.radians(2.5)) -> Array64:
+def _sphere(step_rad: float) -> Array64:
     """Return unit vectors spread evenly over the sphere, by the golden angle."""
     count = int(4.0 * math.pi / step_rad**2)
     z = 1.0 - 2.0 * (np.arange(count) + 0.5) / count

@@ -31,7 +31,7 @@ MENDS = {
     "a rate": "send 8, 16, 22.05, 32, 44.1 or 48 kHz",
     "an array has": "declare where the microphones are: mics = [[x, y, z], …] in metres",
     "the microphones": "declare where the microphones are: mics = [[x, y, z], …] in metres",
-    "two sides": "declare the side that a line of microphones listens to: coverage.az_deg",
+    "several directions": "declare the side that a line of microphones listens to: coverage.az_deg and el_deg",
     "a steady sound": "if it is no machine of the place, look there",
 }
 
@@ -211,7 +211,7 @@ class ArrayOne:
         if steady.own:
             return []
         if direction is None:
-            self._tell("two sides of the array are as likely: no direction", block, made)
+            self._tell("several directions are as likely: no direction is told", block, made)
         measurement = Presence(level_db=heard.snr_db) if direction is None else direction.measurement()
         features = (*heard.features, ("array_sigmas", round(one.height, 2)), ("array_source", float(one.key)))
         return [msgspec.structs.replace(heard, measurement=measurement, evidence=cut.evidence, features=features)]

@@ -29,7 +29,7 @@ from skysentry.sensing.acoustic.array_field import (
     covariance,
     whitened,
 )
-from skysentry.sensing.acoustic.array_fit import STEPS_KNOWN, STEPS_NEW, Fit, Left, Second, Spectrum
+from skysentry.sensing.acoustic.array_fit import STEPS_KNOWN, STEPS_NEW, STEPS_TRIAL, Fit, Left, Second, Spectrum
 from skysentry.sensing.acoustic.array_geometry import Array64, Geometry
 from skysentry.sensing.acoustic.array_map import Half, SkyMap
 
@@ -207,13 +207,17 @@ class Sources:
         q, height = self.map.strongest((halves[0], halves[1]), second.noise, left.free, half)
         if height < max(BIRTH, FAINT * max((one.height for one in self.sources), default=0.0)):
             return None
-        fit = second.fit(left, q, np.zeros_like(q), None, STEPS_NEW)
-        if any(float(np.linalg.norm(fit.q - other.fit.q)) < self.lobe for other in self.sources):
+        if self._near(q):
             return None
-        if self._ghost(fit.spectrum, self.sources):
+        fit = second.fit(left, q, np.zeros_like(q), None, STEPS_TRIAL)
+        if self._near(fit.q) or self._ghost(fit.spectrum, self.sources):
             return None
+        fit = second.fit(left, fit.q, fit.v, None, STEPS_NEW)
         self.next_key += 1
         return Source(self.next_key, fit, height)
+
+    def _near(self, q: Array64) -> bool:
+        return any(float(np.linalg.norm(q - other.fit.q)) < self.lobe for other in self.sources)
 
     def _ghost(self, spectrum: Spectrum, louder: list[Source]) -> bool:
         """Whether it has next to nothing where others are loud."""
