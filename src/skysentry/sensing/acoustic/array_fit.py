@@ -23,6 +23,7 @@ which is also what the sigmas come from. Rates have a prior (`RATE_SIGMA`): shor
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -209,14 +210,30 @@ class Second:
         v = v + dv
         return q / max(1.0, float(np.linalg.norm(q)) / 1.15), v / max(1.0, float(np.linalg.norm(v)) / FASTEST)
 
-    def without(self, left: Left, fit: Fit) -> Left:
-        """Return what is left when the best estimate of a source is taken out too."""
-        d = self.steer(fit.q, fit.v)
-        y = (d.conj() * left.z).sum(axis=0)
-        taken = d * (fit.ratio * fit.free).astype(np.float32)[:, None] * y
-        x = left.x - taken
-        z = x if self.noise.w is None else left.z - whitened(taken, self.noise.w)
-        return Left(x, z, left.free * fit.free)
+    def without(self, whole: Left, out: Sequence[Fit], stay: Sequence[Fit] = ()) -> Left:
+        """Return what is left when the best estimates of some sources are taken out, beside others that stay.
+
+        All are estimated together (linear, least mean square: (G + 1/s)⁻¹ y with G_jk = d_jᴴ W d_k), or a small array
+        would take a part of each for the other.
+        """
+        every = [*out, *stay]
+        if not out:
+            return whole
+        steered = [self.steer(one.q, one.v) for one in every]
+        y = np.stack([(d.conj() * whole.z).sum(axis=0) for d in steered], axis=1)
+        middle = np.stack([d[..., d.shape[2] // 2].T for d in steered], axis=2)
+        weighed = middle if self.noise.w is None else self.noise.w @ middle
+        g = middle.conj().transpose(0, 2, 1) @ weighed
+        ratios = np.maximum(np.stack([one.ratio for one in every], axis=1), 1e-6)
+        g = g + (np.eye(len(every)) / ratios[:, None, :]).astype(np.float32)
+        sound = np.linalg.solve(g, y).astype(np.complex64)
+        taken, free = np.zeros_like(whole.x), whole.free
+        for number, one in enumerate(out):
+            taken += steered[number] * sound[:, number]
+            free = free * one.free
+        x = whole.x - taken
+        z = x if self.noise.w is None else whole.z - whitened(taken, self.noise.w)
+        return Left(x, z, free)
 
 
 def mean_power(left: Left) -> Array64:

@@ -117,7 +117,7 @@ class Geometry:
             return None
         covariance = np.linalg.inv(information) + self.systematic + SPEED_SIGMA**2 * np.outer(q, q)
         if self.rank == 1:
-            return self._cone(q, np.linalg.inv(covariance + (LINE_POINTS_RAD / 2.0) ** 2))
+            return self._cone(q, 1.0 / (covariance + (LINE_POINTS_RAD / 2.0) ** 2))
         precision: Array64 = np.linalg.inv(covariance).astype(np.float64)
         away = self.seen - q
         cost = 0.5 * np.einsum("na,ab,nb->n", away, precision, away)

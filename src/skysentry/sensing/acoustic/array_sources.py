@@ -153,7 +153,7 @@ class Sources:
             if born is None:
                 break
             self.sources.append(born)
-            left = second.without(left, born.fit)
+            left = second.without(whole, [one.fit for one in self.sources if one.now])
         self._learn(second, left)
         self.latest = (second, whole)
         return [one for one in self.sources if one.sure and one.now]
@@ -175,7 +175,7 @@ class Sources:
         if self.latest is None:
             raise RuntimeError("no second was looked at")
         second, whole = self.latest
-        return _without(second, whole, self.others(one)).x
+        return second.without(whole, self.others(one), [one.fit]).x
 
     def _follow(self, second: Second, whole: Left, fitted_s: int) -> Left:
         """Fit what is known, each without the others; return what is left."""
@@ -183,14 +183,15 @@ class Sources:
         guesses = [_guess(one, second, fitted_s) for one in self.sources]
         fitted: list[Source] = []
         for number, (one, guess) in enumerate(zip(self.sources, guesses, strict=True)):
-            left = _without(second, whole, [*(other.fit for other in fitted if other.now), *guesses[number + 1 :]])
+            others = [*(other.fit for other in fitted if other.now), *guesses[number + 1 :]]
+            left = second.without(whole, others, [guess])
             fit = second.fit(left, guess.q, guess.v, guess.spectrum, STEPS_KNOWN)
             loudest = max((other.height for other in fitted), default=0.0)
             real = fit.height > max(HELD, FAINT * loudest / 2.0) and not self._ghost(fit.spectrum, fitted)
             one.hear(fit, real)
             fitted.append(one)
         self.sources = self._apart([one for one in fitted if not one.gone])
-        return _without(second, whole, [one.fit for one in self.sources if one.now])
+        return second.without(whole, [one.fit for one in self.sources if one.now])
 
     def _apart(self, sources: list[Source]) -> list[Source]:
         """Drop the fainter of two that have become one."""
@@ -240,12 +241,6 @@ def _guess(one: Source, second: Second, fitted_s: int = 0) -> Fit:
     at = second.middle(ahead)
     ratio = fit.spectrum.ratio(at, second.worth)
     return Fit(ahead, fit.v, fit.information, fit.spectrum, ratio, 1.0 / (1.0 + at.kappa * ratio), 0.0)
-
-
-def _without(second: Second, left: Left, fits: list[Fit]) -> Left:
-    for fit in fits:
-        left = second.without(left, fit)
-    return left
 
 
 def _state(one: Source) -> SourceState:
