@@ -291,7 +291,7 @@ def pairs(trials: int = 4) -> None:
     for radius in (0.1, 0.5):
         sensor = array(radius)
         for apart_deg in (10.0, 20.0, 45.0, 90.0):
-            both, errors, seconds, ghosts = 0, [], 0, 0
+            both, errors, seconds, ghosts, nees = 0, [], 0, 0, []
             for seed in range(trials):
                 one, two = towards(40.0, 25.0), towards(40.0 + apart_deg, 25.0)
                 sources = [
@@ -306,7 +306,8 @@ def pairs(trials: int = 4) -> None:
                 sound = ArraySound(sensor, Frame.at(PLACE), sources, seed=seed, around=around).next(8 * RATE_HZ)
                 found_by = fresh(sensor)
                 for second in range(1, 8):
-                    found = [q[:2] for q, _ in look(found_by, sound, second)]
+                    looked = look(found_by, sound, second)
+                    found = [q[:2] for q, _ in looked]
                     if second < 3:
                         continue
                     seconds += 1
@@ -314,13 +315,19 @@ def pairs(trials: int = 4) -> None:
                     both += max(off) < math.sin(math.radians(apart_deg / 3.0))
                     errors += [value for value in off if value < math.sin(math.radians(apart_deg / 3.0))]
                     ghosts += max(0, len(found) - 2)
+                    for q, information in looked:
+                        error = min((q - unit for unit in (one, two)), key=lambda e: float(np.linalg.norm(e[:2])))
+                        error = found_by.geometry.basis @ error
+                        nees.append(float(error @ information @ error) / 2.0)
             rms = math.degrees(math.sqrt(float(np.mean(np.square(errors))))) if errors else None
             rows.append(
                 {
                     "radius m": radius,
                     "apart °": apart_deg,
                     "both": both / seconds,
+                    "median °": math.degrees(float(np.median(errors))) if errors else None,
                     "RMSE °": rms,
+                    "NEES": float(np.mean(nees)) if nees else None,
                     "ghosts": ghosts / seconds,
                 }
             )

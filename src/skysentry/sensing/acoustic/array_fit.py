@@ -140,9 +140,17 @@ class Second:
         across = (slope.conj()[:, :, None] * slope[:, None, :]).real / kappa[:, None, None]
         return Steered(kappa, kappa_n / kappa, 2.0 * slope.real.astype(float), noise_slope, square - across)
 
-    def fit(self, left: Left, q: Array64, v: Array64, before: Spectrum | None, steps: int) -> Fit:
-        """Return the source near q in what is left."""
-        power, rate = mean_power(left), v.copy()
+    def fit(
+        self,
+        left: Left,
+        q: Array64,
+        v: Array64,
+        before: Spectrum | None,
+        steps: int,
+        others: Sequence[Fit] = (),
+    ) -> Fit:
+        """Return the source near q in what is left when `others` are taken out."""
+        power, rate, free = mean_power(left), v.copy(), left.free
         at, at_q = self.middle(q), q
         for _ in range(steps):
             if float(np.linalg.norm(q - at_q)) > SAME_PLACE:
@@ -151,7 +159,7 @@ class Second:
             level, noise = self._levels(beam, power, at)
             spectrum = self._spectrum(level, noise, at, before)
             ratio = spectrum.ratio(at, self.worth)
-            gain = left.free * ratio / (1.0 + at.kappa * ratio)
+            gain = free * ratio / (1.0 + at.kappa * ratio)
             j = 2.0 * np.einsum("f,fab->ab", at.kappa * ratio * gain, at.bend)
             weight = gain / (spectrum.noise * at.lift)
             per_look = np.einsum("f,fat->at", weight, 2.0 * (beam.conj()[:, None] * slope).real)
@@ -161,9 +169,26 @@ class Second:
             moved, q = ahead - q, ahead
             if float(moved @ j @ moved) * OVERLAP * len(self.times_s) < NEAR_SIGMAS**2:
                 break
+        if others:
+            j = 2.0 * np.einsum("f,fab->ab", at.kappa * ratio * gain, self._beside(q, ratio, others))
         information = OVERLAP * len(self.times_s) / LOSS * j + 1e-3 * np.eye(len(q))
-        height = 0.0 if before is None else self._height(level, noise, left.free, at, before)
+        height = 0.0 if before is None else self._height(level, noise, free, at, before)
         return Fit(q, v, information, spectrum, ratio, 1.0 / (1.0 + at.kappa * ratio), height)
+
+    def _beside(self, q: Array64, ratio: Array64, others: Sequence[Fit]) -> Array64:
+        """Return Re(ḋᴴ P ḋ) where P takes out what looks like other sources too, as far as they are loud."""
+        speed, places = self.geometry.speed_mps, self.geometry.places_m
+        columns = [self.bins.steer(places @ one / speed).T for one in (q, *(other.q for other in others))]
+        d = np.stack(columns, axis=2)
+        weighed = d if self.noise.w is None else self.noise.w @ d
+        loud = np.stack([ratio, *(other.ratio for other in others)], axis=1)
+        g = d.conj().transpose(0, 2, 1) @ weighed + np.eye(d.shape[2]) / np.maximum(loud, 1e-6)[:, None, :]
+        moved = 1j * self.wave[:, None, None] * places[None] * d[:, :, :1]
+        across = weighed.conj().transpose(0, 2, 1) @ moved
+        whole = moved if self.noise.w is None else self.noise.w @ moved
+        bend: Array64 = (moved.conj().transpose(0, 2, 1) @ whole).real.astype(np.float64)
+        bend -= (across.conj().transpose(0, 2, 1) @ np.linalg.solve(g, across)).real
+        return bend
 
     def _beam(self, z: Spectra, q: Array64, v: Array64) -> tuple[Spectra, Spectra]:
         """Return y [shape=(F, T)] and its slopes [shape=(F, rank, T)]."""

@@ -185,7 +185,7 @@ class Sources:
         for number, (one, guess) in enumerate(zip(self.sources, guesses, strict=True)):
             others = [*(other.fit for other in fitted if other.now), *guesses[number + 1 :]]
             left = second.without(whole, others, [guess])
-            fit = second.fit(left, guess.q, guess.v, guess.spectrum, STEPS_KNOWN)
+            fit = second.fit(left, guess.q, guess.v, guess.spectrum, STEPS_KNOWN, others)
             loudest = max((other.height for other in fitted), default=0.0)
             real = fit.height > max(HELD, FAINT * loudest / 2.0) and not self._ghost(fit.spectrum, fitted)
             one.hear(fit, real)
