@@ -33,7 +33,8 @@ from skysentry.sensing.acoustic.array_fit import STEPS_KNOWN, STEPS_NEW, STEPS_T
 from skysentry.sensing.acoustic.array_geometry import Array64, Geometry
 from skysentry.sensing.acoustic.array_map import Half, SkyMap
 
-# Standard deviations of noise. The largest of 600 s of noise of each kind in each array was 6.4 (python -m bench.doa).
+# Standard deviations of noise: 600 s of each of four kinds of noise in each of four arrays gave none such
+# (python -m bench.doa noise).
 BIRTH = 8.0
 SURE = 25.0
 # Of a source that is known, whose direction and spectrum are not searched for.
