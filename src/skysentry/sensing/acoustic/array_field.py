@@ -47,6 +47,8 @@ RHO_STEP, RHO_MOST, TRUSTED = 0.05, 1.0, 0.8
 # A new array takes noise for independent in the highest band, and in each as in the next higher one, as surely as if it
 # had heard that for so long.
 PRIOR_S = 0.05
+# The floor of a band is what a quarter of its bins are below.
+FLOOR = 0.25
 # Coherence of diffuse noise below this (mean square over pairs) tells nothing of ρ.
 LEAST_COHERENCE = 0.02
 
@@ -173,7 +175,7 @@ class Shared:
             other: Array64 = (row[:, :, None] * row[:, None, :].conj()).real.astype(np.float64) * d.apart
             others.append(_across(other, others))
         shape = _across(shape, others)
-        weight = free[bins] ** 2
+        weight = (free * self._calm(covariance))[bins] ** 2
         fit = weight * (covariance[bins].real * shape).sum((1, 2)) / np.maximum(level[bins], 1e-30)
         below = weight * (shape**2).sum((1, 2))
         above = np.bincount(d.bands[bins], fit, d.count)
@@ -182,6 +184,14 @@ class Shared:
         keep = 1.0 - np.minimum(below / d.full, 1.0) / LEARN_S
         self.above, self.below, self.seconds = keep * self.above + above, keep * self.below + below, 1.0
         self._set()
+
+    def _calm(self, covariance: Spectra) -> Array64:
+        """Return 1 for bins at the floor of their band, less for louder ones: lines that nobody has taken out."""
+        level = np.maximum(np.einsum("fmm->f", covariance).real.astype(np.float64), 1e-30)
+        bands = self.diffuse.bands
+        floors = np.array([np.quantile(level[bands == band], FLOOR) for band in range(self.diffuse.count)])
+        made: Array64 = np.minimum(1.0, floors[bands] / level)
+        return made
 
     def _set(self) -> None:
         # What a band does not tell, the next higher one does.

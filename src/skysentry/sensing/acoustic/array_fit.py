@@ -34,8 +34,10 @@ from skysentry.sensing.acoustic.array_geometry import Array64, Geometry
 
 # What passes 50 m away at 20 m/s turns by 0.4 rad/s.
 RATE_SIGMA = 0.3
-# Nothing that an array follows turns faster (rad/s): 100 m/s pass at 67 m.
-FASTEST = 1.5
+# Nothing that an array follows turns faster (rad/s): 100 m/s pass at 100 m.
+FASTEST = 1.0
+# A rate that was wrong must not hold itself: the next second expects this part of it.
+RATE_KEPT = 0.7
 # No step of the search is longer than this part of a wave at 1 kHz across the array, nor than 0.2.
 STEP_WAVES, LONGEST_STEP = 0.12, 0.2
 # A new source starts up to half a lobe away, a followed one where it was; the search ends when a step is a tenth of a
@@ -148,9 +150,10 @@ class Second:
         before: Spectrum | None,
         steps: int,
         others: Sequence[Fit] = (),
+        still: bool = False,
     ) -> Fit:
-        """Return the source near q in what is left when `others` are taken out."""
-        power, rate, free = mean_power(left), v.copy(), left.free
+        """Return the source near q in what is left when `others` are taken out; `still` ones keep their rate."""
+        power, rate, free = mean_power(left), RATE_KEPT * v, left.free
         at, at_q = self.middle(q), q
         for _ in range(steps):
             if float(np.linalg.norm(q - at_q)) > SAME_PLACE:
@@ -165,7 +168,8 @@ class Second:
             per_look = np.einsum("f,fat->at", weight, 2.0 * (beam.conj()[:, None] * slope).real)
             pull = (weight * (level - spectrum.noise * at.lift)) @ at.slope
             pull += (weight * spectrum.noise) @ at.noise_slope
-            ahead, v = self._step(q, v, rate, per_look - pull[:, None], j)
+            ahead, turned = self._step(q, v, rate, per_look - pull[:, None], j)
+            v = v if still else turned
             moved, q = ahead - q, ahead
             if float(moved @ j @ moved) * OVERLAP * len(self.times_s) < NEAR_SIGMAS**2:
                 break

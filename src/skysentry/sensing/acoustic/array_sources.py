@@ -29,7 +29,16 @@ from skysentry.sensing.acoustic.array_field import (
     covariance,
     whitened,
 )
-from skysentry.sensing.acoustic.array_fit import STEPS_KNOWN, STEPS_NEW, STEPS_TRIAL, Fit, Left, Second, Spectrum
+from skysentry.sensing.acoustic.array_fit import (
+    FASTEST,
+    STEPS_KNOWN,
+    STEPS_NEW,
+    STEPS_TRIAL,
+    Fit,
+    Left,
+    Second,
+    Spectrum,
+)
 from skysentry.sensing.acoustic.array_geometry import Array64, Geometry
 from skysentry.sensing.acoustic.array_map import Half, SkyMap
 
@@ -130,31 +139,41 @@ class Sources:
         return self._look(x, every, self.shared, fitted_s=1)
 
     def _first(self, x: Spectra) -> Shared:
-        """Return what of the first second is noise that microphones share, beside the loudest thing in it."""
+        """Return what of the first second is noise that microphones share, beside the loudest things in it."""
         half = self.looks // 2
-        halves = [Half(r := covariance(part), r) for part in (x[..., :half], x[..., self.looks - half :])]
-        every = np.ones(len(self.bins.k))
-        q, _ = self.map.strongest((halves[0], halves[1]), INDEPENDENT, every, half)
-        d = self.bins.steer(self.geometry.places_m @ q / self.geometry.speed_mps)
-        r = covariance(x)
-        level, mics = _level(r), r.shape[1]
-        beam = np.einsum("mf,fmn,nf->f", d.conj(), r, d).real
-        signal = np.clip((beam - mics * level) / (mics * (mics - 1)), 0.0, 0.98 * level)
-        noise = level - signal
+        parts = [covariance(x), covariance(x[..., :half]), covariance(x[..., self.looks - half :])]
+        mics, free, steered = len(x), np.ones(len(self.bins.k)), []
+        for _ in range(MOST_LEARNED):
+            halves = (Half(parts[1], parts[1]), Half(parts[2], parts[2]))
+            q, height = self.map.strongest(halves, INDEPENDENT, free, half)
+            if height < BIRTH:
+                break
+            d = self.bins.steer(self.geometry.places_m @ q / self.geometry.speed_mps)
+            steered.append(d)
+            outer = d.T[:, :, None] * d.T[:, None, :].conj()
+            level = _level(parts[0])
+            beam = np.einsum("fmn,fmn->f", outer.conj(), parts[0]).real
+            signal = np.clip((beam - mics * level) / (mics * (mics - 1)), 0.0, 0.98 * level)
+            free = free * (level - signal) / (level + (mics - 1) * signal)
+            parts = [part - signal[:, None, None].astype(np.float32) * outer for part in parts]
         blank = Shared(self.diffuse)
-        blank.learn(r, noise, noise / (noise + mics * signal), [d])
+        blank.learn(parts[0], _level(parts[0]), free, steered)
         return blank
 
     def _look(self, x: Spectra, every: Array64, shared: Shared, fitted_s: int = 0) -> list[Source]:
         second = Second(self.geometry, self.bins, self.looks, shared.noise)
         whole = Left(x, whitened(x, shared.noise.w), every)
         left = self._follow(second, whole, fitted_s)
+        births = self.next_key
         for _ in range(MOST_BIRTHS):
             born = self._birth(second, left) if len(self.sources) < MOST_SOURCES else None
             if born is None:
                 break
             self.sources.append(born)
             left = second.without(whole, [one.fit for one in self.sources if one.now])
+        if self.next_key > births and len(self.sources) > 1:
+            # What is new changes what is known, and the other way round.
+            left = self._follow(second, whole, 1)
         self._learn(second, left)
         self.latest = (second, whole)
         return [one for one in self.sources if one.sure and one.now]
@@ -188,7 +207,11 @@ class Sources:
             left = second.without(whole, others, [guess])
             fit = second.fit(left, guess.q, guess.v, guess.spectrum, STEPS_KNOWN, others)
             loudest = max((other.height for other in fitted), default=0.0)
-            real = fit.height > max(HELD, FAINT * loudest / 2.0) and not self._ghost(fit.spectrum, fitted)
+            real = (
+                float(np.linalg.norm(fit.v)) < FASTEST
+                and fit.height > max(HELD, FAINT * loudest / 2.0)
+                and not self._ghost(fit.spectrum, fitted)
+            )
             one.hear(fit, real)
             fitted.append(one)
         self.sources = self._apart([one for one in fitted if not one.gone])
@@ -211,7 +234,7 @@ class Sources:
             return None
         if self._near(q):
             return None
-        fit = second.fit(left, q, np.zeros_like(q), None, STEPS_TRIAL)
+        fit = second.fit(left, q, np.zeros_like(q), None, STEPS_TRIAL, still=True)
         if self._near(fit.q) or self._ghost(fit.spectrum, self.sources):
             return None
         fit = second.fit(left, fit.q, fit.v, None, STEPS_NEW)
