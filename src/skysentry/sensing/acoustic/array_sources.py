@@ -96,13 +96,18 @@ class Source:
         """Whether it was heard in the last second."""
         return self.misses == 0
 
-    def hear(self, fit: Fit, real: bool) -> None:
-        """Take a second in which it was fitted, and whether it was heard or only what others leave."""
+    def hear(self, fit: Fit, real: bool, again: bool) -> None:
+        """Take a second in which it was fitted, and whether it was heard or only what others leave.
+
+        `again`: the same second once more, which counts neither for nor against what is sure.
+        """
+        if again and not real and self.sure:
+            return
         self.height = fit.height
         if not real:
             self.misses += 1
             return
-        self.fit, self.misses, self.hits = fit, 0, self.hits + 1
+        self.fit, self.misses, self.hits = fit, 0, self.hits + (0 if again else 1)
         self.sure = self.sure or self.hits >= 2
 
     @property
@@ -212,7 +217,7 @@ class Sources:
                 and fit.height > max(HELD, FAINT * loudest / 2.0)
                 and not self._ghost(fit.spectrum, fitted)
             )
-            one.hear(fit, real)
+            one.hear(fit, real, fitted_s > 0)
             fitted.append(one)
         self.sources = self._apart([one for one in fitted if not one.gone])
         return second.without(whole, [one.fit for one in self.sources if one.now])
