@@ -35,6 +35,8 @@ LOOKS = 10
 BAND_HZ = (80.0, 4000.0)
 # Of the sampling rate, above which the converter's filter turns phases.
 NYQUIST_SHARE = 0.45
+# Bins more than 80 dB below the loudest hold what windows and rounding leave, not sound: their noise is at least that.
+FLOOR_SHARE = 1e-8
 # Two looks that overlap by half share their noise: ten are worth this many independent ones (Hann, 50 %: Welch, IEEE
 # Trans. Audio Electroacoust. 15, 1967), and neighbouring bins of 5 Hz share theirs, so a sum over looks and bins holds
 # hop × width = half as much as it counts.

@@ -29,7 +29,7 @@ from typing import NamedTuple
 import numpy as np
 from msgspec import Struct
 
-from skysentry.sensing.acoustic.array_field import LOOKS_WORTH, OVERLAP, Bins, Noise, Spectra, whitened
+from skysentry.sensing.acoustic.array_field import FLOOR_SHARE, LOOKS_WORTH, OVERLAP, Bins, Noise, Spectra, whitened
 from skysentry.sensing.acoustic.array_geometry import Array64, Geometry
 
 # What passes 50 m away at 20 m/s turns by 0.4 rad/s.
@@ -206,7 +206,7 @@ class Second:
         """Return |y|²/κ and the noise at a microphone [shape=(F,)]: two sums of which both are parts."""
         level = (beam.real.astype(float) ** 2 + beam.imag**2).mean(axis=1) / at.kappa
         noise = np.maximum(power - level, 1e-3 * power) / np.maximum(self.whole - at.lift, 0.5)
-        return level, noise + 1e-30
+        return level, np.maximum(noise, FLOOR_SHARE * float(power.max()))
 
     def _spectrum(self, level: Array64, noise: Array64, at: Steered, before: Spectrum | None) -> Spectrum:
         noise = _smooth(noise)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skysentry.sensing.acoustic.array_field import LOOKS_WORTH, OVERLAP, Bins, Diffuse, Noise, Spectra
+from skysentry.sensing.acoustic.array_field import FLOOR_SHARE, LOOKS_WORTH, OVERLAP, Bins, Diffuse, Noise, Spectra
 from skysentry.sensing.acoustic.array_fit import Spectrum
 from skysentry.sensing.acoustic.array_geometry import Array64, Geometry
 from skysentry.sensing.acoustic.spectrum import Array
@@ -99,7 +99,7 @@ class SkyMap:
         chance = level**2 / (LOOKS_WORTH * looks)
         coherent = _smooth5(coherent) - chance * (1.0 + DOUBT / math.sqrt(len(self.first)))
         signal = np.minimum(np.sqrt(np.maximum(coherent, 0.0)), 0.98 * level)
-        return Spectrum(signal, level - signal)
+        return Spectrum(signal, np.maximum(level - signal, FLOOR_SHARE * float(level.max())))
 
 
 def _smooth5(values: Array64) -> Array64:

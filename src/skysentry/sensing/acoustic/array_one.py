@@ -17,7 +17,8 @@ from skysentry.sensing.acoustic.array_beam import beam
 from skysentry.sensing.acoustic.array_ear import ArrayEar, ArrayEarState, Cut, hop_of, is_sound, looks_of
 from skysentry.sensing.acoustic.array_field import Bins, Spectra, spectra
 from skysentry.sensing.acoustic.array_geometry import Geometry, usable
-from skysentry.sensing.acoustic.array_sources import Source, Sources, SourcesState
+from skysentry.sensing.acoustic.array_source import Source
+from skysentry.sensing.acoustic.array_sources import Sources, SourcesState
 from skysentry.sensing.acoustic.array_steady import Steady
 from skysentry.sensing.acoustic.detector import AcousticDetector
 from skysentry.sensing.acoustic.spectrum import Array

@@ -14,8 +14,6 @@ of them by errors of the array (2 mm, 1 dB) or by reflection, and no source. Two
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from msgspec import Struct
 
@@ -41,14 +39,13 @@ from skysentry.sensing.acoustic.array_fit import (
 )
 from skysentry.sensing.acoustic.array_geometry import Array64, Geometry
 from skysentry.sensing.acoustic.array_map import Half, SkyMap
+from skysentry.sensing.acoustic.array_source import Source, SourceState, guess, source_of, state_of
 
 # Standard deviations of noise: 600 s of each of four kinds of noise in each of four arrays gave none such
 # (python -m bench.doa noise).
 BIRTH = 8.0
-SURE = 25.0
 # Of a source that is known, whose direction and spectrum are not searched for.
 HELD = 3.0
-MISSES = 3
 # Sources at one array at once; a beamformer of eight microphones has seven zeros.
 MOST_SOURCES = 6
 MOST_BIRTHS = 2
@@ -62,58 +59,12 @@ FAINT = 0.02
 LOBE_WAVES, LOBE = 0.4, (0.05, 0.5)
 
 
-class SourceState(Struct):
-    """A source, ready for a snapshot."""
-
-    key: int
-    q: list[float]
-    v: list[float]
-    signal: bytes
-    noise: bytes
-    hits: int
-    misses: int
-    sure: bool
-
-
 class SourcesState(Struct):
     """All sources of an array and its noise."""
 
     shared: SharedState
     sources: list[SourceState]
     next_key: int
-
-
-class Source:
-    """One thing that sounds. `fit` is that of the last second it was heard in; `now` whether that is this one."""
-
-    def __init__(self, key: int, fit: Fit, height: float) -> None:
-        self.key, self.fit, self.height = key, fit, height
-        self.hits, self.misses = 1, 0
-        self.sure = height >= SURE
-
-    @property
-    def now(self) -> bool:
-        """Whether it was heard in the last second."""
-        return self.misses == 0
-
-    def hear(self, fit: Fit, real: bool, again: bool) -> None:
-        """Take a second in which it was fitted, and whether it was heard or only what others leave.
-
-        `again`: the same second once more, which counts neither for nor against what is sure.
-        """
-        if again and not real and self.sure:
-            return
-        self.height = fit.height
-        if not real:
-            self.misses += 1
-            return
-        self.fit, self.misses, self.hits = fit, 0, self.hits + (0 if again else 1)
-        self.sure = self.sure or self.hits >= 2
-
-    @property
-    def gone(self) -> bool:
-        """Whether it is to be dropped."""
-        return self.misses >= (MISSES if self.sure else 1)
 
 
 class Sources:
@@ -125,14 +76,14 @@ class Sources:
         self.diffuse = Diffuse(geometry, self.bins)
         self.map = SkyMap(geometry, self.bins, self.diffuse)
         self.shared = Shared(self.diffuse, None if state is None else state.shared)
-        self.sources = [] if state is None else [_source(one, geometry, self.bins) for one in state.sources]
+        self.sources = [] if state is None else [source_of(one, geometry, self.bins) for one in state.sources]
         self.next_key = 0 if state is None else state.next_key
         self.latest: tuple[Second, Left] | None = None
         self.lobe = min(max(LOBE_WAVES * 0.343 / geometry.extent_m, LOBE[0]), LOBE[1])
 
     def state(self) -> SourcesState:
         """Return what to remember."""
-        return SourcesState(self.shared.state(), [_state(one) for one in self.sources], self.next_key)
+        return SourcesState(self.shared.state(), [state_of(one) for one in self.sources], self.next_key)
 
     def look(self, x: Spectra) -> list[Source]:
         """Take the spectra of one second [shape=(M, F, T)]; return the sources that are sure and heard now."""
@@ -205,12 +156,12 @@ class Sources:
     def _follow(self, second: Second, whole: Left, fitted_s: int) -> Left:
         """Fit what is known, each without the others; return what is left."""
         self.sources.sort(key=lambda one: -float(one.fit.spectrum.signal.sum()))
-        guesses = [_guess(one, second, fitted_s) for one in self.sources]
+        guesses = [guess(one, second, fitted_s) for one in self.sources]
         fitted: list[Source] = []
-        for number, (one, guess) in enumerate(zip(self.sources, guesses, strict=True)):
+        for number, (one, expected) in enumerate(zip(self.sources, guesses, strict=True)):
             others = [*(other.fit for other in fitted if other.now), *guesses[number + 1 :]]
-            left = second.without(whole, others, [guess])
-            fit = second.fit(left, guess.q, guess.v, guess.spectrum, STEPS_KNOWN, others)
+            left = second.without(whole, others, [expected])
+            fit = second.fit(left, expected.q, expected.v, expected.spectrum, STEPS_KNOWN, others)
             loudest = max((other.height for other in fitted), default=0.0)
             real = (
                 float(np.linalg.norm(fit.v)) < FASTEST
@@ -260,48 +211,3 @@ class Sources:
 def _level(r: Spectra) -> Array64:
     made: Array64 = np.einsum("fmm->f", r).real.astype(float) / r.shape[1]
     return np.maximum(made, 1e-30)
-
-
-def _guess(one: Source, second: Second, fitted_s: int = 0) -> Fit:
-    """Return where a source is expected: a second on (less `fitted_s`), and as fast as before."""
-    fit = one.fit
-    ahead = fit.q + fit.v * (one.misses + 1 - fitted_s)
-    ahead = ahead / max(1.0, float(np.linalg.norm(ahead)))
-    at = second.middle(ahead)
-    ratio = fit.spectrum.ratio(at, second.worth)
-    return Fit(ahead, fit.v, fit.information, fit.spectrum, ratio, 1.0 / (1.0 + at.kappa * ratio), 0.0)
-
-
-def _state(one: Source) -> SourceState:
-    spectrum = one.fit.spectrum
-    return SourceState(
-        key=one.key,
-        q=one.fit.q.tolist(),
-        v=one.fit.v.tolist(),
-        signal=spectrum.signal.tobytes(),
-        noise=spectrum.noise.tobytes(),
-        hits=one.hits,
-        misses=one.misses,
-        sure=one.sure,
-    )
-
-
-def _source(state: SourceState, geometry: Geometry, bins: Bins) -> Source:
-    """Return a source as it was; raises `ValueError` where it does not fit the array."""
-    signal, noise = _array(state.signal), _array(state.noise)
-    if not len(state.q) == len(state.v) == geometry.rank or not len(signal) == len(noise) == len(bins.k):
-        raise ValueError("a source does not fit the array")
-    if not all(math.isfinite(value) for value in (*state.q, *state.v)) or not np.isfinite(signal + noise).all():
-        raise ValueError("a source holds what is no number")
-    spectrum = Spectrum(signal, np.maximum(noise, 1e-30))
-    # What is followed needs neither the information nor the ratio of the second before.
-    fit = Fit(np.array(state.q), np.array(state.v), np.eye(geometry.rank), spectrum, np.zeros(0), np.zeros(0), 0.0)
-    one = Source(state.key, fit, 0.0)
-    one.hits, one.misses, one.sure = state.hits, state.misses, state.sure
-    return one
-
-
-def _array(data: bytes) -> Array64:
-    if len(data) % 8:
-        raise ValueError("an array of the wrong length")
-    return np.frombuffer(data, dtype="<f8").copy()
