@@ -69,6 +69,8 @@ class Sensor(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     `position` may be absent for receivers that report positions of others. `pd` is the probability of a detection in
     one look of a thing well inside the coverage, `false_per_scan` the expected number of false ones in a look.
     `link` is where its data comes from (docs/links.md), e.g. udp://127.0.0.1:7800.
+    `mics` are the microphones of an array in metres, x to the right of `heading_deg`, y along it, z up, in the order of
+    the channels; each is there within `mic_sigma_m` (docs/arrays.md).
     """
 
     id: SensorId
@@ -85,6 +87,7 @@ class Sensor(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     period_s: Positive = 1.0
     propagation: Propagation | None = None
     mics: tuple[tuple[float, float, float], ...] = ()
+    mic_sigma_m: NotNegative = 0.002
     link: Annotated[str, Meta(max_length=300)] | None = None
 
     @property

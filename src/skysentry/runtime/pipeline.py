@@ -17,6 +17,7 @@ import msgspec
 from skysentry.alerting.alerter import Alerter
 from skysentry.errors import StateError
 from skysentry.events import AnyEvent, Block, Health, Scan, Stage
+from skysentry.sensing.acoustic.array_detector import ArrayDetector
 from skysentry.sensing.acoustic.detector import AcousticDetector
 from skysentry.sensing.adsb import AdsbReceiver
 from skysentry.sensing.remote_id import RemoteIdReceiver
@@ -66,7 +67,7 @@ class Chain:
 
 def front(site: Site) -> Chain:
     """Return the signal processing: what may run beside the sensor."""
-    return Chain(acoustic=AcousticDetector(site))
+    return Chain(acoustic=AcousticDetector(site), arrays=ArrayDetector(site))
 
 
 def core(site: Site, until: Until = "alerts") -> Chain:

@@ -1,6 +1,7 @@
 """Live sources: one link a sensor, opened by the URL in site.toml (docs/links.md).
 
     udp://127.0.0.1:7800            datagrams of JSON lines, bound here
+    rtp://127.0.0.1:7810?rate=16000&channels=8   sound as RTP datagrams, bound here
     tcp://node:7801                 JSON lines, connected to
     tcp-listen://127.0.0.1:7802     JSON lines, from whoever connects here
     file:///run/node.jsonl          JSON lines, as a file or fifo grows
@@ -22,6 +23,7 @@ from skysentry.runtime.links.address import Address, parse
 from skysentry.runtime.links.content import AvrContent, BeastContent, Content, JsonContent, SbsContent
 from skysentry.runtime.links.inlet import Inlet
 from skysentry.runtime.links.poll import HttpLink
+from skysentry.runtime.links.sound import RtpContent, agreed
 from skysentry.runtime.links.stream import FileLink, TcpLink, TcpListenLink, UdpLink
 from skysentry.site import Sensor, SensorKind
 
@@ -49,9 +51,13 @@ def open_link(sensor: Sensor, clock: Callable[[], int]) -> Link:
         raise ConfigError(
             f"{address.scheme}: is for ADS-B, not for {sensor.kind}", where=sensor.id, hint='kind = "adsb"'
         )
+    if address.scheme == "rtp" and sensor.kind not in (SensorKind.MICROPHONE, SensorKind.ARRAY):
+        raise ConfigError(f"rtp: is sound, not for {sensor.kind}", where=sensor.id, hint='kind = "microphone"')
     inlet = Inlet(sensor, clock)
     link: Link
     match address.scheme:
+        case "rtp":
+            link = UdpLink(address, inlet, RtpContent(inlet, agreed(address, sensor.id)))
         case "udp":
             link = UdpLink(address, inlet, _content(address, inlet))
         case "tcp-listen":

@@ -13,10 +13,10 @@ from msgspec import Struct
 
 from skysentry.errors import ConfigError
 
-LISTENING = ("udp", "tcp-listen")
+LISTENING = ("udp", "rtp", "tcp-listen")
 # The ports that Mode S receivers use.
 DEFAULT_PORTS = {"beast": 30005, "sbs": 30003, "avr": 30002}
-SCHEMES = ("udp", "tcp", "tcp-listen", "beast", "sbs", "avr", "http", "https", "file")
+SCHEMES = ("udp", "rtp", "tcp", "tcp-listen", "beast", "sbs", "avr", "http", "https", "file")
 LOOPBACK = "127.0.0.1"
 
 

@@ -17,7 +17,7 @@ from collections.abc import Callable
 import msgspec
 
 from skysentry.errors import FormatError
-from skysentry.events import AnyEvent, Health, HealthState, LinkKind, Packet, Scan, decode, scan_id
+from skysentry.events import AnyEvent, Block, Health, HealthState, LinkKind, Packet, Scan, decode, scan_id
 from skysentry.site import Sensor
 
 # The densest honest source, a Mode S receiver at a hub, gives 3,000 frames a second.
@@ -79,6 +79,11 @@ class Inlet:
         self._packets += 1
         self._heard(now_ns)
         self.emit(packet)
+
+    def block(self, block: Block) -> None:
+        """Give sound of this sensor."""
+        self._heard(block.received_ns)
+        self.emit(block)
 
     def event(self, line: bytes) -> None:
         """Give an event in a line of JSON, if it is one that this sensor may send."""

@@ -103,7 +103,8 @@ class AcousticDetector:
         radio = block.dtype == "complex64" or block.shape[1] == 2
         if sensor is None:
             return not (radio and block.rate_hz > FASTEST_SOUND_HZ)
-        return sensor.kind in (SensorKind.MICROPHONE, SensorKind.ARRAY)
+        # An array that says where its microphones are is for `array_detector`.
+        return sensor.kind is SensorKind.MICROPHONE or (sensor.kind is SensorKind.ARRAY and not sensor.mics)
 
     def _hear(self, block: Block, made: list[AnyEvent]) -> None:
         name = block.sensor
@@ -146,6 +147,11 @@ class AcousticDetector:
             mend = MENDS.get(care.latest, "declare them in the site, or stop what sends them")
             state = HealthState.DEGRADED
             made.append(_health(name, block.time_ns, block.received_ns, state, care.latest, mend, care))
+
+    def forget(self, name: str) -> None:
+        """Drop what is remembered of one source: a beam that is no longer formed."""
+        self.ears.pop(name, None)
+        self.cares.pop(name, None)
 
     def snapshot(self) -> bytes:
         """Return the state of all ears."""

@@ -1,0 +1,232 @@
+"""The spectra of one second at all microphones, the noise they share, and steering.
+
+    second + hop before it ──Hann, 200 ms, every 100 ms──▶ x [shape=(M, F, T)], bins of 5 Hz, T looks
+
+The noise outdoors comes from all round: microphones closer than half a wave share it, in phase, and a method that
+takes noise for independent hears a source overhead in a flat array that is not there. So its covariance is taken as
+
+    N_f · Q_f,   Q_f = (1 − ρ_f) I + ρ_f Γ_f,   Γ_mn = sin(kd)/(kd) for microphones d apart
+
+with ρ_f learned slowly from what is left when the sources are taken out (`Shared`). Γ's eigenvectors are taken once, so
+functions of Q cost a product of small matrices, and only where ρ has changed.
+
+Everything works on z = W x, in float32, with W = Q⁻¹ for a ρ of `TRUSTED` at most: the full inverse would live on
+differences between microphones that are smaller than their errors (2 mm, 1 dB). What the noise is then in z is known
+for the ρ that is: C = W Q W. With independent noise W and C are 1.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from skysentry.sensing.acoustic.array_geometry import Array64, Geometry
+from skysentry.sensing.acoustic.spectrum import Array
+
+Spectra = NDArray[np.complex64]
+
+LOOKS = 10
+# Below 80 Hz wind rules; above 4 kHz nothing is left of what is more than a hundred metres away.
+BAND_HZ = (80.0, 4000.0)
+# Of the sampling rate, above which the converter's filter turns phases.
+NYQUIST_SHARE = 0.45
+# Bins more than 80 dB below the loudest hold what windows and rounding leave, not sound: their noise is at least that.
+FLOOR_SHARE = 1e-8
+# Two looks that overlap by half share their noise: ten are worth this many independent ones (Hann, 50 %: Welch, IEEE
+# Trans. Audio Electroacoust. 15, 1967), and neighbouring bins of 5 Hz share theirs, so a sum over looks and bins holds
+# hop × width = half as much as it counts.
+LOOKS_WORTH = 0.95
+OVERLAP = 0.5
+# ρ is learned in bands of a third of an octave, within this many seconds, in steps of this.
+BAND_STEP = 2.0 ** (1.0 / 3.0)
+LEARN_S = 20.0
+RHO_STEP, RHO_MOST, TRUSTED = 0.05, 1.0, 0.8
+# A new array takes noise for independent in the highest band, and in each as in the next higher one, as surely as if it
+# had heard that for so long.
+PRIOR_S = 0.05
+# The floor of a band is what a quarter of its bins are below.
+FLOOR = 0.25
+# Coherence of diffuse noise below this (mean square over pairs) tells nothing of ρ.
+LEAST_COHERENCE = 0.02
+
+
+class Bins:
+    """Which bins of the spectra are used at a rate; `k` are their numbers, `hertz` their frequencies."""
+
+    def __init__(self, rate_hz: float, hop: int) -> None:
+        width = rate_hz / (2 * hop)
+        top = min(BAND_HZ[1], NYQUIST_SHARE * rate_hz)
+        self.k = np.arange(math.ceil(BAND_HZ[0] / width), int(top / width) + 1)
+        self.hertz: Array64 = (self.k * width).astype(np.float64)
+        self.block = math.ceil(math.sqrt(len(self.k)))
+        # Frequencies as begin + block·a + b, so that a steering vector is a product of two short ones.
+        self.coarse = self.hertz[:: self.block]
+        self.fine: Array64 = (np.arange(self.block) * width).astype(np.float64)
+
+    def steer(self, delays_s: Array64) -> Spectra:
+        """Return exp(2πi f τ) [shape=(*delays.shape[:1], F, *delays.shape[1:])]: the mics first, the looks last."""
+        turn = 2j * np.pi * delays_s
+        rest = (None,) * (delays_s.ndim - 1)
+        coarse = np.exp(turn[:, None] * self.coarse[(slice(None), *rest)]).astype(np.complex64)
+        fine = np.exp(turn[:, None] * self.fine[(slice(None), *rest)]).astype(np.complex64)
+        product = coarse[:, :, None] * fine[:, None, :]
+        shape = (delays_s.shape[0], -1, *delays_s.shape[1:])
+        made: Spectra = product.reshape(shape)[:, : len(self.k)]
+        return made
+
+
+def spectra(sound: Array, hop: int) -> Spectra:
+    """Return the spectra [shape=(M, 1 + hop, T)] of sound [shape=(hop + T·hop, M)]."""
+    looks = len(sound) // hop - 1
+    window = np.hanning(2 * hop + 1)[:-1].astype(np.float32)
+    frames = np.stack([sound[at * hop : (at + 2) * hop].T * window for at in range(looks)], axis=1)
+    made: Spectra = np.fft.rfft(frames, axis=2).astype(np.complex64).transpose(0, 2, 1)
+    return made
+
+
+class Noise(NamedTuple):
+    """W and C [shape=(F, M, M)] and tr(W Q) [shape=(F,)], the noise of xᴴ W x; `None` where they are 1."""
+
+    w: Array | None
+    c: Array | None
+    whole: Array64 | None
+
+
+INDEPENDENT = Noise(None, None, None)
+
+
+class Diffuse:
+    """Noise from all round at one array: Γ by its eigenvectors, for each bin."""
+
+    def __init__(self, geometry: Geometry, bins: Bins) -> None:
+        mics = geometry.mics_m
+        apart = np.sqrt(((mics[:, None] - mics) ** 2).sum(-1))
+        self.gamma: Array64 = np.sinc(2.0 * bins.hertz[:, None, None] * apart / geometry.speed_mps)
+        self.values, vectors = np.linalg.eigh(self.gamma)
+        self.vectors: Array = vectors.astype(np.float32)
+        off = ~np.eye(len(mics), dtype=bool)
+        self.off: Array64 = self.gamma * off
+        self.weight: Array64 = (self.off**2).sum((1, 2))
+        pairs = max(1, int(off.sum()))
+        self.telling = self.weight / pairs > LEAST_COHERENCE
+        bands = np.floor(np.log(bins.hertz / bins.hertz[0]) / math.log(BAND_STEP)).astype(np.intp)
+        self.bands = bands
+        self.count = int(bands.max()) + 1
+        self.apart = off
+        # What a second without sources weighs, by band.
+        self.full: Array64 = np.maximum(np.bincount(bands[self.telling], self.weight[self.telling], self.count), 1e-9)
+
+    def noise(self, rho: Array64) -> Noise:
+        """Return W and C for ρ of each band."""
+        if float(rho.max()) == 0.0:
+            return INDEPENDENT
+        true, held = rho[self.bands][:, None], np.minimum(rho, TRUSTED)[self.bands][:, None]
+        flat = 1.0 / (1.0 - held + held * np.maximum(self.values, 0.0))
+        spread = 1.0 - true + true * np.maximum(self.values, 0.0)
+        return Noise(self._matrix(flat), self._matrix(flat**2 * spread), (flat * spread).sum(axis=1))
+
+    def _matrix(self, values: Array64) -> Array:
+        scaled = (self.vectors * values[:, None, :]).astype(np.float32)
+        made: Array = (scaled @ self.vectors.transpose(0, 2, 1)).astype(np.float32)
+        return made
+
+
+class SharedState(Struct):
+    """What was learned of the noise that microphones share: sums by band."""
+
+    above: list[float]
+    below: list[float]
+    seconds: float = 0.0
+
+
+class Shared:
+    """ρ by band, learned from what is left when the sources are taken out."""
+
+    def __init__(self, diffuse: Diffuse, state: SharedState | None = None) -> None:
+        self.diffuse = diffuse
+        blank = [0.0] * diffuse.count
+        state = state or SharedState(blank, list(blank))
+        if len(state.above) != diffuse.count or len(state.below) != diffuse.count:
+            raise ValueError("the bands of the noise do not fit the array")
+        self.above, self.below, self.seconds = np.array(state.above), np.array(state.below), state.seconds
+        self.rho: Array64 = np.zeros(0)
+        self.noise = INDEPENDENT
+        self._set()
+
+    def state(self) -> SharedState:
+        """Return what to remember."""
+        return SharedState(self.above.tolist(), self.below.tolist(), self.seconds)
+
+    def learn(self, covariance: Spectra, level: Array64, free: Array64, steered: Sequence[Spectra] = ()) -> None:
+        """Take one second of what is left [shape=(F, M, M)], whose noise has this level [shape=(F,)].
+
+        What has the shape of Γ and not of a source counts: of Γ the part that is orthogonal to d dᴴ of every source
+        (`steered`, each [shape=(M, F)]), weighed by what the sources leave of a bin.
+        """
+        d = self.diffuse
+        bins = d.telling
+        shape: Array64 = d.off[bins]
+        others: list[Array64] = []
+        for one in steered:
+            row = one[:, bins].T
+            other: Array64 = (row[:, :, None] * row[:, None, :].conj()).real.astype(np.float64) * d.apart
+            others.append(_across(other, others))
+        shape = _across(shape, others)
+        weight = (free * self._calm(covariance))[bins] ** 2
+        fit = weight * (covariance[bins].real * shape).sum((1, 2)) / np.maximum(level[bins], 1e-30)
+        below = weight * (shape**2).sum((1, 2))
+        above = np.bincount(d.bands[bins], fit, d.count)
+        below = np.bincount(d.bands[bins], below, d.count)
+        # A band that sources fill keeps what was learned of it.
+        keep = 1.0 - np.minimum(below / d.full, 1.0) / LEARN_S
+        self.above, self.below, self.seconds = keep * self.above + above, keep * self.below + below, 1.0
+        self._set()
+
+    def _calm(self, covariance: Spectra) -> Array64:
+        """Return 1 for bins at the floor of their band, less for louder ones: lines that nobody has taken out."""
+        level = np.maximum(np.einsum("fmm->f", covariance).real.astype(np.float64), 1e-30)
+        bands = self.diffuse.bands
+        floors = np.array([np.quantile(level[bands == band], FLOOR) for band in range(self.diffuse.count)])
+        made: Array64 = np.minimum(1.0, floors[bands] / level)
+        return made
+
+    def _set(self) -> None:
+        # What a band does not tell, the next higher one does.
+        share, above = np.zeros(self.diffuse.count), 0.0
+        for band in range(self.diffuse.count - 1, -1, -1):
+            prior = PRIOR_S * float(self.diffuse.full[band])
+            above = min(max((float(self.above[band]) + prior * above) / (float(self.below[band]) + prior), 0.0), 1.0)
+            share[band] = above
+        rho = np.clip(np.round(share / RHO_STEP) * RHO_STEP, 0.0, RHO_MOST)
+        if self.rho.shape == rho.shape and bool((rho == self.rho).all()):
+            return
+        self.rho = rho
+        self.noise = self.diffuse.noise(rho)
+
+
+def whitened(x: Spectra, w: Array | None) -> Spectra:
+    """Return z = W x [shape=(M, F, T)]."""
+    if w is None:
+        return x
+    made: Spectra = np.ascontiguousarray((w @ x.transpose(1, 0, 2)).transpose(1, 0, 2))
+    return made
+
+
+def _across(shape: Array64, others: Sequence[Array64]) -> Array64:
+    """Return the part of matrices [shape=(F, M, M)] that is orthogonal to others, themselves orthogonal."""
+    for other in others:
+        part = (shape * other).sum((1, 2)) / np.maximum((other * other).sum((1, 2)), 1e-12)
+        shape = shape - part[:, None, None] * other
+    return shape
+
+
+def covariance(x: Spectra) -> Spectra:
+    """Return the mean of x xᴴ over looks [shape=(F, M, M)]."""
+    rows = np.ascontiguousarray(x.transpose(1, 0, 2))
+    made: Spectra = rows @ rows.conj().transpose(0, 2, 1) / np.float32(x.shape[2])
+    return made
