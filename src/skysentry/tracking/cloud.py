@@ -16,7 +16,21 @@ from skysentry.tracking import kernels
 from skysentry.tracking.correct import LIFETIME_S
 from skysentry.tracking.found import FIRST_WEIGHT
 from skysentry.tracking.motion import Array, Indices
-from skysentry.tracking.particles import AGE, BEFORE, COLUMNS, PARTICLES, RATE_RAD_S, TURN, VE, VELOCITY_MPS, VN, E, N
+from skysentry.tracking.particles import (
+    AGE,
+    BEFORE,
+    COLUMNS,
+    MEMORY,
+    PARTICLES,
+    RATE_RAD_S,
+    TIME,
+    TURN,
+    VE,
+    VELOCITY_MPS,
+    VN,
+    E,
+    N,
+)
 from skysentry.tracking.table import Table
 
 # More tracks that microphones alone hold than a region's worth; the next are Gaussians from the start.
@@ -37,11 +51,11 @@ class Cells(Struct):
 
 
 class CloudDump(Struct, array_like=True):
-    """One cloud: its slot, seed and time, where its particles are told from, columns, weights (empty: even)."""
+    """One cloud: its slot, seed and memory, where its particles are told from, columns, weights (empty: even)."""
 
     slot: int
     seed: int
-    time_s: float
+    memory: tuple[float, ...]
     place: tuple[float, float]
     columns: list[bytes]
     weights: bytes
@@ -54,7 +68,7 @@ class Clouds:
         self.particles: Array = np.zeros((room, PARTICLES, COLUMNS))
         self.weights: Array = np.zeros((room, PARTICLES))
         self.heard: Array = np.zeros((room, PARTICLES))
-        self.times: Array = np.zeros(room)
+        self.memories: Array = np.zeros((room, MEMORY))
         self.seeds: Indices = np.zeros(room, np.int64)
 
     def start(self, table: Table, i: int, now_s: float, cells: Cells) -> None:
@@ -63,10 +77,11 @@ class Clouds:
         slot = next(k for k in range(MOST_CLOUDS + 1) if k not in used)
         if slot == MOST_CLOUDS:
             return
-        while slot >= self.times.shape[0]:
+        while slot >= self.memories.shape[0]:
             self._double()
         seed = int.from_bytes(blake2b(table.lives[i].founded.encode(), digest_size=8).digest(), "big") >> 2
-        self.seeds[slot], self.times[slot] = seed, now_s
+        self.seeds[slot], self.memories[slot] = seed, 0.0
+        self.memories[slot, TIME] = now_s
         kernels.scatter(
             self.particles[slot], self.weights[slot], seed, cells.box, cells.offset, cells.east_m, cells.north_m,
             cells.cell_m,
@@ -75,7 +90,7 @@ class Clouds:
         self.settle(table, now_s)
 
     def _double(self) -> None:
-        for name in ("particles", "weights", "heard", "times", "seeds"):
+        for name in ("particles", "weights", "heard", "memories", "seeds"):
             old = getattr(self, name)
             setattr(self, name, np.concatenate([old, np.zeros_like(old)]))
 
@@ -84,7 +99,7 @@ class Clouds:
         n = table.n
         if (table.cloud[:n] >= 0).any():
             kernels.settle(
-                table.x, table.P, table.w, table.t, table.r, table.cloud[:n], self.particles, self.weights, self.times,
+                table.x, table.P, table.w, table.t, table.r, table.cloud[:n], self.particles, self.weights, self.memories,
                 self.seeds, now_s, LIFETIME_S, FIRST_WEIGHT,
             )  # fmt: skip
             table.outline()
@@ -104,7 +119,7 @@ class Clouds:
         return CloudDump(
             slot=slot,
             seed=int(self.seeds[slot]),
-            time_s=float(self.times[slot]),
+            memory=tuple(self.memories[slot].tolist()),
             place=(float(place[0]), float(place[1])),
             columns=columns,
             weights=b"" if even else weights.astype("<f4").tobytes(),
@@ -121,7 +136,7 @@ class Clouds:
             room *= 2
         made = Clouds(room)
         for dump in dumps:
-            if len(dump.columns) != COLUMNS:
+            if len(dump.columns) != COLUMNS or len(dump.memory) != MEMORY:
                 raise ValueError("a cloud of another shape")
             into = made.particles[dump.slot]
             for k, (kind, unit) in enumerate(zip(COLUMN_TYPES, COLUMN_UNITS, strict=True)):
@@ -130,5 +145,5 @@ class Clouds:
             even = np.full(PARTICLES, np.float32(1.0 / PARTICLES))
             weights = np.frombuffer(dump.weights, "<f4").reshape(PARTICLES) if dump.weights else even
             made.weights[dump.slot] = weights
-            made.seeds[dump.slot], made.times[dump.slot] = dump.seed, dump.time_s
+            made.seeds[dump.slot], made.memories[dump.slot] = dump.seed, dump.memory
         return made

@@ -20,7 +20,7 @@ from skysentry.tracking.measure import LOOK, ROW
 from skysentry.tracking.motion import MODELS
 from skysentry.tracking.outline import OUTLINE, outline_all
 from skysentry.tracking.particles import COLUMNS as STATE
-from skysentry.tracking.particles import PARTICLES, scatter, settle
+from skysentry.tracking.particles import MEMORY, PARTICLES, scatter, settle
 from skysentry.tracking.presence import correct_presence
 from skysentry.tracking.read import read
 from skysentry.tracking.show import PRESENTED, present, strayed
@@ -67,7 +67,9 @@ def warm() -> None:
         masks, edges.copy(), np.ones((1, 3)), notes, 0,
     )  # fmt: skip
     clouds, weights, slots = np.zeros((1, PARTICLES, STATE)), np.ones((1, PARTICLES)), np.zeros(1, np.int64)
-    correct_presence(x, P, w, t, r, 1, look, False, np.zeros(1), slots, clouds, weights, np.zeros(1), weights.copy())
+    correct_presence(
+        x, P, w, t, r, 1, look, False, np.zeros(1), slots, clouds, weights, np.zeros((1, MEMORY)), weights.copy()
+    )
     outline_all(x, P, w, t, 0, 1, lines)
     grid, offset = np.zeros((STATES, 3, 3), np.float32), np.zeros((STATES, 2))
     drift(grid, offset, 0.1, 500.0)
@@ -80,7 +82,7 @@ def warm() -> None:
     heard_only(notes, r, 1)
     flocks(lines, notes, edges * 0, 0.0)
     scatter(clouds[0], weights[0], 1, grid.astype(np.float64) + 1.0, offset, 0.0, 0.0, 500.0)
-    settle(x, P, w, t, r, slots, clouds, weights, np.zeros(1), slots.copy(), 1.0, 1.0, w[0].copy())
+    settle(x, P, w, t, r, slots, clouds, weights, np.zeros((1, MEMORY)), slots.copy(), 1.0, 1.0, w[0].copy())
     worth(codes, rows, free, codes)
     found_all(codes, rows, free, codes, look, 0.0, 0, x, P, w, t, r, lines)
     twins(x, P, w, t, own, edges * 0, none.copy())

@@ -18,7 +18,7 @@ from skysentry.tracking.correct import MOST_EXISTENCE, advance
 from skysentry.tracking.coverage import detectable, farthest
 from skysentry.tracking.measure import L_FALSE, L_MISS_FLOOR, L_ORIGIN, emission_lag
 from skysentry.tracking.motion import MODELS, NOISE_M2_S3, Array, Indices
-from skysentry.tracking.particles import hear, weigh
+from skysentry.tracking.particles import TIME, hear, surprise, weigh
 
 # Gauss–Hermite points and weights of the standard normal, five of them: exact up to degree nine.
 POINTS = np.array([-2.8569700138728, -1.3556261799742, 0.0, 1.3556261799742, 2.8569700138728])
@@ -105,7 +105,7 @@ def _shift(x: Array, P: Array, C: Array, G: Array, at: Array, like: Array) -> fl
 @kernel
 def hearing(
     x: Array, P: Array, w: Array, t: Array, r: Array, tracks: int, look: Array, hit: bool, pd: Array,
-    slots: Indices, clouds: Array, weights: Array, times: Array, heard: Array,
+    slots: Indices, clouds: Array, weights: Array, memories: Array, heard: Array,
 ) -> float:  # fmt: skip
     """Write of each track (n,) E[Pd] for this look; return Π(1 − r E[Pd]), the chance that none is heard."""
     none, widest = 1.0, farthest(look, BEYOND if hit else UNSAID)
@@ -126,7 +126,7 @@ def hearing(
         slot = slots[i]
         if slot >= 0:
             up_m = mean[2] - look[L_ORIGIN + 2]
-            pd[i] = hear(clouds[slot], weights[slot], times[slot], up_m, look, heard[slot])
+            pd[i] = hear(clouds[slot], weights[slot], memories[slot, TIME], up_m, look, heard[slot])
         else:
             pd[i] = detectable(look, e, n, u, math.sqrt(0.5 * spread))
         none *= 1.0 - r[i] * pd[i]
@@ -166,13 +166,13 @@ def _draw(
 @kernel
 def correct_presence(
     x: Array, P: Array, w: Array, t: Array, r: Array, tracks: int, look: Array, hit: bool, share: Array,
-    slots: Indices, clouds: Array, weights: Array, times: Array, heard: Array,
+    slots: Indices, clouds: Array, weights: Array, memories: Array, heard: Array,
 ) -> float:  # fmt: skip
     """Correct all tracks with "heard" or "not heard", in place; return Q of all tracks and false hits.
 
     `share` (n,) becomes the probability that a hit came from each track.
     """
-    quiet = hearing(x, P, w, t, r, tracks, look, hit, share, slots, clouds, weights, times, heard)
+    quiet = hearing(x, P, w, t, r, tracks, look, hit, share, slots, clouds, weights, memories, heard)
     quiet *= math.exp(-look[L_FALSE])
     p, C, G = np.empty(3), np.empty((2, 2)), np.empty((6, 2))
     at, like = np.empty((25, 2)), np.empty(25)
@@ -184,6 +184,7 @@ def correct_presence(
         others = min(quiet / (1.0 - r[i] * pd), 1.0 - 1e-6)
         chance = pd
         if slots[i] >= 0:
+            surprise(memories[slots[i]], 1.0 - others * (1.0 - pd) if hit else 1.0 - pd)
             weigh(weights[slots[i]], heard[slots[i]], hit, others)
         else:
             chance = _draw(x, P, w, t, r, i, look, hit, others, p, C, G, at, like)
