@@ -99,8 +99,8 @@ class Clouds:
         n = table.n
         if (table.cloud[:n] >= 0).any():
             kernels.settle(
-                table.x, table.P, table.w, table.t, table.r, table.cloud[:n], self.particles, self.weights, self.memories,
-                self.seeds, now_s, LIFETIME_S, FIRST_WEIGHT,
+                table.x, table.P, table.w, table.t, table.r, table.cloud[:n], self.particles, self.weights,
+                self.memories, self.seeds, now_s, LIFETIME_S, FIRST_WEIGHT,
             )  # fmt: skip
             table.outline()
 
