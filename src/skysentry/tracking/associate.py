@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from skysentry.tracking.compiled import kernel
+from skysentry.compiled import kernel
 from skysentry.tracking.motion import Array, Indices
 
 # Largest change of a message at which iterating stops, and a bound that dense clusters reach in practice.

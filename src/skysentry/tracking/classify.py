@@ -18,7 +18,7 @@ import numpy as np
 
 from skysentry.events import Identity, ObjectClass
 from skysentry.site import Site
-from skysentry.tracking.compiled import kernel
+from skysentry.compiled import kernel
 from skysentry.tracking.motion import MODELS, Array, Indices
 from skysentry.tracking.show import CODE
 from skysentry.tracking.table import CLASSES, Table

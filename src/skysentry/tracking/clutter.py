@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from msgspec import Struct
 
-from skysentry.tracking.compiled import kernel
+from skysentry.compiled import kernel
 from skysentry.tracking.measure import (
     DENSITY,
     L_AZ_HALF,

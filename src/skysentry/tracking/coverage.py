@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from skysentry.tracking.compiled import kernel
+from skysentry.compiled import kernel
 from skysentry.tracking.measure import (
     L_AZ,
     L_AZ_HALF,

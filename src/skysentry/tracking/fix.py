@@ -17,7 +17,7 @@ import math
 
 import numpy as np
 
-from skysentry.tracking.compiled import kernel
+from skysentry.compiled import kernel
 from skysentry.tracking.found import polar_cov, turned
 from skysentry.tracking.measure import (
     CENTRE,

@@ -13,7 +13,7 @@ import math
 import numpy as np
 
 from skysentry.geo import MEAN_RADIUS_M, ecef
-from skysentry.tracking.compiled import kernel
+from skysentry.compiled import kernel
 from skysentry.tracking.measure import (
     AZ_EL,
     BEARING,

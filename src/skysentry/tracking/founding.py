@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from skysentry.tracking.batch import Listener
-from skysentry.tracking.compiled import kernel
+from skysentry.compiled import kernel
 from skysentry.tracking.found import found
 from skysentry.tracking.measure import AZ_EL, BEARING, CENTRE, L_TIME, NEW_SHARE, TDOA
 from skysentry.tracking.motion import Array, Indices
@@ -25,8 +25,10 @@ CLAIMED_PER_S = 400
 # A birth with less chance than this of being true is left to the next look; a measurement mostly explained founds none.
 LEAST_BIRTH = 1e-4
 LEAST_FREE = 0.3
-# Squared distance on the ground within which a seed of the grid is a track that lives already.
-HELD = 9.0
+# Squared distance on the ground within which a seed of the grid is a track that lives already. A wide track (a cloud
+# over two objects) must not keep the second one out, for the grid has taken off what tracks explain: with 9, *presence*
+# is 60 m worse (1,824 against 1,764 m, seeds 106 to 115).
+HELD = 2.0
 
 
 class Budget:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skysentry.site import SensorKind
-from skysentry.tracking.compiled import kernel
+from skysentry.compiled import kernel
 from skysentry.tracking.groups import COUNTS, KNOWN, fade_counts
 from skysentry.tracking.motion import Array, Indices
 

@@ -17,7 +17,7 @@ import math
 
 import numpy as np
 
-from skysentry.tracking.compiled import kernel
+from skysentry.compiled import kernel
 from skysentry.tracking.motion import Array
 
 POSITION2, POSITION3, BEARING, AZ_EL, RANGE_BEARING, RANGE_AZ_EL, TDOA = range(7)

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skysentry.geo import MEAN_RADIUS_M
-from skysentry.tracking.compiled import kernel
+from skysentry.compiled import kernel
 
 Array: TypeAlias = NDArray[np.float64]
 Indices: TypeAlias = NDArray[np.int64]

@@ -14,7 +14,7 @@ import math
 
 import numpy as np
 
-from skysentry.tracking.compiled import kernel
+from skysentry.compiled import kernel
 from skysentry.tracking.measure import (
     AZ_EL,
     BEARING,

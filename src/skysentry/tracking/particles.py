@@ -23,7 +23,7 @@ import math
 
 import numpy as np
 
-from skysentry.tracking.compiled import kernel
+from skysentry.compiled import kernel
 from skysentry.tracking.field import HEADINGS, NOMINAL_MPS, velocity
 from skysentry.tracking.measure import L_MAX, L_ORIGIN, L_PD, L_SOFT, L_SOUND, L_TIME, L_WIND
 from skysentry.tracking.motion import Array, Indices

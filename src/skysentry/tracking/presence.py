@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from skysentry.tracking.compiled import kernel
+from skysentry.compiled import kernel
 from skysentry.tracking.correct import MOST_EXISTENCE, advance
 from skysentry.tracking.coverage import detectable, farthest
 from skysentry.tracking.measure import L_FALSE, L_MISS_FLOOR, L_ORIGIN, emission_lag

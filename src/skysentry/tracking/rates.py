@@ -20,7 +20,7 @@ from msgspec import Struct
 
 from skysentry.site import SensorKind
 from skysentry.tracking.batch import Listener
-from skysentry.tracking.compiled import kernel
+from skysentry.compiled import kernel
 from skysentry.tracking.measure import (
     AZ_EL,
     BEARING,

@@ -25,7 +25,7 @@ from msgspec import Struct
 
 from skysentry.site import Weather
 from skysentry.tracking.batch import Listener
-from skysentry.tracking.compiled import kernel
+from skysentry.compiled import kernel
 from skysentry.tracking.coverage import SIGMA_TO_SCALE, octant
 from skysentry.tracking.measure import L_EDGE, L_MAX, L_ORIGIN, L_PD, L_REACH, L_ROTATION, L_SOFT, OCTANTS
 from skysentry.tracking.motion import Array, Indices

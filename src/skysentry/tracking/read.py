@@ -18,7 +18,7 @@ import math
 
 import numpy as np
 
-from skysentry.tracking.compiled import kernel
+from skysentry.compiled import kernel
 from skysentry.tracking.found import prepare
 from skysentry.tracking.measure import (
     AZ_EL,

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from skysentry.tracking.compiled import kernel
+from skysentry.compiled import kernel
 from skysentry.tracking.groups import LOOKS, NUMBERS, PRIOR_LOOKS, SHARED, SIZES, TOGETHER, counted_number
 from skysentry.tracking.motion import Array, Indices
 

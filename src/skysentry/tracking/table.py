@@ -14,7 +14,7 @@ import numpy as np
 from msgspec import Struct
 
 from skysentry.events import Affiliation, Identity, ObjectClass, TrackStatus
-from skysentry.tracking.compiled import kernel
+from skysentry.compiled import kernel
 from skysentry.tracking.custody import Custody
 from skysentry.tracking.groups import COUNTS
 from skysentry.tracking.ledger import KINDS

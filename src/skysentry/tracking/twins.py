@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from skysentry.tracking.compiled import kernel
+from skysentry.compiled import kernel
 from skysentry.tracking.measure import cholesky, whiten
 from skysentry.tracking.motion import Array, Indices, moments
 

@@ -1,0 +1,1 @@
+"""Radio: samples in, what transmits out."""
