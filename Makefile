@@ -46,6 +46,9 @@ bench-tracking: $(VENV)/.test-installed $(VENV)/.compiled
 bench-acoustic: $(VENV)/.test-installed $(VENV)/.compiled
 	$(BIN)/python -m bench.acoustic
 
+bench-rf: $(VENV)/.test-installed $(VENV)/.compiled
+	OMP_NUM_THREADS=1 $(BIN)/python -m bench.rf
+
 # Its own environment: torch is never on the path of what runs.
 train-acoustic: $(VENV)/train/.installed
 	PYTHONPATH=src:. OMP_NUM_THREADS=1 $(VENV)/train/bin/python -m training

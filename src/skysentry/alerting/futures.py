@@ -16,8 +16,8 @@ import math
 import numpy as np
 
 from skysentry.alerting.arrival import ABOVE, FAR, NEAR
-from skysentry.geo import Array, ecef
 from skysentry.compiled import kernel
+from skysentry.geo import Array, ecef
 from skysentry.tracking.motion import Indices
 
 # Columns of a track: place, velocity, the upper triangle of the covariance of (e, n, ve, vn), the lowest altitude that

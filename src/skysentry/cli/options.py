@@ -25,18 +25,25 @@ def read_options(command: Command) -> Command:
     @click.option("--as", "format_name", help="the format, where the content does not decide it")
     @click.option("--sensor", help="the id of the sensor it came from [default: the file's name]")
     @click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="samples a second, of raw signals")
+    @click.option("--centre", type=click.FloatRange(0, 1e12), help="the frequency in Hz that radio was tuned to")
     @click.option(
         "--start", type=click.IntRange(0, LATEST_NS), default=0, help="its first nanosecond, where it has no clock"
     )
     @functools.wraps(command)
     def with_options(
-        *args: Any, format_name: str | None, sensor: str | None, rate: float | None, start: int, **rest: Any
+        *args: Any,
+        format_name: str | None,
+        sensor: str | None,
+        rate: float | None,
+        centre: float | None,
+        start: int,
+        **rest: Any,
     ) -> None:
         if sensor is not None and not 0 < len(sensor) <= 100:
             raise InputError("1 to 100 characters", where="--sensor", hint="choose a shorter name")
         if rate is not None and not rate < 1e12:
             raise InputError(f"{rate} is no rate", where="--rate", hint="samples a second, e.g. 50e6")
-        made = ReadOptions(format=format_name, sensor=sensor, rate_hz=rate, start_ns=start)
+        made = ReadOptions(format=format_name, sensor=sensor, rate_hz=rate, centre_hz=centre, start_ns=start)
         command(*args, options=made, **rest)
 
     return with_options

@@ -24,15 +24,16 @@ from skysentry.events import AnyEvent
 
 HEAD_BYTES = 4096
 # In the order they are asked: those with magic numbers first.
-MODULES = ("mcap", "pcap", "wav", "beast", "aircraft_json", "sbs", "avr", "jsonl", "iq")
+MODULES = ("mcap", "pcap", "wav", "beast", "aircraft_json", "sbs", "avr", "sigmf", "jsonl", "iq")
 
 
 class ReadOptions(Struct, frozen=True, kw_only=True):
-    """What a person may say of a file: its format, the sensor it came from, its rate and the time of its start."""
+    """What a person may say of a file: its format, sensor, rate, the frequency it was tuned to, and when it starts."""
 
     format: str | None = None
     sensor: str | None = None
     rate_hz: float | None = None
+    centre_hz: float | None = None
     start_ns: int = 0
 
     def sensor_of(self, path: Path) -> str:

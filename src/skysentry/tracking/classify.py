@@ -16,9 +16,9 @@ from typing import TypeAlias
 
 import numpy as np
 
+from skysentry.compiled import kernel
 from skysentry.events import Identity, ObjectClass
 from skysentry.site import Site
-from skysentry.compiled import kernel
 from skysentry.tracking.motion import MODELS, Array, Indices
 from skysentry.tracking.show import CODE
 from skysentry.tracking.table import CLASSES, Table

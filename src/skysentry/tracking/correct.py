@@ -10,8 +10,8 @@ import math
 
 import numpy as np
 
-from skysentry.tracking.associate import marginals
 from skysentry.compiled import kernel
+from skysentry.tracking.associate import marginals
 from skysentry.tracking.coverage import detectable, filtered
 from skysentry.tracking.fix import PLACE, fix_places, mend_place, weigh_place
 from skysentry.tracking.ledger import book

@@ -12,8 +12,8 @@ import math
 
 import numpy as np
 
-from skysentry.geo import MEAN_RADIUS_M, ecef
 from skysentry.compiled import kernel
+from skysentry.geo import MEAN_RADIUS_M, ecef
 from skysentry.tracking.measure import (
     AZ_EL,
     BEARING,

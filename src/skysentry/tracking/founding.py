@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from skysentry.tracking.batch import Listener
 from skysentry.compiled import kernel
+from skysentry.tracking.batch import Listener
 from skysentry.tracking.found import found
 from skysentry.tracking.measure import AZ_EL, BEARING, CENTRE, L_TIME, NEW_SHARE, TDOA
 from skysentry.tracking.motion import Array, Indices

@@ -15,8 +15,8 @@ from struct import Struct
 import numpy as np
 from numpy.typing import NDArray
 
-from skysentry.site import SensorKind
 from skysentry.compiled import kernel
+from skysentry.site import SensorKind
 from skysentry.tracking.groups import COUNTS, KNOWN, fade_counts
 from skysentry.tracking.motion import Array, Indices
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import Literal, TypeAlias
 
+from skysentry.compiled import kernel
 from skysentry.events import TrackStatus
 from skysentry.geo import MEAN_RADIUS_M
-from skysentry.compiled import kernel
 from skysentry.tracking.motion import MODELS, NOISE_M2_S3, Array, Indices
 from skysentry.tracking.table import First, Life, Table
 

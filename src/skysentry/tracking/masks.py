@@ -19,8 +19,8 @@ import math
 
 import numpy as np
 
-from skysentry.tracking.batch import Listener
 from skysentry.compiled import kernel
+from skysentry.tracking.batch import Listener
 from skysentry.tracking.measure import L_PD, L_REPORTS, L_SENSOR, L_SOUND
 from skysentry.tracking.motion import Array
 

@@ -19,8 +19,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from skysentry.geo import MEAN_RADIUS_M
 from skysentry.compiled import kernel
+from skysentry.geo import MEAN_RADIUS_M
 
 Array: TypeAlias = NDArray[np.float64]
 Indices: TypeAlias = NDArray[np.int64]

@@ -18,9 +18,9 @@ import math
 import numpy as np
 from msgspec import Struct
 
+from skysentry.compiled import kernel
 from skysentry.site import SensorKind
 from skysentry.tracking.batch import Listener
-from skysentry.compiled import kernel
 from skysentry.tracking.measure import (
     AZ_EL,
     BEARING,

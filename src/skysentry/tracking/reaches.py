@@ -23,9 +23,9 @@ import math
 import numpy as np
 from msgspec import Struct
 
+from skysentry.compiled import kernel
 from skysentry.site import Weather
 from skysentry.tracking.batch import Listener
-from skysentry.compiled import kernel
 from skysentry.tracking.coverage import SIGMA_TO_SCALE, octant
 from skysentry.tracking.measure import L_EDGE, L_MAX, L_ORIGIN, L_PD, L_REACH, L_ROTATION, L_SOFT, OCTANTS
 from skysentry.tracking.motion import Array, Indices

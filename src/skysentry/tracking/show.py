@@ -7,8 +7,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from skysentry.geo import geodetic
 from skysentry.compiled import kernel
+from skysentry.geo import geodetic
 from skysentry.tracking.motion import MODELS, NOISE_M2_S3, NOISE_UP_M2_S3, Array, Indices, moments, predict, predict_one
 from skysentry.tracking.outline import O_MEAN, O_ONE, O_TIME
 from skysentry.tracking.strength import tell_numbers

@@ -13,8 +13,8 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
-from skysentry.events import Affiliation, Identity, ObjectClass, TrackStatus
 from skysentry.compiled import kernel
+from skysentry.events import Affiliation, Identity, ObjectClass, TrackStatus
 from skysentry.tracking.custody import Custody
 from skysentry.tracking.groups import COUNTS
 from skysentry.tracking.ledger import KINDS

@@ -55,7 +55,7 @@ Carriers = NDArray[np.complex64]
 def bins() -> Bins:
     """Return the bins of a transform of `SIZE` that carry something, lowest frequency first [shape=(600,)]."""
     half = CARRIERS // 2
-    return np.r_[SIZE - half : SIZE, 1 : half + 1]
+    return np.concatenate([np.arange(SIZE - half, SIZE), np.arange(1, half + 1)])
 
 
 @cache
@@ -63,7 +63,7 @@ def zadoff_chu(root: int) -> Carriers:
     """Return a pilot's carriers in the order of `bins` [shape=(600,)]."""
     n = np.arange(CARRIERS)
     full = np.exp(-1j * np.pi * root * n * (n + 1) / CARRIERS)
-    return np.delete(full, CARRIERS // 2).astype(np.complex64)
+    return np.asarray(np.delete(full, CARRIERS // 2), np.complex64)
 
 
 @cache
@@ -72,7 +72,7 @@ def pilot_samples(symbol: int) -> Carriers:
     spectrum = np.zeros(SIZE, np.complex64)
     spectrum[bins()] = zadoff_chu(PILOTS[symbol])
     samples = np.fft.ifft(spectrum)
-    return (samples / np.sqrt(np.mean(np.abs(samples) ** 2))).astype(np.complex64)
+    return np.asarray(samples / np.sqrt(np.mean(np.abs(samples) ** 2)), np.complex64)
 
 
 @cache

@@ -122,3 +122,27 @@ def decode(ratios: Ratios, order: NDArray[np.intp], rounds: int, bits: NDArray[n
         if agreed and done > 0:
             return done + 1
     return 0
+
+
+@kernel
+def encode(bits: NDArray[np.uint8], order: NDArray[np.intp], out: NDArray[np.uint8]) -> None:
+    """Write a code word [shape=(3 (k + 4),)]: three streams one after the other, each with its share of the tail."""
+    count = bits.shape[0]
+    length = count + 4
+    tails = np.empty(12, np.uint8)
+    for coder in range(2):
+        state = 0
+        for k in range(count):
+            bit = bits[k] if coder == 0 else bits[order[k]]
+            state, parity = step(state, bit)
+            if coder == 0:
+                out[k] = bit
+            out[(1 + coder) * length + k] = parity
+        for k in range(TAIL):
+            # What is fed back is taken as input, so that zeros are fed.
+            bit = (state >> 1 & 1) ^ (state & 1)
+            state, parity = step(state, bit)
+            tails[6 * coder + 2 * k], tails[6 * coder + 2 * k + 1] = bit, parity
+    for k in range(4):
+        for stream in range(3):
+            out[stream * length + count + k] = tails[3 * k + stream]
