@@ -16,7 +16,7 @@ UI_SOURCES := $(shell find ui -type f -not -path '*/node_modules/*' 2>/dev/null)
 KERNELS := $(wildcard src/skysentry/tracking/*.py src/skysentry/alerting/*.py)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: run test check format bench bench-tracking bench-acoustic train-acoustic lock system-test-packages clean
+.PHONY: run test check format bench bench-tracking bench-acoustic bench-rf train-acoustic lock system-test-packages clean
 
 run: $(VENV)/.compiled $(STATIC)/index.html
 	@$(BIN)/skysentry demo

@@ -10,7 +10,7 @@ false      the tail of what noise shows, fitted, and what the threshold means in
 speed      samples a second searched on one core, and the time of a burst
 
 Bursts come from `sim.droneid`, which shares nothing with the receiver but 3GPP's text. Noise is white; frequencies are
-off by up to 3 kHz, times anything. SKYSENTRY_RF_TRIALS (400) bursts a point, SKYSENTRY_RF_NOISE_S (60) seconds of noise.
+off by up to 3 kHz, times anything. SKYSENTRY_RF_TRIALS (400) bursts a point, SKYSENTRY_RF_NOISE_S (60) s of noise.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def point(snr_db: float, echo: bool, trials: int, seed: int) -> tuple[float, flo
 def recorded() -> None:
     rows = []
     for name, kind, rate_hz in (("B-droneid-iq", "cf32", 50e6), ("B-wifi-iq-negatives", "cs16", 20e6)):
-        files = [path for path in sorted((DATA / name).glob("*.[rd]a[wt]"))] if (DATA / name).is_dir() else []
+        files = sorted((DATA / name).glob("*.[rd]a[wt]")) if (DATA / name).is_dir() else []
         bursts = decoded = 0
         for path in files:
             stage = DroneIdReceiver(Site())
@@ -106,7 +106,7 @@ def presence() -> None:
 def false() -> None:
     """Fit the tail of both pilots' sum in noise: the largest of each chunk, with the threshold down."""
     rng = default_rng(3)
-    size, channel = droneid_search.sizes(RATE_HZ)
+    size, _ = droneid_search.sizes(RATE_HZ)
     threshold, droneid_search.PRESENT = droneid_search.PRESENT, 20.0
     scores, codes, chunks = [], 0, math.ceil(NOISE_S * RATE_HZ / size)
     for _ in range(chunks):
@@ -137,7 +137,7 @@ def speed() -> None:
         places = droneid_search.offsets(rate_hz, centre_hz, RASTER_HZ)
         chunk = noise(rng, size)
         list(droneid_search.search(chunk, rate_hz, places))
-        took = cpu_s(lambda c=chunk, r=rate_hz, p=places: list(droneid_search.search(c, r, p)))
+        _, took = cpu_s(lambda c=chunk, r=rate_hz, p=places: list(droneid_search.search(c, r, p)))
         rows.append(
             {
                 "rate Msps": rate_hz / 1e6,
@@ -151,7 +151,7 @@ def speed() -> None:
     rows = []
     for snr_db in (20.0, 0.0, -3.0, -6.0):
         cuts = [one.cut for _ in range(8) for one in droneid_search.search(received(rng, snr_db)[0], RATE_HZ, (0.0,))]
-        took = cpu_s(lambda c=cuts: [droneid_burst.read(cut) for cut in c])
+        _, took = cpu_s(lambda c=cuts: [droneid_burst.read(cut) for cut in c])
         rows.append({"SNR a carrier dB": snr_db, "ms a burst": 1e3 * took / max(len(cuts), 1)})
     show("Read (found already)", rows)
 
