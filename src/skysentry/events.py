@@ -238,8 +238,9 @@ class Identity(Struct, frozen=True, gc=False, kw_only=True):
     """Who a thing claims to be. Evidence with a likelihood, never truth.
 
     `scheme` is one of remote_id_serial, remote_id_registration, remote_id_utm, remote_id_session, dji_serial,
-    icao24 or local; `transmitter` is the radio address the claim came from, the key of flood budgets. The operator's
-    place is personal data: shown only to those with the right.
+    icao24 or local; `transmitter` is the radio address the claim came from, the key of flood budgets. `also`
+    are the other names that it gives, each as scheme:value. The operator's place is personal data: shown only to those
+    with the right.
     """
 
     scheme: Name
@@ -250,6 +251,7 @@ class Identity(Struct, frozen=True, gc=False, kw_only=True):
     operator: Place | None = None
     operator_id: Text | None = None
     takeoff: Place | None = None
+    also: tuple[Text, ...] = ()
 
 
 class Detection(Struct, frozen=True, gc=False, kw_only=True):

@@ -22,7 +22,8 @@ that it forbids (latitude 100 deg, vertical speed 64 m/s, time past the hour) ra
 cannot make them, so nothing beside them is believed either. Reserved enum values and reserved bytes are let through,
 for newer senders may use them. Binary ids (UTM, session) become lower-case hexadecimal.
 
-Left out: network Remote ID, and the meaning of Auth data (DRIP, RFC 9575): pages are read, not verified.
+Left out: network Remote ID, and the meaning of Auth data (DRIP, RFC 9575): pages are read here,
+put together in `remote_id_auth`, and not verified.
 Source: ASTM F3411-22a as opendroneid-core-c lays it out; the tests hold bytes of a second implementation, librid.
 """
 
@@ -98,7 +99,10 @@ class Location(Struct, frozen=True, kw_only=True, tag=1):
 
 
 class AuthPage(Struct, frozen=True, kw_only=True, tag=2):
-    """One page of authentication data; `last_page`, `length` and `time_s` (since 1970) only on page 0."""
+    """One page of authentication data; `last_page`, `length` and `time_s` (since 1970) only on page 0.
+
+    F3411-19 has the number of pages in the place of `last_page`.
+    """
 
     auth_type: int
     page: int
