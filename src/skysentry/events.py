@@ -83,6 +83,7 @@ class LinkKind(StrEnum):
     MODE_S = "mode_s"  # a Mode S frame, 7 or 14 bytes
     SBS = "sbs"  # one SBS/BaseStation line, UTF-8
     AIRCRAFT_JSON = "aircraft_json"  # one object of the `aircraft` list of readsb's aircraft.json
+    MAVLINK_ODID = "mavlink_odid"  # one MAVLink 2 frame of an OPEN_DRONE_ID message
     REMOTE_ID_JSON = "remote_id_json"  # one decoded Remote ID report as a JSON object
 
 

@@ -51,7 +51,7 @@ from skysentry.events import (
 from skysentry.sensing.remote_id_place import Claim, jumped, measure, place_of, repeat_age_s
 from skysentry.sensing.remote_id_sender import Heard, Transmitter, identity_of, learn, sign
 from skysentry.site import Site
-from skysentry.wire import ble, dji_wifi, france, remote_id_json, wifi
+from skysentry.wire import ble, dji_wifi, france, mavlink_odid, remote_id_json, wifi
 from skysentry.wire.remote_id import AuthPage, BasicId, Location, Message, decode_all
 from skysentry.wire.remote_id_auth import Authentication
 
@@ -357,7 +357,17 @@ def _read_json(packet: Packet) -> _Read:
     return address, report.messages, 0
 
 
-_READERS = {LinkKind.WIFI: _read_wifi, LinkKind.BLE: _read_ble, LinkKind.REMOTE_ID_JSON: _read_json}
+def _read_mavlink(packet: Packet) -> _Read:
+    said = mavlink_odid.decode(packet.data)
+    return said.transmitter, said.messages, said.damaged
+
+
+_READERS = {
+    LinkKind.WIFI: _read_wifi,
+    LinkKind.BLE: _read_ble,
+    LinkKind.REMOTE_ID_JSON: _read_json,
+    LinkKind.MAVLINK_ODID: _read_mavlink,
+}
 
 
 def _evidence(transmitter: Transmitter, packet: Packet) -> tuple[str, ...]:
