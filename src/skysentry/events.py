@@ -83,6 +83,7 @@ class LinkKind(StrEnum):
     MODE_S = "mode_s"  # a Mode S frame, 7 or 14 bytes
     SBS = "sbs"  # one SBS/BaseStation line, UTF-8
     AIRCRAFT_JSON = "aircraft_json"  # one object of the `aircraft` list of readsb's aircraft.json
+    MAVLINK_ODID = "mavlink_odid"  # one MAVLink 2 frame of an OPEN_DRONE_ID message
     REMOTE_ID_JSON = "remote_id_json"  # one decoded Remote ID report as a JSON object
 
 
@@ -238,8 +239,9 @@ class Identity(Struct, frozen=True, gc=False, kw_only=True):
     """Who a thing claims to be. Evidence with a likelihood, never truth.
 
     `scheme` is one of remote_id_serial, remote_id_registration, remote_id_utm, remote_id_session, dji_serial,
-    icao24 or local; `transmitter` is the radio address the claim came from, the key of flood budgets. The operator's
-    place is personal data: shown only to those with the right.
+    icao24 or local; `transmitter` is the radio address the claim came from, the key of flood budgets. `also`
+    are the other names that it gives, each as scheme:value. The operator's place is personal data: shown only to those
+    with the right.
     """
 
     scheme: Name
@@ -250,6 +252,7 @@ class Identity(Struct, frozen=True, gc=False, kw_only=True):
     operator: Place | None = None
     operator_id: Text | None = None
     takeoff: Place | None = None
+    also: tuple[Text, ...] = ()
 
 
 class Detection(Struct, frozen=True, gc=False, kw_only=True):

@@ -485,6 +485,6 @@ def test_the_examples_of_the_documentation_open(tmp_path: Path) -> None:
     page = (Path(__file__).parents[2] / "docs" / "links.md").read_text()
     (tmp_path / "site.toml").write_text(page.split("```toml\n")[1].split("```")[0])
     site = load(tmp_path / "site.toml")
-    assert len(site.sensors) == page.count("[[sensor]]") == 7
+    assert len(site.sensors) == page.count("[[sensor]]") == 9
     for given in site.sensors:
         open_link(given, time.time_ns)

@@ -97,6 +97,21 @@ def test_twenty_seconds_are_twenty_seconds_however_many_radars_agree(sky: Simple
     assert friend[0].time_ns >= sky.START_NS + 20_000_000_000
 
 
+def test_a_claim_that_nobody_else_can_see_stays_a_claim(sky: SimpleNamespace) -> None:
+    """No other sensor is there, or another radio reads the same name: shown with its name, a friend never."""
+    rid, other, reader = receiver(sky), receiver(sky, SensorKind.EXTERNAL), receiver(sky, SensorKind.RF)
+    path, rng = straight(1_500.0, 2_000.0, 200.0, 10.0, 0.0), np.random.default_rng(3)
+    authorised = (AuthorisedFlight(identity="OURS"),)
+    scans = told(sky, path, "OURS", 45, 1)
+    for name in ("external", "rf"):
+        scans += [sky.scan(name, k + 0.5, [sky.claim(path(k + 0.5), rng, "OURS")]) for k in range(45)]
+    for kinds in ((rid,), (rid, other), (rid, reader)):
+        heard = [scan for scan in scans if scan.sensor in {own.id for own in kinds}]
+        out = sky.tracks(sky.run(Tracker(sky.site(*kinds, authorised=authorised)), heard, 45.0))
+        assert {t.affiliation for t in out} == {Affiliation.UNKNOWN}
+        assert {t.identity.value for t in out if t.identity is not None} == {"OURS"}
+
+
 def test_a_flight_is_known_within_its_area_and_as_its_class(sky: SimpleNamespace) -> None:
     radar, rid = sky.radar(false_per_scan=0.1), receiver(sky)
     path = straight(1_500.0, 2_000.0, 200.0, 10.0, 0.0)

@@ -140,3 +140,23 @@ def test_any_bytes_are_a_report_or_a_decode_error(data: bytes) -> None:
         remote_id_json.decode(data)
     except DecodeError:
         return
+
+
+def test_the_esp32_dialect() -> None:
+    """Lines as the sketches' format string prints them, known and unknown values."""
+    known = {"mac": "0A:1B:2C:3D:4E:5F", "rssi": -55, "drone_lat": 50.4, "drone_long": 30.5, "drone_altitude": 181}
+    pilot = {"pilot_lat": 50.39, "pilot_long": 30.51, "basic_id": "ABCD5TEST1"}
+    report = decode({**known, **pilot})
+    assert report.transmitter == "0a:1b:2c:3d:4e:5f"
+    assert report.messages == (
+        BasicId(id_type=1, ua_type=0, uas_id="ABCD5TEST1"),
+        Location(lat_deg=50.4, lon_deg=30.5, geodetic_alt_m=181.0),
+        System(location_type=1, lat_deg=50.39, lon_deg=30.51),
+    )
+    nowhere = decode({**dict.fromkeys((*known, *pilot), 0), "mac": "0a:1b:2c:3d:4e:5f", "basic_id": ""})
+    assert nowhere.messages == (Location(),)
+    home = decode({**known, "home_lat": 50.38, "home_long": 30.5, "heading": 90})
+    assert home.messages[-1] == System(location_type=0, lat_deg=50.38, lon_deg=30.5)
+    assert decode({"heartbeat": "Device is active and running."}).messages == ()
+    with pytest.raises(DecodeError):
+        decode({**known, "drone_lat": 95.0})

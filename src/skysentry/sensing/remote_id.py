@@ -7,6 +7,9 @@ a place gives one `Scan` of one `Detection`:
 - `Position` with the variances that the accuracy codes stand for; altitude only if it is geodetic (a height above
   take-off or ground goes into the features). A velocity if speed and direction are known.
 - `Presence` instead, at most once a second, where who sends is known and where it is is not.
+- `Identity.also`: the other ids of the same transmitter, as a serial beside a registration (Japan's rule).
+- authentication pages are put together and kept as bytes, verified by nobody: `authentication`; the next detection
+  names the packets they came in as evidence, and features tell `auth_type` and `auth_bytes`.
 - features: `height_agl_m`, with `height_from_takeoff` = 1 where it counts from the take-off place and not the ground;
   `pressure_alt_m`; `serial_ok`, 1 if the serial has the form of CTA-2063-A; `stamp_age_s`, arrival minus the sender's
   stamp, within half an hour; `repeat_of_s`; `ids`, how many it gave; DJI's `dji_altitude_raw`.
@@ -46,12 +49,13 @@ from skysentry.events import (
     scan_id,
 )
 from skysentry.sensing.remote_id_place import Claim, jumped, measure, place_of, repeat_age_s
-from skysentry.sensing.remote_id_sender import Heard, Transmitter, identity_of, learn
+from skysentry.sensing.remote_id_sender import Heard, Transmitter, identity_of, learn, sign
 from skysentry.site import Site
-from skysentry.wire import ble, dji_wifi, france, remote_id_json, wifi
-from skysentry.wire.remote_id import BasicId, Location, Message, decode_all
+from skysentry.wire import ble, dji_wifi, france, mavlink_odid, remote_id_json, wifi
+from skysentry.wire.remote_id import AuthPage, BasicId, Location, Message, decode_all
+from skysentry.wire.remote_id_auth import Authentication
 
-SNAPSHOT_VERSION = 1
+SNAPSHOT_VERSION = 2
 # Half a kilobyte each; far more than fly within the reach of a site's receivers.
 MAX_NEW = 4_096
 MAX_KNOWN = 4_096
@@ -91,6 +95,7 @@ class Counts(Struct, kw_only=True):
     several_ids: int = 0
     jumps: int = 0
     evicted: int = 0
+    signed: int = 0
     told_ns: int | None = None
     due_ns: int | None = None
     # What was last told: trouble, packets, and whether that was bad.
@@ -160,6 +165,11 @@ class RemoteIdReceiver:
         self._sensors = taken.sensors
         self._schedule()
 
+    def authentication(self, address: str) -> Authentication | None:
+        """Return the last whole authentication message of a transmitter; nobody has verified it."""
+        found = self._known.get(address) or self._new.get(address)
+        return None if found is None else found.signed
+
     # --- one packet -----------------------------------------------------------------------------------------
 
     def _packet(self, packet: Packet, made: list[AnyEvent]) -> None:
@@ -189,6 +199,9 @@ class RemoteIdReceiver:
         for message in messages:
             if isinstance(message, (Location, dji_wifi.Telemetry)):
                 claim = message
+            elif isinstance(message, AuthPage):
+                counts.signed += sign(transmitter, message, packet.id)
+                continue
             counts.several_ids += learn(transmitter, message)
         detection = self._detection(transmitter, claim, packet, counts)
         if detection is not None:
@@ -238,7 +251,7 @@ class RemoteIdReceiver:
             measurement=measurement,
             class_llr=_CLASS_LLR.get(transmitter.ua_type, _MULTIROTOR),
             identity=transmitter.identity or identity_of(transmitter),
-            evidence=(packet.id,),
+            evidence=_evidence(transmitter, packet),
             features=features,
         )
 
@@ -256,7 +269,7 @@ class RemoteIdReceiver:
             measurement=Presence(),
             class_llr=_CLASS_LLR.get(transmitter.ua_type, _MULTIROTOR),
             identity=identity_of(transmitter),
-            evidence=(packet.id,),
+            evidence=_evidence(transmitter, packet),
             features=transmitter.traits,
         )
 
@@ -344,7 +357,25 @@ def _read_json(packet: Packet) -> _Read:
     return address, report.messages, 0
 
 
-_READERS = {LinkKind.WIFI: _read_wifi, LinkKind.BLE: _read_ble, LinkKind.REMOTE_ID_JSON: _read_json}
+def _read_mavlink(packet: Packet) -> _Read:
+    said = mavlink_odid.decode(packet.data)
+    return said.transmitter, said.messages, said.damaged
+
+
+_READERS = {
+    LinkKind.WIFI: _read_wifi,
+    LinkKind.BLE: _read_ble,
+    LinkKind.REMOTE_ID_JSON: _read_json,
+    LinkKind.MAVLINK_ODID: _read_mavlink,
+}
+
+
+def _evidence(transmitter: Transmitter, packet: Packet) -> tuple[str, ...]:
+    """Return the packet behind a detection, with those of an authentication that none has named yet."""
+    if not transmitter.signed_by:
+        return (packet.id,)
+    signed_by, transmitter.signed_by = transmitter.signed_by, ()
+    return (packet.id, *[name for name in signed_by if name != packet.id])
 
 
 def _scan(packet: Packet, detection: Detection) -> Scan:
@@ -375,7 +406,7 @@ def _health(sensor: str, time_ns: int, counts: Counts) -> Health:
     reason = f"Remote ID: {bad} of {counts.packets} packets or their messages damaged"
     if doubtful:
         reason += f", {doubtful} claims that do not fit together"
-    names = ("packets", "messages", "bad_checksum", "damaged", "no_place", "several_ids", "jumps", "evicted")
+    names = ("packets", "messages", "bad_checksum", "damaged", "no_place", "several_ids", "jumps", "evicted", "signed")
     return health(
         sensor,
         time_ns,

@@ -9,11 +9,23 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+import msgspec
 from msgspec import Struct
 
 from skysentry.events import Identity, Place
 from skysentry.wire import dji_wifi
-from skysentry.wire.remote_id import BasicId, IdType, Location, Message, OperatorId, SelfId, System
+from skysentry.wire.remote_id import (
+    MAX_AUTH_PAGE,
+    AuthPage,
+    BasicId,
+    IdType,
+    Location,
+    Message,
+    OperatorId,
+    SelfId,
+    System,
+)
+from skysentry.wire.remote_id_auth import Authentication, Pages
 
 Heard: TypeAlias = Message | dji_wifi.Telemetry | dji_wifi.Purpose
 
@@ -70,6 +82,25 @@ class Transmitter(Struct, kw_only=True):
     presence_ns: int | None = None
     identity: Identity | None = None
     traits: tuple[tuple[str, float], ...] = ()
+    # Authentication: the pages so far with the packets they came in, and the last whole message, never verified.
+    pages: Pages = msgspec.field(default_factory=Pages)
+    page_packets: list[str] = []
+    signed: Authentication | None = None
+    # Packets of the last whole message that no detection has named yet.
+    signed_by: tuple[str, ...] = ()
+
+
+def sign(transmitter: Transmitter, page: AuthPage, packet: str) -> bool:
+    """Take a page of authentication; return whether it made a message whole."""
+    if page.page not in transmitter.pages.held or transmitter.pages.held[page.page] != page:
+        transmitter.page_packets = [*transmitter.page_packets[-MAX_AUTH_PAGE:], packet]
+    signed = transmitter.pages.take(page)
+    if signed is None:
+        return False
+    transmitter.signed, transmitter.signed_by = signed, tuple(dict.fromkeys(transmitter.page_packets))
+    transmitter.page_packets = []
+    _characterise(transmitter)
+    return True
 
 
 def learn(transmitter: Transmitter, message: Heard) -> bool:
@@ -119,12 +150,22 @@ def _name(transmitter: Transmitter, scheme: str, value: str) -> bool:
     kept = [known for known in ids if known[0] != scheme]
     transmitter.ids = sorted([*kept, (scheme, value)], key=lambda known: BEST_FIRST.index(known[0]))
     transmitter.identity = None
-    best, serial = transmitter.ids[0]
-    traits = [("ids", float(len(transmitter.ids)))]
-    if best == "remote_id_serial":
-        traits.append(("serial_ok", float(serial_ok(serial))))
-    transmitter.traits = tuple(traits)
+    _characterise(transmitter)
     return len(kept) < len(ids)
+
+
+def _characterise(transmitter: Transmitter) -> None:
+    """Write down what every detection of this sender tells of it as numbers."""
+    traits = []
+    if transmitter.ids:
+        best, serial = transmitter.ids[0]
+        traits.append(("ids", float(len(transmitter.ids))))
+        if best == "remote_id_serial":
+            traits.append(("serial_ok", float(serial_ok(serial))))
+    signed = transmitter.signed
+    if signed is not None:
+        traits += [("auth_type", float(signed.auth_type)), ("auth_bytes", float(len(signed.data)))]
+    transmitter.traits = tuple(traits)
 
 
 def identity_of(transmitter: Transmitter) -> Identity:
@@ -145,5 +186,6 @@ def identity_of(transmitter: Transmitter) -> Identity:
         operator=place if live else None,
         operator_id=transmitter.operator_id,
         takeoff=transmitter.takeoff or (None if live else place),
+        also=tuple([f"{other}:{name}" for other, name in transmitter.ids[1:]]),
     )
     return transmitter.identity

@@ -38,7 +38,8 @@ def note_hit(sky: Sky, i: int, detection: Detection, share: float, scan: Scan, o
         since_s = (time_ns - life.seen.get(own.id, 0)) / SECOND_NS
         sky.classifier.hear(sky.table.evidence[i], detection.class_llr, share, since_s)
     life.hits += 1
-    if own.reports:
+    # A radio that reads a name out of the air hears the same claim again: it bears out nothing.
+    if own.reports or detection.identity is not None:
         life.claim_ns = max(life.claim_ns, time_ns)
     else:
         if life.claim_ns > time_ns - AGREE_NS and (own.kind is not SensorKind.MICROPHONE or _many_hear(life)):

@@ -12,7 +12,6 @@ from msgspec.structs import replace
 from skysentry.events import Affiliation, AnyEvent, Track, TrackEnd
 from skysentry.site import AuthorisedFlight, Ring, SensorKind, Site
 from skysentry.tracking import kernels
-from skysentry.tracking.batch import REPORTING
 from skysentry.tracking.claims import FITS
 from skysentry.tracking.classify import AIRBORNE, GENUS, Classifier, Shares, told
 from skysentry.tracking.explain import explain, senses
@@ -71,7 +70,6 @@ class Publisher:
         self.classifier = classifier
         self.kinds = {sensor.id: sensor.kind for sensor in site.sensors}
         self.told: dict[tuple[str, ...], str] = {}
-        self.watched = any(sensor.kind not in REPORTING for sensor in site.sensors)
         self.authorised = {flight.identity: flight for flight in site.authorised}
 
     def due(self, life: Life, now_ns: int, strayed: bool) -> bool:
@@ -198,10 +196,8 @@ class Publisher:
         return Affiliation.UNKNOWN
 
     def _agrees(self, life: Life, now_ns: int) -> bool:
-        """Return whether others than the claim's receivers bear it out, or no other sensor is there to ask."""
-        if life.doubt:
-            return False
-        return not self.watched or (life.agreed_s >= AGREED_S and now_ns - life.claim_ns < CLAIM_HOLDS_NS)
+        """Return whether others than the claim's receivers bear it out; where nobody else looks, nobody does."""
+        return not life.doubt and life.agreed_s >= AGREED_S and now_ns - life.claim_ns < CLAIM_HOLDS_NS
 
 
 def allowed(flight: AuthorisedFlight, now_ns: int, row: tuple[float, ...], classes: Shares) -> bool:

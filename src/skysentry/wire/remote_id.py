@@ -22,7 +22,8 @@ that it forbids (latitude 100 deg, vertical speed 64 m/s, time past the hour) ra
 cannot make them, so nothing beside them is believed either. Reserved enum values and reserved bytes are let through,
 for newer senders may use them. Binary ids (UTM, session) become lower-case hexadecimal.
 
-Left out: network Remote ID, and the meaning of Auth data (DRIP, RFC 9575): pages are read, not verified.
+Left out: network Remote ID, and the meaning of Auth data (DRIP, RFC 9575): pages are read here,
+put together in `remote_id_auth`, and not verified.
 Source: ASTM F3411-22a as opendroneid-core-c lays it out; the tests hold bytes of a second implementation, librid.
 """
 
@@ -98,7 +99,10 @@ class Location(Struct, frozen=True, kw_only=True, tag=1):
 
 
 class AuthPage(Struct, frozen=True, kw_only=True, tag=2):
-    """One page of authentication data; `last_page`, `length` and `time_s` (since 1970) only on page 0."""
+    """One page of authentication data; `last_page`, `length` and `time_s` (since 1970) only on page 0.
+
+    F3411-19 has the number of pages in the place of `last_page`.
+    """
 
     auth_type: int
     page: int
@@ -187,7 +191,8 @@ def decode_all(data: bytes) -> tuple[list[Message], int]:
     return messages, damaged
 
 
-def _place(lat: int, lon: int) -> tuple[float | None, float | None]:
+def decode_place(lat: int, lon: int) -> tuple[float | None, float | None]:
+    """Return degrees of a place in 1e-7 deg, `None` for 0, 0."""
     if lat == 0 and lon == 0:
         return None, None
     if not (-900_000_000 <= lat <= 900_000_000 and -1_800_000_000 <= lon <= 1_800_000_000):
@@ -199,7 +204,7 @@ def _altitude_m(raw: int) -> float | None:
     return raw * 0.5 - 1000.0 if raw else None
 
 
-def _text(raw: bytes) -> str:
+def decode_text(raw: bytes) -> str:
     """Return ASCII up to the first NUL; the document allows nothing else."""
     try:
         text = raw.partition(b"\0")[0].decode("ascii").strip(" ")
@@ -212,23 +217,24 @@ def _text(raw: bytes) -> str:
 
 def _basic(data: bytes, offset: int) -> BasicId:
     _, kinds, raw = _BASIC.unpack_from(data, offset)
-    id_type = kinds >> 4
-    if id_type in (IdType.UTM, IdType.SESSION):
-        text = raw[: _BINARY_ID_BYTES[id_type]].hex()
-    else:
-        text = _text(raw)
-    return BasicId(id_type=id_type, ua_type=kinds & 0xF, uas_id=text)
+    return BasicId(id_type=kinds >> 4, ua_type=kinds & 0xF, uas_id=decode_id(kinds >> 4, raw))
+
+
+def decode_id(id_type: int, raw: bytes) -> str:
+    """Return the id in the 20 bytes of a Basic ID."""
+    binary = _BINARY_ID_BYTES.get(id_type)
+    return decode_text(raw) if binary is None else raw[:binary].hex()
 
 
 # A UTM id is a UUID of 16 bytes; a session id fills the field, its first byte says of which kind it is.
-_BINARY_ID_BYTES = {IdType.UTM: 16, IdType.SESSION: 20}
+_BINARY_ID_BYTES: dict[int, int] = {IdType.UTM: 16, IdType.SESSION: 20}
 
 
 def _location(data: bytes, offset: int) -> Location:
     (_, flags, heading, speed, climb, lat, lon, pressure, geodetic, height, where, how, tenths, clock) = (
         _LOCATION.unpack_from(data, offset)
     )
-    lat_deg, lon_deg = _place(lat, lon)
+    lat_deg, lon_deg = decode_place(lat, lon)
     direction = heading + 180 if flags & 2 else heading
     if (direction > 360 and direction != NO_DIRECTION) or (heading > 180 and not flags & 2):
         raise DecodeError(f"direction {direction} deg")
@@ -279,12 +285,12 @@ def _auth(data: bytes, offset: int) -> AuthPage:
 
 def _self(data: bytes, offset: int) -> SelfId:
     _, kind, text = _SELF.unpack_from(data, offset)
-    return SelfId(text_type=kind, text=_text(text))
+    return SelfId(text_type=kind, text=decode_text(text))
 
 
 def _system(data: bytes, offset: int) -> System:
     _, flags, lat, lon, count, radius, ceiling, floor, eu, altitude, time_s = _SYSTEM.unpack_from(data, offset)
-    lat_deg, lon_deg = _place(lat, lon)
+    lat_deg, lon_deg = decode_place(lat, lon)
     return System(
         classification=(flags >> 2) & 7,
         location_type=flags & 3,
@@ -303,7 +309,7 @@ def _system(data: bytes, offset: int) -> System:
 
 def _operator(data: bytes, offset: int) -> OperatorId:
     _, kind, text = _OPERATOR.unpack_from(data, offset)
-    return OperatorId(id_type=kind, operator_id=_text(text))
+    return OperatorId(id_type=kind, operator_id=decode_text(text))
 
 
 _DECODERS: dict[int, Callable[[bytes, int], Message]] = {

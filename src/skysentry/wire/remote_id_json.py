@@ -1,10 +1,14 @@
 """Remote ID that a receiver has already decoded, one report as a JSON object or list (docs/formats/remote-id-json.md).
 
-Two dialects are read, and told apart by their keys:
+Three dialects are read, and told apart by their keys:
 
 - *Messages*, as DroneID, droneid-go, Sniffle bridges and ESP32 receivers send them to DragonSync: objects keyed by
   "Basic ID", "Location/Vector Message", "System Message", "Self-ID Message", "Operator ID Message"; either one object
   with all of them or a list of objects with one each. Numbers may be text with a unit ("12.5 m/s").
+- *ESP32*, as the WiFi-RemoteID and Sky-Spy sketches print it on the serial port: {"mac", "rssi", "drone_lat",
+  "drone_long", "drone_altitude", "pilot_lat", "pilot_long", "basic_id"}; altitude is F3411's geodetic one in whole
+  metres and 0 where it is not known, as 0, 0 is for places. "home_lat", "home_long" are of the take-off. Their
+  {"heartbeat": ...}, once a minute, says nothing of an aircraft: a report without messages.
 - *Flat*, ours: {"id", "lat", "lon", "alt_m", "height_m", "speed_mps", "heading_deg", "climb_mps", ...}.
 
 The result is the messages of `remote_id`, so that everything after is the same as for captured bytes. What is absent,
@@ -29,6 +33,9 @@ MAX_PARTS = 32
 ID_CHARACTERS, TEXT_CHARACTERS = 40, 100
 # Upper bounds in metres of the horizontal accuracy codes 12 to 1 (F3411-22a table 8).
 HORIZONTAL_M = (1.0, 3.0, 10.0, 30.0, 92.6, 185.2, 555.6, 926.0, 1_852.0, 3_704.0, 7_408.0, 18_520.0)
+
+ESP32_KEYS = frozenset(("drone_lat", "drone_long", "basic_id"))
+HEARTBEAT = "heartbeat"
 
 Fields: TypeAlias = Mapping[str, object]
 
@@ -85,6 +92,10 @@ def decode(data: bytes) -> Report:
         raise DecodeError("a Remote ID report is a JSON object or a short list of them")
     if any(key in part for part in parts for key in _READERS):
         report = _from_messages(parts)
+    elif len(parts) == 1 and not ESP32_KEYS.isdisjoint(parts[0]):
+        report = _from_esp32(parts[0])
+    elif len(parts) == 1 and HEARTBEAT in parts[0]:
+        return Report(transmitter="", messages=())
     elif len(parts) == 1:
         report = _from_flat(parts[0])
     else:
@@ -143,6 +154,31 @@ def _from_flat(fields: Fields) -> Report:
         messages.append(OperatorId(id_type=0, operator_id=value))
     if value := _text(fields, "text", "description"):
         messages.append(SelfId(text_type=0, text=value))
+    return Report(transmitter=_text(fields, "mac", length=ID_CHARACTERS).lower(), messages=tuple(messages))
+
+
+def _from_esp32(fields: Fields) -> Report:
+    messages: list[Message] = []
+    if value := _text(fields, "basic_id", length=ID_CHARACTERS):
+        # These senders do not tell the kind of id; all but a few send a serial first.
+        messages.append(BasicId(id_type=IdType.SERIAL, ua_type=0, uas_id=value))
+    lat_deg, lon_deg = _place(fields, ("drone_lat",), ("drone_long",))
+    if lat_deg is not None or "drone_lat" in fields:
+        messages.append(
+            Location(
+                lat_deg=lat_deg,
+                lon_deg=lon_deg,
+                geodetic_alt_m=_altitude(fields, "drone_altitude") or None,
+                height_m=_altitude(fields, "height_agl"),
+                direction_deg=_number(fields, "heading", low=0.0, high=360.0),
+                speed_mps=_number(fields, "speed", low=0.0, high=254.25),
+            )
+        )
+    for location_type, lat, lon in ((1, "pilot_lat", "pilot_long"), (0, "home_lat", "home_long")):
+        lat_deg, lon_deg = _place(fields, (lat,), (lon,))
+        if lat_deg is not None:
+            messages.append(System(location_type=location_type, lat_deg=lat_deg, lon_deg=lon_deg))
+            break
     return Report(transmitter=_text(fields, "mac", length=ID_CHARACTERS).lower(), messages=tuple(messages))
 
 

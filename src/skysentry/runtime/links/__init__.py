@@ -8,6 +8,8 @@
     beast://receiver:30005          Mode S frames     avr://receiver:30002     the same as text
     sbs://receiver:30003            BaseStation lines
     http://receiver/data/aircraft.json   polled
+    serial:///dev/ttyUSB0?baud=115200   JSON lines; with &form=mavlink OPEN_DRONE_ID messages
+    mqtt://broker/topic/%23   subscribed; mqtts over TLS
 
 `run` ends only by cancellation: what goes wrong with a source is told as `Health` and tried again.
 """
@@ -20,9 +22,11 @@ from typing import Protocol
 from skysentry.errors import ConfigError
 from skysentry.events import AnyEvent
 from skysentry.runtime.links.address import Address, parse
-from skysentry.runtime.links.content import AvrContent, BeastContent, Content, JsonContent, SbsContent
+from skysentry.runtime.links.content import AvrContent, BeastContent, Content, JsonContent, MavlinkContent, SbsContent
 from skysentry.runtime.links.inlet import Inlet
+from skysentry.runtime.links.mqtt import MqttLink
 from skysentry.runtime.links.poll import HttpLink
+from skysentry.runtime.links.serial import SerialLink
 from skysentry.runtime.links.sound import RtpContent, agreed
 from skysentry.runtime.links.stream import FileLink, TcpLink, TcpListenLink, UdpLink
 from skysentry.site import Sensor, SensorKind
@@ -53,6 +57,10 @@ def open_link(sensor: Sensor, clock: Callable[[], int]) -> Link:
         )
     if address.scheme == "rtp" and sensor.kind not in (SensorKind.MICROPHONE, SensorKind.ARRAY):
         raise ConfigError(f"rtp: is sound, not for {sensor.kind}", where=sensor.id, hint='kind = "microphone"')
+    if address.query.get("form") == "mavlink" and sensor.kind is not SensorKind.REMOTE_ID:
+        raise ConfigError(
+            f"mavlink is for Remote ID, not for {sensor.kind}", where=sensor.id, hint='kind = "remote_id"'
+        )
     inlet = Inlet(sensor, clock)
     link: Link
     match address.scheme:
@@ -64,6 +72,10 @@ def open_link(sensor: Sensor, clock: Callable[[], int]) -> Link:
             link = TcpListenLink(address, inlet, lambda: _content(address, inlet))
         case "file":
             link = FileLink(address, inlet, lambda: _content(address, inlet))
+        case "serial":
+            link = SerialLink(address, inlet, lambda: _content(address, inlet))
+        case "mqtt" | "mqtts":
+            link = MqttLink(address, inlet, JsonContent(inlet))
         case "http" | "https":
             link = HttpLink(address, inlet)
         case _:
@@ -73,4 +85,6 @@ def open_link(sensor: Sensor, clock: Callable[[], int]) -> Link:
 
 def _content(address: Address, inlet: Inlet) -> Content:
     kinds: dict[str, Callable[[Inlet], Content]] = {"beast": BeastContent, "sbs": SbsContent, "avr": AvrContent}
+    if address.query.get("form") == "mavlink":
+        return MavlinkContent(inlet)
     return kinds.get(address.scheme, JsonContent)(inlet)

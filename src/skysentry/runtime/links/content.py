@@ -15,7 +15,7 @@ from skysentry.errors import DecodeError
 from skysentry.events import LinkKind
 from skysentry.runtime.links.inlet import Inlet
 from skysentry.site import SensorKind
-from skysentry.wire import avr, beast, mode_s
+from skysentry.wire import avr, beast, mavlink, mavlink_odid, mode_s
 
 # A scan of a radar with 200 detections has 40 KB.
 LINE_BYTES = 65_536
@@ -134,3 +134,21 @@ class BeastContent:
         skipped = self._decoder.skipped_bytes + self._decoder.cut_messages
         self.inlet.count("bytes_skipped", skipped - self._told)
         self._told = skipped
+
+
+class MavlinkContent:
+    """Frames of Remote ID in MAVLink; everything else that the vehicle sends is dropped before it is an event."""
+
+    def __init__(self, inlet: Inlet) -> None:
+        self.inlet = inlet
+        self._rest = b""
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes."""
+        data = self._rest + data
+        frames, end, skipped = mavlink.split(data, mavlink_odid.FORMS)
+        self._rest = data[end:]
+        self.inlet.count("bytes_skipped", skipped)
+        for frame in frames:
+            if self.inlet.admit():
+                self.inlet.packet(LinkKind.MAVLINK_ODID, frame)
