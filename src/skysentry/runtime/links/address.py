@@ -13,10 +13,10 @@ from msgspec import Struct
 
 from skysentry.errors import ConfigError
 
-LISTENING = ("udp", "rtp", "tcp-listen")
-# The ports that Mode S receivers use.
-DEFAULT_PORTS = {"beast": 30005, "sbs": 30003, "avr": 30002}
-SCHEMES = ("udp", "rtp", "tcp", "tcp-listen", "beast", "sbs", "avr", "http", "https", "file")
+LISTENING = ("udp", "rtp", "tcp-listen", "node")
+# The ports that Mode S receivers use, and the one that a node looks for.
+DEFAULT_PORTS = {"beast": 30005, "sbs": 30003, "avr": 30002, "node": 7900}
+SCHEMES = ("udp", "rtp", "tcp", "tcp-listen", "node", "beast", "sbs", "avr", "http", "https", "file")
 LOOPBACK = "127.0.0.1"
 
 
