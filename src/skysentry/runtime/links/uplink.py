@@ -266,4 +266,5 @@ def _reason(error: BaseException) -> str:
         return "the connection broke, or the site refuses this node (its key, its sensors)"
     if isinstance(error, DecodeError):
         return error.message
-    return getattr(error, "strerror", None) or type(error).__name__
+    number = error.errno if isinstance(error, OSError) else None
+    return os.strerror(number) if number else type(error).__name__
