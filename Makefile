@@ -63,7 +63,7 @@ lock:
 
 system-test-packages:
 	apt-get update -qq
-	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium tshark
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium espeak-ng tshark
 
 clean:
 	rm -rf $(VENV) $(STATIC) ui/node_modules

@@ -2,8 +2,8 @@
 
 Voices: espeak-ng (22 voices) and Asterisk's English prompts for fitting; flite, Asterisk's French, Russian and Spanish
 prompts and ALSA's test voice for judging (Debian: espeak-ng flite asterisk-core-sounds-{en,fr,ru,es}-wav alsa-utils).
-Sounds: ../shared/data, one half of the files for fitting, the other for judging. Each clip is ten seconds of a sound with
-utterances in it, at a set level in 300 to 3,400 Hz, over the seconds where they sound.
+Sounds: ../shared/data, one half of the files for fitting, the other for judging. Each clip is ten seconds of a sound
+with utterances in it, at a set level in 300 to 3,400 Hz, over the seconds where they sound.
 
 A stretch of speech counts as left where 0.5 s or more of it is unmarked and its syllables are there (a syllable is
 0.2 s, a short word 0.3 s).
@@ -29,9 +29,12 @@ from skysentry.sensing.acoustic import speech
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT.parent / "shared" / "data"
 PROMPTS = Path("/usr/share/asterisk/sounds")
+# fmt: off
 VOICES = (
-    "en en-us en+f2 en+f4 en+m3 en+m7 de de+f3 fr fr+f5 es uk uk+f2 ru pl it+f1 pt tr nl en-us+f3 en+whisper en+croak"
-).split()
+    "en", "en-us", "en+f2", "en+f4", "en+m3", "en+m7", "de", "de+f3", "fr", "fr+f5", "es", "uk", "uk+f2", "ru", "pl",
+    "it+f1", "pt", "tr", "nl", "en-us+f3", "en+whisper", "en+croak",
+)
+# fmt: on
 LEFT_S = 0.5
 Sound = np.ndarray
 

@@ -159,6 +159,19 @@ class Output(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     secret_env: Name | None = None
 
 
+class KeepSound(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Sound kept around detections. Without this table none is ever written; with it, none that may hold speech.
+
+    A clip begins `before_s` before the second of a detection, ends `after_s` after the last one, and is at most
+    `longest_s` long; `most_mb` bounds all clips, the oldest go first.
+    """
+
+    before_s: Annotated[float, Meta(ge=0.0, le=60.0)] = 5.0
+    after_s: Annotated[float, Meta(ge=0.0, le=60.0)] = 5.0
+    longest_s: Annotated[float, Meta(ge=1.0, le=300.0)] = 60.0
+    most_mb: Annotated[float, Meta(ge=1.0, le=1_000_000.0)] = 500.0
+
+
 class Uplink(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where a node sends what its sensors say (docs/node.md): `link` is `node://HOST:PORT?key_file=…` or `…?key_env=…`.
 
@@ -185,6 +198,7 @@ class Site(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     civil_airspace_closed: bool = False
     outputs: tuple[Output, ...] = ()
     uplink: Uplink | None = None
+    keep_sound: KeepSound | None = None
 
     def sensor(self, sensor_id: str) -> Sensor | None:
         """Return the sensor with this id, or `None`."""

@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from skysentry.errors import ConfigError, InputError
 from skysentry.events import AnyEvent, Health, HealthState, Scan, encode
 from skysentry.site import Site
+
+if TYPE_CHECKING:
+    from skysentry.runtime.clips import Clips
 
 
 async def watch(site: Site, data: Path, as_json: bool) -> None:
@@ -31,7 +35,14 @@ async def watch(site: Site, data: Path, as_json: bool) -> None:
     clock, inbox = WallClock(), Inbox()
     engine = NodeEngine(site, site.uplink, data, clock)
     links = [open_link(sensor, clock) for sensor in site.sensors]
-    loop = Loop(engine, [inbox], clock, lambda _, events: _show(events, as_json))
+    clips = _clips(site, data, inbox.put)
+
+    def publish(now_ns: int, events: Sequence[AnyEvent]) -> None:
+        _show(events, as_json)
+        if clips is not None:
+            clips.take(now_ns, events)
+
+    loop = Loop(engine, [inbox], clock, publish)
     host, port = engine.uplink.site
     click.echo(f"{site.name}: a node with {len(links)} sensors, its site is {host}:{port}", err=True)
     jobs = [loop.run(), engine.uplink.run(), *(link.run(inbox.put) for link in links)]
@@ -42,6 +53,17 @@ async def watch(site: Site, data: Path, as_json: bool) -> None:
         await run(tasks)
     finally:
         engine.close()
+        if clips is not None:
+            clips.close()
+
+
+def _clips(site: Site, data: Path, tell: Callable[[AnyEvent], None]) -> Clips | None:
+    """Return what keeps clips, if the site wants them; else nothing of it is loaded."""
+    if site.keep_sound is None:
+        return None
+    from skysentry.runtime.clips import Clips
+
+    return Clips(data / "clips", site.keep_sound, tell)
 
 
 def _show(events: Sequence[AnyEvent], as_json: bool) -> None:

@@ -50,6 +50,7 @@ async def _watch(site: Site, data: Path, fresh: bool, as_json: bool, screen: tup
     from skysentry.alerting import arrival
     from skysentry.cli.output import printer
     from skysentry.cli.serve import Screen, System
+    from skysentry.runtime.clips import Clips
     from skysentry.runtime.clock import WallClock
     from skysentry.runtime.engine import Engine
     from skysentry.runtime.links import open_link
@@ -72,9 +73,16 @@ async def _watch(site: Site, data: Path, fresh: bool, as_json: bool, screen: tup
     links = [open_link(sensor, clock) for sensor in site.sensors if sensor.link]
     recall(links, folder)
     system.after_step += [link.stepped for link in links if isinstance(link, NodeLink)]
+    clips = Clips(data / "clips", site.keep_sound, system.inbox.put) if site.keep_sound is not None else None
+    if clips is not None:
+        system.after_step.append(clips.take)
     title = f"{site.name}: watching with {len(links)} live sensors, see"
     shown = Screen(*screen, title) if screen is not None else None
-    await system.run([], [link.run(system.inbox.put) for link in links], screen=shown)
+    try:
+        await system.run([], [link.run(system.inbox.put) for link in links], screen=shown)
+    finally:
+        if clips is not None:
+            clips.close()
 
 
 @contextmanager

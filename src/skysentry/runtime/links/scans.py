@@ -20,7 +20,7 @@ import hmac
 import os
 import weakref
 from bisect import bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -270,7 +270,7 @@ class NodeLink:
             self.inlet, emit, lambda: persistently(self.address, self.inlet, lambda: self.server.serve(*where))
         )
 
-    def stepped(self, now_ns: int) -> None:
+    def stepped(self, now_ns: int, events: Sequence[AnyEvent] = ()) -> None:
         """Confirm what arrived up to a grid instant; the server does it once for all its sensors."""
         self.server.stepped(now_ns)
 

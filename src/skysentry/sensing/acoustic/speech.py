@@ -5,10 +5,10 @@ at every half, and a mark covers `MARGIN_S` more on both sides, for words do not
 are not alike: a missed word cannot be taken back, a lost second of a drone is made up for by the next. So a fifth of
 sounds without speech is marked too.
 
-What speech has and machines, rain and wind have not: its level in bands between 150 Hz and 4 kHz goes up and down two to
-eight times a second (syllables), in many bands together; what stands out above the steady part of the second is voiced,
-with a period of 75 to 350 Hz. A rotor's comb lies in the same range of pitch but is steady, and the steady part (the
-median of each bin over the second) is taken off first.
+What speech has and machines, rain and wind have not: its level in bands between 150 Hz and 4 kHz goes up and down two
+to eight times a second (syllables), in many bands together; what stands out above the steady part of the second is
+voiced, with a period of 75 to 350 Hz. A rotor's comb lies in the same range of pitch but is steady, and the steady part
+(the median of each bin over the second) is taken off first.
 
 The weights are those of a logistic regression (`python -m bench.speech --fit`): synthetic and recorded voices, alone
 and −6 to 20 dB against drones, helicopters, motors, rain, sea, fire, saws. A separate detector on purpose, and not the
