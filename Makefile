@@ -66,7 +66,7 @@ lock:
 
 system-test-packages:
 	apt-get update -qq
-	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium mosquitto tshark
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium espeak-ng mosquitto tshark
 
 clean:
 	rm -rf $(VENV) $(STATIC) ui/node_modules

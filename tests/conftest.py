@@ -11,7 +11,11 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED_DATA = ROOT.parent / "shared" / "data"
-INSTALL = {"chromium": "apt-get install chromium", "tshark": "apt-get install tshark"}
+INSTALL = {
+    "espeak-ng": "apt-get install espeak-ng",
+    "chromium": "apt-get install chromium",
+    "tshark": "apt-get install tshark",
+}
 
 
 def _absent(reason: str) -> None:

@@ -159,6 +159,31 @@ class Output(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     secret_env: Name | None = None
 
 
+class KeepSound(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Sound kept around detections. Without this table none is ever written; with it, none that may hold speech.
+
+    A clip begins `before_s` before the second of a detection, ends `after_s` after the last one, and is at most
+    `longest_s` long; `most_mb` bounds all clips, the oldest go first.
+    """
+
+    before_s: Annotated[float, Meta(ge=0.0, le=60.0)] = 5.0
+    after_s: Annotated[float, Meta(ge=0.0, le=60.0)] = 5.0
+    longest_s: Annotated[float, Meta(ge=1.0, le=300.0)] = 60.0
+    most_mb: Annotated[float, Meta(ge=1.0, le=1_000_000.0)] = 500.0
+
+
+class Uplink(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where a node sends what its sensors say (docs/node.md): `link` is `node://HOST:PORT?key_file=…` or `…?key_env=…`.
+
+    Silence is sent every `every_s`, anything else at once. `spool_mb` bounds what waits on the disk while the site
+    cannot be reached: some 15,000 silences a megabyte.
+    """
+
+    link: Annotated[str, Meta(max_length=300)]
+    every_s: Annotated[float, Meta(ge=0.1, le=8.0)] = 2.0
+    spool_mb: Annotated[float, Meta(ge=1.0, le=100_000.0)] = 32.0
+
+
 class Site(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A place that is watched. `position` is the origin of the tracker's working frame and of the map."""
 
@@ -172,6 +197,8 @@ class Site(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     equipped: Equipped = Equipped()
     civil_airspace_closed: bool = False
     outputs: tuple[Output, ...] = ()
+    uplink: Uplink | None = None
+    keep_sound: KeepSound | None = None
 
     def sensor(self, sensor_id: str) -> Sensor | None:
         """Return the sensor with this id, or `None`."""

@@ -70,6 +70,11 @@ def _python() -> Iterator[Finding]:
 
 
 def _kernels() -> Iterator[Finding]:
+    try:
+        import numba  # noqa: F401
+    except ImportError:
+        yield Finding("compiled kernels", "warn", "numba is not installed", "a node does without; a site needs it")
+        return
     from skysentry.alerting import arrival
     from skysentry.tracking import kernels
 
@@ -135,9 +140,29 @@ def _site(site_file: Path | None) -> Iterator[Finding]:
         yield Finding("site", "fail", f"{error.where}: {error.message}", error.hint or "")
         return
     yield Finding("site", "ok", f"{site.name}: {len(site.sensors)} sensors, {len(site.zones)} zones")
-    yield from _beliefs(site)
+    yield from _uplink(site) if site.uplink is not None else _beliefs(site)
     yield from _links(site)
     yield from _outputs(site)
+
+
+def _uplink(site: Site) -> Iterator[Finding]:
+    """Check what a node needs: where its site is, and the key."""
+    from skysentry.runtime.links.node_key import key_of, site_of
+
+    link = site.uplink.link if site.uplink is not None else ""
+    try:
+        host, port = site_of(link, "uplink.link")
+        key_of(link, "uplink.link")
+    except SkysentryError as error:
+        yield Finding("uplink", "fail", error.message, error.hint or "")
+        return
+    try:
+        socket.create_connection((host, port), timeout=2.0).close()
+    except OSError as error:
+        mend = "start the site there; the node keeps what it hears until it is reached"
+        yield Finding("uplink", "warn", f"{host}:{port}: {error}", mend)
+        return
+    yield Finding("uplink", "ok", f"{host}:{port} answers, and the key can be read")
 
 
 def _beliefs(site: Site) -> Iterator[Finding]:
@@ -174,7 +199,7 @@ def _links(site: Site) -> Iterator[Finding]:
 def _reach(sensor: str, link: str) -> Finding:
     """Try to connect where the link connects; what only listens is fine as it is."""
     parts = urlsplit(link)
-    if parts.scheme in ("udp", "tcp-listen", "file"):
+    if parts.scheme in ("udp", "rtp", "tcp-listen", "node", "file"):
         return Finding(f"link {sensor}", "ok", f"{link} (listens)")
     port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
     try:

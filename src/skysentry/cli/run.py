@@ -12,7 +12,6 @@ import click
 
 from skysentry import config
 from skysentry.cli.options import screen_options
-from skysentry.cli.output import printer
 from skysentry.errors import InputError
 from skysentry.events import Alert, Health
 from skysentry.site import Site
@@ -28,11 +27,20 @@ from skysentry.site import Site
 @click.option("--json", "as_json", is_flag=True, help="alerts and health as JSON lines on stdout")
 @screen_options
 def command(site_file: Path, data: Path, fresh: bool, no_screen: bool, as_json: bool, host: str, port: int) -> None:
-    """Watch a site: sensors in, one track per object, alerts out, everything recorded."""
+    """Watch a site: sensors in, one track per object, alerts out, everything recorded.
+
+    With an [uplink] in the file it is a node: what its sensors hear goes to its site, as scans, not sound.
+    """
     site = config.load(site_file)
     if not any(sensor.link for sensor in site.sensors):
         hint = 'give a sensor a link, e.g. link = "udp://127.0.0.1:7800" (docs/links.md)'
         raise InputError("no sensor has a link: there is nothing to listen to", where=str(site_file), hint=hint)
+    if site.uplink is not None:
+        from skysentry.cli import node
+
+        with _alone(data):
+            asyncio.run(node.watch(site, data, as_json))
+        return
     with _alone(data):
         asyncio.run(_watch(site, data, fresh, as_json, None if no_screen else (host, port)))
     click.echo(f"recording: {data / 'recording'}", err=True)
@@ -40,10 +48,13 @@ def command(site_file: Path, data: Path, fresh: bool, no_screen: bool, as_json: 
 
 async def _watch(site: Site, data: Path, fresh: bool, as_json: bool, screen: tuple[str, int] | None) -> None:
     from skysentry.alerting import arrival
+    from skysentry.cli.output import printer
     from skysentry.cli.serve import Screen, System
+    from skysentry.runtime.clips import Clips
     from skysentry.runtime.clock import WallClock
     from skysentry.runtime.engine import Engine
     from skysentry.runtime.links import open_link
+    from skysentry.runtime.links.scans import NodeLink, recall
     from skysentry.runtime.pipeline import GRID_NS
     from skysentry.runtime.recorder import orders
     from skysentry.runtime.store import Store
@@ -60,9 +71,18 @@ async def _watch(site: Site, data: Path, fresh: bool, as_json: bool, screen: tup
         now_ns = clock() // GRID_NS * GRID_NS
         system.take_up(now_ns, engine.resume(now_ns))
     links = [open_link(sensor, clock) for sensor in site.sensors if sensor.link]
+    recall(links, folder)
+    system.after_step += [link.stepped for link in links if isinstance(link, NodeLink)]
+    clips = Clips(data / "clips", site.keep_sound, system.inbox.put) if site.keep_sound is not None else None
+    if clips is not None:
+        system.after_step.append(clips.take)
     title = f"{site.name}: watching with {len(links)} live sensors, see"
     shown = Screen(*screen, title) if screen is not None else None
-    await system.run([], [link.run(system.inbox.put) for link in links], screen=shown)
+    try:
+        await system.run([], [link.run(system.inbox.put) for link in links], screen=shown)
+    finally:
+        if clips is not None:
+            clips.close()
 
 
 @contextmanager

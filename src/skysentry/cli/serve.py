@@ -44,6 +44,7 @@ class System:
         self.feed = Feed(engine.site, mode, clock)
         self.feed.submit = self.inbox.put
         self.store: Store | None = None
+        self.after_step: list[Callable[[int, Sequence[AnyEvent]], None]] = []
         self.webhooks = [self._webhook(output) for output in engine.site.outputs if output.kind == "webhook"]
 
     def keep(self, open_store: Callable[[], Store], recorded: Callable[[], Iterable[Order]]) -> None:
@@ -95,6 +96,8 @@ class System:
                     self.store.add(event)
                 except StateError as error:
                     self._drop_store(error)
+        for told in self.after_step:
+            told(now_ns, events)
         # Whoever reads our output is to have an alert now, not when a buffer is full.
         sys.stdout.flush()
 

@@ -8,7 +8,6 @@ from typing import Protocol
 
 from skysentry.errors import SkysentryError
 from skysentry.events import AnyEvent, HealthState, health
-from skysentry.runtime.engine import Engine
 from skysentry.runtime.pipeline import GRID_NS, SKIP_NS, grid_ns, silence
 from skysentry.runtime.sources import Source
 
@@ -29,13 +28,26 @@ class Clock(Protocol):
         ...
 
 
+class Steps(Protocol):
+    """What the loop steps: the engine of a site, or of a node."""
+
+    @property
+    def now_ns(self) -> int:
+        """The last grid instant stepped."""
+        ...
+
+    def step(self, now_ns: int, batch: Sequence[AnyEvent]) -> list[AnyEvent]:
+        """Advance to a grid instant; return what is new."""
+        ...
+
+
 Publish = Callable[[int, Sequence[AnyEvent]], None]
 
 
 class Loop:
     """Steps an engine over its sources in the time of `clock`, and gives each batch and what it made to `publish`."""
 
-    def __init__(self, engine: Engine, sources: Sequence[Source], clock: Clock, publish: Publish) -> None:
+    def __init__(self, engine: Steps, sources: Sequence[Source], clock: Clock, publish: Publish) -> None:
         self._engine, self._sources, self._clock, self._publish = engine, sources, clock, publish
         self._stepped_ns = 0
         self._late = False

@@ -28,6 +28,8 @@ from skysentry.tracking.tracker import Tracker
 GRID_NS = 100_000_000
 # After five silent minutes every track has ended and every alert has had its say, so an empty stretch may be skipped.
 SKIP_NS = 300_000_000_000
+# What the tracker's clocks take for a message that is merely late; older looks would be blamed on the sensor's clock.
+TRACKED_NS = 10_000_000_000
 SNAPSHOT_VERSION = 1
 
 Until: TypeAlias = Literal["detections", "tracks", "alerts"]
@@ -66,6 +68,24 @@ class Chain:
             stage.restore(states[name])
 
 
+class Core(Chain):
+    """The stages behind the sensors. A node's looks that come later than tracking can use are recorded only."""
+
+    def __init__(self, site: Site, **stages: Stage) -> None:
+        super().__init__(**stages)
+        self._forwarded = {one.id for one in site.sensors if one.link is not None and one.link.startswith("node:")}
+
+    def step(self, now_ns: int, events: Sequence[AnyEvent]) -> list[AnyEvent]:
+        """Return what all stages made of what is not a node's past."""
+        if self._forwarded:
+            events = [event for event in events if not self._past(event)]
+        return super().step(now_ns, events)
+
+    def _past(self, event: AnyEvent) -> bool:
+        late = isinstance(event, Scan) and event.received_ns - event.time_ns > TRACKED_NS
+        return late and isinstance(event, Scan) and event.sensor in self._forwarded
+
+
 def front(site: Site) -> Chain:
     """Return the signal processing: what may run beside the sensor."""
     return Chain(acoustic=AcousticDetector(site), arrays=ArrayDetector(site), droneid=DroneIdReceiver(site))
@@ -78,7 +98,7 @@ def core(site: Site, until: Until = "alerts") -> Chain:
         stages["tracker"] = Tracker(site)
     if until == "alerts":
         stages["alerter"] = Alerter(site)
-    return Chain(**stages)
+    return Core(site, **stages)
 
 
 def batches(events: Iterable[AnyEvent]) -> Iterator[tuple[int, list[AnyEvent]]]:

@@ -4,6 +4,7 @@
     rtp://127.0.0.1:7810?rate=16000&channels=8   sound as RTP datagrams, bound here
     tcp://node:7801                 JSON lines, connected to
     tcp-listen://127.0.0.1:7802     JSON lines, from whoever connects here
+    node://0.0.0.0:7900?key_file=… Scans of a node that keeps what a cut link holds back, authenticated (docs/node.md)
     file:///run/node.jsonl          JSON lines, as a file or fifo grows
     beast://receiver:30005          Mode S frames     avr://receiver:30002     the same as text
     sbs://receiver:30003            BaseStation lines
@@ -26,6 +27,7 @@ from skysentry.runtime.links.content import AvrContent, BeastContent, Content, J
 from skysentry.runtime.links.inlet import Inlet
 from skysentry.runtime.links.mqtt import MqttLink
 from skysentry.runtime.links.poll import HttpLink
+from skysentry.runtime.links.scans import NodeLink
 from skysentry.runtime.links.serial import SerialLink
 from skysentry.runtime.links.sound import RtpContent, agreed
 from skysentry.runtime.links.stream import FileLink, TcpLink, TcpListenLink, UdpLink
@@ -66,6 +68,8 @@ def open_link(sensor: Sensor, clock: Callable[[], int]) -> Link:
     match address.scheme:
         case "rtp":
             link = UdpLink(address, inlet, RtpContent(inlet, agreed(address, sensor.id)))
+        case "node":
+            link = NodeLink(address, inlet)
         case "udp":
             link = UdpLink(address, inlet, _content(address, inlet))
         case "tcp-listen":

@@ -13,10 +13,13 @@ from msgspec import Struct
 
 from skysentry.errors import ConfigError
 
-LISTENING = ("udp", "rtp", "tcp-listen")
-# The ports that Mode S receivers use.
-DEFAULT_PORTS = {"beast": 30005, "sbs": 30003, "avr": 30002, "mqtt": 1883, "mqtts": 8883}
-SCHEMES = ("udp", "rtp", "tcp", "tcp-listen", "beast", "sbs", "avr", "http", "https", "file", "serial", "mqtt", "mqtts")
+LISTENING = ("udp", "rtp", "tcp-listen", "node")
+# The ports that Mode S receivers use, the one that a node looks for, and those of brokers.
+DEFAULT_PORTS = {"beast": 30005, "sbs": 30003, "avr": 30002, "node": 7900, "mqtt": 1883, "mqtts": 8883}
+SCHEMES = (
+    "udp", "rtp", "tcp", "tcp-listen", "node", "beast", "sbs", "avr", "http", "https", "file", "serial", "mqtt",
+    "mqtts",
+)  # fmt: skip
 MQTT_QUERY = ("user", "password_env", "password_file")
 # What USB bridges of microcontrollers start with.
 DEFAULT_BAUD = "115200"

@@ -92,6 +92,10 @@ class Inlet:
         except FormatError:
             self.count("bad_lines")
             return
+        self.take(event)
+
+    def take(self, event: AnyEvent) -> None:
+        """Give an event, if it is one that this sensor may send."""
         if not isinstance(event, Scan | Packet | Health):
             self.count("not_allowed")
         elif not self._own(event):
