@@ -290,7 +290,8 @@ class Packet(Event, frozen=True, kw_only=True):
 class Block(Event, frozen=True, kw_only=True):
     """A slice of raw signal; `time_ns` is that of the first sample.
 
-    `data` holds C-ordered samples of `dtype` (a numpy name) and `shape` = (frames, channels).
+    `data` holds C-ordered samples of `dtype` (a numpy name) and `shape` = (frames, channels). `centre_hz` is the radio
+    frequency that a receiver was tuned to.
     """
 
     sensor: SensorId
@@ -298,6 +299,7 @@ class Block(Event, frozen=True, kw_only=True):
     dtype: Name
     shape: tuple[int, int]
     data: bytes
+    centre_hz: Annotated[float, Meta(ge=0.0, le=1e12)] | None = None
 
 
 class Scan(Event, frozen=True, kw_only=True):

@@ -1,0 +1,1 @@
+"""From radio samples to `Scan`."""
