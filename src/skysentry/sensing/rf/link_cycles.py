@@ -37,7 +37,8 @@ OFF_LAG = 0.72
 LINE_PIECE_S = 0.02
 LINE_HZ = {"pal": 15_625.0, "ntsc": 15_734.27}
 # Transmitters' own clocks: consumer crystals are within 50 ppm, cheap ones 200: 3 Hz of a line rate.
-LINE_HARMONICS = 5
+# Not the fourth: 62,500 Hz is where Wi-Fi's symbols and bits of 250 kbit/s fold to, at 312,500 windows a second.
+LINE_HARMONICS = (1, 2, 3, 5)
 # 3.2 µs: shorter than the sync tip of 4.7 µs, long enough that it fills one channel of 312 kHz.
 LINE_WINDOW_S = 3.2e-6
 FRAME_S = 0.010
@@ -117,14 +118,14 @@ def _channel_beats(power: Reals, rate_hz: float, beat_hz: float) -> Reals:
     per = int(LINE_PIECE_S * rate_hz)
     pieces = len(power) // per
     shares = np.array([1.0, *BESIDE])
-    rows = np.concatenate([k * beat_hz * shares for k in range(1, LINE_HARMONICS + 1)])
+    rows = np.concatenate([k * beat_hz * shares for k in LINE_HARMONICS])
     turn = np.exp(-2j * np.pi * ((rows[:, None] * np.arange(per) / rate_hz) % 1.0))
     found = np.zeros((len(rows), power.shape[1]))
     for piece in range(pieces):
         found += np.abs(turn @ power[piece * per : (piece + 1) * per]) ** 2
-    found = found.reshape(LINE_HARMONICS, len(shares), -1).sum(axis=0)
+    found = found.reshape(len(LINE_HARMONICS), len(shares), -1).sum(axis=0)
     beside = found[1:].mean(axis=0) + 1e-30
-    return np.asarray((found[0] / beside - 1.0) * np.sqrt(LINE_HARMONICS * pieces / 1.2))
+    return np.asarray((found[0] / beside - 1.0) * np.sqrt(len(LINE_HARMONICS) * pieces / 1.2))
 
 
 def frame_score(x: Samples, rate_hz: float) -> float:

@@ -23,12 +23,15 @@ from msgspec import Struct
 from skysentry.events import ObjectClass
 from skysentry.sensing.rf.link_bursts import Region, Rhythm
 
-VIDEO_LEAST = 14.0
+# Strong bursts of Wi-Fi and of packets reach 30; video at −12 dB in the band 600.
+VIDEO_LEAST = 40.0
 DOWNLINK_LEAST = 4.5
 WIFI_LEAST = 5.0
 LTE_FRAME_LEAST = 5.0
 # n · kept² of a period by chance is exponential: eight periods exceed 9 once in a thousand looks with packets.
 RHYTHM_LEAST, KEPT_LEAST = 9.0, 0.6
+# Slow links send nine packets in a look; they keep the period all but exactly, which chance does not.
+FEW_LEAST, FEW_KEPT = 6.5, 0.85
 # Slots by as much as a period: what keeps both keeps slots (Bluetooth's are a divisor of 20 and 10 ms).
 SLOTTED_LEAST = 0.6
 # A region without a name must be seen well: receivers ripple by a decibel.
@@ -90,7 +93,7 @@ def judge(look: Look) -> list[Found]:
         found.append(Found("digital_downlink", nats, look.prefix, strongest))
     if not found and controls(look):
         score = look.rhythm.packets * look.rhythm.kept**2
-        found.append(Found("control_link", _nats("control_link", score, RHYTHM_LEAST), score, None))
+        found.append(Found("control_link", _nats("control_link", score, FEW_LEAST), score, None))
     if not found and strongest is not None and unexplained(look, strongest):
         found.append(Found("unnamed", CAPS["unnamed"], strongest.power_db, strongest))
     return found
@@ -99,9 +102,11 @@ def judge(look: Look) -> list[Found]:
 def controls(look: Look) -> bool:
     """Whether narrow packets keep the period of a control link, and not Bluetooth's slots."""
     rhythm = look.rhythm
-    if rhythm.kept < KEPT_LEAST or rhythm.packets * rhythm.kept**2 < RHYTHM_LEAST:
-        return False
-    return rhythm.slotted < SLOTTED_LEAST and look.wifi < WIFI_LEAST and not is_service(look)
+    score = rhythm.packets * rhythm.kept**2
+    many = rhythm.kept > KEPT_LEAST and score > RHYTHM_LEAST
+    few = rhythm.kept > FEW_KEPT and score > FEW_LEAST
+    cell = look.prefix > DOWNLINK_LEAST and is_lte(look)
+    return (many or few) and rhythm.slotted < SLOTTED_LEAST and not cell
 
 
 def is_service(look: Look) -> bool:
