@@ -78,16 +78,17 @@ PRESENCE_EVERY_NS = 1_000_000_000
 PLACE_KEEPS_NS = 3_000_000_000
 
 _MULTIROTOR = ((ObjectClass.MULTIROTOR, 0.5),)
-# A claim is weak evidence: one nat at most, whoever says it.
+# A claim is weak evidence: one nat at most, whoever says it; and none for what threatens nobody: who calls itself a
+# balloon or an obstacle on the ground must not be believed harmless by saying so.
 _CLASS_LLR: dict[int, tuple[tuple[ObjectClass, float], ...]] = {
     1: ((ObjectClass.FIXED_WING_ELECTRIC, 1.0), (ObjectClass.FIXED_WING_PISTON, 0.5)),
     2: ((ObjectClass.MULTIROTOR, 1.0),),
     4: ((ObjectClass.FIXED_WING_ELECTRIC, 0.7), (ObjectClass.MULTIROTOR, 0.7)),
     6: ((ObjectClass.FIXED_WING_ELECTRIC, 0.7),),
-    8: ((ObjectClass.BALLOON, 1.0),),
-    9: ((ObjectClass.BALLOON, 1.0),),
-    10: ((ObjectClass.BALLOON, 0.7),),
-    14: ((ObjectClass.GROUND_SOURCE, 1.0),),
+    8: (),
+    9: (),
+    10: (),
+    14: (),
 }
 
 
