@@ -29,7 +29,6 @@ every 10 s, and when the source of the packets ends with a `Health` of its own.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
 
 import msgspec
 from msgspec import Struct
@@ -39,20 +38,30 @@ from skysentry.events import (
     AnyEvent,
     Detection,
     Health,
-    HealthState,
-    LinkKind,
     ObjectClass,
     Packet,
     Presence,
     Scan,
-    health,
     scan_id,
 )
-from skysentry.sensing.remote_id_place import Claim, jumped, measure, place_of, repeat_age_s
-from skysentry.sensing.remote_id_sender import Heard, Transmitter, identity_of, learn, sign
+from skysentry.geo import distance_m
+from skysentry.sensing.remote_id_health import Counts, health_of, trouble
+from skysentry.sensing.remote_id_place import Claim, LatLon, jumped, measure, place_of, repeat_age_s, velocity_of
+from skysentry.sensing.remote_id_read import READERS
+from skysentry.sensing.remote_id_sender import Transmitter, identity_of, learn, sign
+from skysentry.sensing.remote_id_trust import (
+    JUMP_NATS,
+    NAMES_NATS,
+    control,
+    count,
+    hear,
+    move,
+    reach,
+    stamp,
+)
 from skysentry.site import Site
-from skysentry.wire import ble, dji_wifi, france, mavlink_odid, remote_id_json, wifi
-from skysentry.wire.remote_id import AuthPage, BasicId, Location, Message, decode_all
+from skysentry.wire import dji_wifi
+from skysentry.wire.remote_id import AuthPage, Location
 from skysentry.wire.remote_id_auth import Authentication
 
 SNAPSHOT_VERSION = 2
@@ -67,43 +76,20 @@ HEALTH_EVERY_NS = 10_000_000_000
 PRESENCE_EVERY_NS = 1_000_000_000
 # F3411-22a sends Location at least once a second; three missed ones mean that the place is not known now.
 PLACE_KEEPS_NS = 3_000_000_000
-# Of the packets since the last telling. Weak but usable signals lose one in ten.
-DEGRADED_SHARE = 0.2
 
 _MULTIROTOR = ((ObjectClass.MULTIROTOR, 0.5),)
-# A claim is weak evidence: one nat at most, whoever says it.
+# A claim is weak evidence: one nat at most, whoever says it; and none for what threatens nobody: who calls itself a
+# balloon or an obstacle on the ground must not be believed harmless by saying so.
 _CLASS_LLR: dict[int, tuple[tuple[ObjectClass, float], ...]] = {
     1: ((ObjectClass.FIXED_WING_ELECTRIC, 1.0), (ObjectClass.FIXED_WING_PISTON, 0.5)),
     2: ((ObjectClass.MULTIROTOR, 1.0),),
     4: ((ObjectClass.FIXED_WING_ELECTRIC, 0.7), (ObjectClass.MULTIROTOR, 0.7)),
     6: ((ObjectClass.FIXED_WING_ELECTRIC, 0.7),),
-    8: ((ObjectClass.BALLOON, 1.0),),
-    9: ((ObjectClass.BALLOON, 1.0),),
-    10: ((ObjectClass.BALLOON, 0.7),),
-    14: ((ObjectClass.GROUND_SOURCE, 1.0),),
+    8: (),
+    9: (),
+    10: (),
+    14: (),
 }
-
-
-class Counts(Struct, kw_only=True):
-    """What one sensor brought since the start, and when its next `Health` is due."""
-
-    packets: int = 0
-    messages: int = 0
-    bad_checksum: int = 0
-    damaged: int = 0
-    no_place: int = 0
-    several_ids: int = 0
-    jumps: int = 0
-    evicted: int = 0
-    signed: int = 0
-    told_ns: int | None = None
-    due_ns: int | None = None
-    # What was last told: trouble, packets, and whether that was bad.
-    told: tuple[int, int] = (0, 0)
-    told_packets: int = 0
-    degraded: bool = False
-    last_time_ns: int = -1
-    same_time: int = 0
 
 
 class _State(Struct, kw_only=True):
@@ -119,7 +105,7 @@ class RemoteIdReceiver:
     """Wi-Fi, Bluetooth and already decoded Remote ID packets in, one scan for each place or presence out."""
 
     def __init__(self, site: Site) -> None:
-        self._site = site
+        self._sensor = {sensor.id: sensor for sensor in site.sensors}
         self._new: dict[str, Transmitter] = {}
         self._known: dict[str, Transmitter] = {}
         self._sensors: dict[str, Counts] = {}
@@ -133,7 +119,7 @@ class RemoteIdReceiver:
             if self._due_ns is not None and self._due_ns < event.received_ns:
                 self._tell(event.received_ns - 1, made)
             if isinstance(event, Packet):
-                if event.link in _READERS:
+                if event.link in READERS:
                     self._packet(event, made)
             elif isinstance(event, Health) and event.source in self._sensors:
                 self._hurry(event)
@@ -189,7 +175,7 @@ class RemoteIdReceiver:
         self._mark(counts, packet.received_ns)
 
     def _believe(self, packet: Packet, counts: Counts, made: list[AnyEvent]) -> None:
-        address, messages, damaged = _READERS[packet.link](packet)
+        address, messages, damaged, carrier, counter = READERS[packet.link](packet)
         counts.damaged += damaged
         if not messages:
             return
@@ -202,7 +188,11 @@ class RemoteIdReceiver:
             elif isinstance(message, AuthPage):
                 counts.signed += sign(transmitter, message, packet.id)
                 continue
-            counts.several_ids += learn(transmitter, message)
+            if learn(transmitter, message):
+                counts.several_ids += 1
+                transmitter.trust.blame("names", NAMES_NATS)
+        if carrier >= 0:
+            count(transmitter.trust, packet.sensor, carrier, counter, packet.time_ns)
         detection = self._detection(transmitter, claim, packet, counts)
         if detection is not None:
             made.append(_scan(packet, detection))
@@ -242,10 +232,13 @@ class RemoteIdReceiver:
             return self._presence(transmitter, packet, counts)
         time_ns = packet.time_ns
         age_s = repeat_age_s(transmitter, claim, time_ns)
+        transmitter.trust.fade(time_ns)
         if age_s is None:
-            counts.jumps += jumped(transmitter, place, time_ns)
+            self._weigh(transmitter, claim, place, packet, counts)
         transmitter.place_ns, (transmitter.lat_deg, transmitter.lon_deg) = time_ns, place
         measurement, features = measure(transmitter, claim, place, time_ns, age_s)
+        if transmitter.trust.against:
+            features += transmitter.trust.features()
         return Detection(
             id=f"{self._scan_id(packet, counts)}#0",
             measurement=measurement,
@@ -254,6 +247,27 @@ class RemoteIdReceiver:
             evidence=_evidence(transmitter, packet),
             features=features,
         )
+
+    def _weigh(
+        self, transmitter: Transmitter, claim: Claim, place: LatLon, packet: Packet, counts: Counts
+    ) -> None:  # fmt: skip
+        """Hold a new claim of a place against physics (`remote_id_trust`)."""
+        trust, time_ns = transmitter.trust, packet.time_ns
+        if jumped(transmitter, place, time_ns):
+            counts.jumps += 1
+            trust.blame("jump", JUMP_NATS)
+        move(trust, place, *velocity_of(claim), time_ns)
+        sensor = self._sensor.get(packet.sensor)
+        if isinstance(claim, Location):
+            stamp(trust, claim, time_ns, sensor.clock_sigma_s if sensor else 0.0)
+        if sensor and sensor.position:
+            range_m = distance_m(sensor.position.lat_deg, sensor.position.lon_deg, *place)
+            reach(trust, range_m, sensor.coverage.max_m)
+            if packet.rssi_dbm is not None:
+                hear(trust, packet.sensor, range_m, packet.rssi_dbm, time_ns)
+        system = transmitter.system
+        if system and system.location_type and system.lat_deg is not None and system.lon_deg is not None:
+            control(trust, place, (system.lat_deg, system.lon_deg))
 
     def _presence(self, transmitter: Transmitter, packet: Packet, counts: Counts) -> Detection | None:
         """Return a presence for a known sender without a place, unless one was told less than a second ago."""
@@ -285,7 +299,7 @@ class RemoteIdReceiver:
 
     def _mark(self, counts: Counts, received_ns: int) -> None:
         """Set when to tell of new trouble, or that it is over: now if never told, else 10 s after the last time."""
-        if counts.due_ns is not None or not (counts.degraded or _trouble(counts) != counts.told):
+        if counts.due_ns is not None or not (counts.degraded or trouble(counts) != counts.told):
             return
         told_ns = counts.told_ns
         counts.due_ns = received_ns if told_ns is None else max(received_ns, told_ns + HEALTH_EVERY_NS)
@@ -308,66 +322,8 @@ class RemoteIdReceiver:
         due = [(counts.due_ns, sensor) for sensor, counts in self._sensors.items() if counts.due_ns is not None]
         for due_ns, sensor in sorted(due):
             if due_ns <= until_ns:
-                made.append(_health(sensor, due_ns, self._sensors[sensor]))
+                made.append(health_of(sensor, due_ns, self._sensors[sensor]))
         self._schedule()
-
-
-# --- what links carry ---------------------------------------------------------------------------------------
-
-# Sender, messages, and how many more were damaged.
-_Read: TypeAlias = tuple[str, Sequence[Heard], int]
-
-
-def _read_wifi(packet: Packet) -> _Read:
-    messages: list[Heard] = []
-    damaged = 0
-    for payload in wifi.payloads(packet.data):
-        try:
-            if payload.carrier is wifi.Carrier.DJI:
-                messages.append(dji_wifi.decode(payload.data))
-            elif payload.carrier is wifi.Carrier.FRANCE:
-                messages += france.decode(payload.data)
-            else:
-                found, bad = decode_all(payload.data)
-                messages += found
-                damaged += bad
-        except DecodeError:
-            damaged += 1
-    return wifi.transmitter(packet.data).hex(":"), messages, damaged
-
-
-def _read_ble(packet: Packet) -> _Read:
-    messages: list[Message] = []
-    damaged = 0
-    for payload in ble.payloads(packet.data):
-        found, bad = decode_all(payload.data)
-        messages += found
-        damaged += bad
-    address = ble.transmitter(packet.data)
-    # An advertisement may leave its address out; then all such of one sensor are one sender.
-    return address.hex(":") if address else f"{packet.sensor}:anonymous", messages, damaged
-
-
-def _read_json(packet: Packet) -> _Read:
-    report = remote_id_json.decode(packet.data)
-    address = report.transmitter
-    if not address:
-        ids = [message.uas_id for message in report.messages if isinstance(message, BasicId) and message.uas_id]
-        address = ids[0] if ids else f"{packet.sensor}:anonymous"
-    return address, report.messages, 0
-
-
-def _read_mavlink(packet: Packet) -> _Read:
-    said = mavlink_odid.decode(packet.data)
-    return said.transmitter, said.messages, said.damaged
-
-
-_READERS = {
-    LinkKind.WIFI: _read_wifi,
-    LinkKind.BLE: _read_ble,
-    LinkKind.REMOTE_ID_JSON: _read_json,
-    LinkKind.MAVLINK_ODID: _read_mavlink,
-}
 
 
 def _evidence(transmitter: Transmitter, packet: Packet) -> tuple[str, ...]:
@@ -385,34 +341,4 @@ def _scan(packet: Packet, detection: Detection) -> Scan:
         received_ns=packet.received_ns,
         sensor=packet.sensor,
         detections=(detection,),
-    )
-
-
-# --- how it goes --------------------------------------------------------------------------------------------
-
-
-def _trouble(counts: Counts) -> tuple[int, int]:
-    """Return what a person should hear of: damage, and what does not fit together."""
-    return counts.bad_checksum + counts.damaged, counts.several_ids + counts.jumps + counts.evicted
-
-
-def _health(sensor: str, time_ns: int, counts: Counts) -> Health:
-    """Return the health of a sensor and note that it was told."""
-    bad, doubtful = _trouble(counts)
-    new_bad, new_packets = bad - counts.told[0], counts.packets - counts.told_packets
-    degraded = new_bad > DEGRADED_SHARE * new_packets
-    counts.told_ns, counts.due_ns, counts.told = time_ns, None, (bad, doubtful)
-    counts.told_packets, counts.degraded = counts.packets, degraded
-    reason = f"Remote ID: {bad} of {counts.packets} packets or their messages damaged"
-    if doubtful:
-        reason += f", {doubtful} claims that do not fit together"
-    names = ("packets", "messages", "bad_checksum", "damaged", "no_place", "several_ids", "jumps", "evicted", "signed")
-    return health(
-        sensor,
-        time_ns,
-        HealthState.DEGRADED if degraded else HealthState.OK,
-        reason,
-        "check antenna, distance and interference" if degraded else "",
-        tuple((name, getattr(counts, name)) for name in names),
-        part="remote_id",
     )

@@ -68,6 +68,17 @@ def place_of(claim: Claim) -> LatLon | None:
     return claim.lat_deg, claim.lon_deg
 
 
+def velocity_of(claim: Claim) -> tuple[tuple[float, float] | None, float]:
+    """Return the claimed velocity (east, north), `None` where it is unknown, and its sigma in m/s."""
+    if isinstance(claim, dji_wifi.Telemetry):
+        return (claim.velocity_neu_mps[1], claim.velocity_neu_mps[0]), _DJI_SPEED_SIGMA
+    sigma_mps = _SPEED_SIGMA[claim.speed_accuracy]
+    if claim.speed_mps is None or (claim.direction_deg is None and claim.speed_mps > 0.0):
+        return None, sigma_mps
+    heading = math.radians(claim.direction_deg or 0.0)
+    return (claim.speed_mps * math.sin(heading), claim.speed_mps * math.cos(heading)), sigma_mps
+
+
 def measure(
     transmitter: Transmitter, claim: Claim, place: LatLon, time_ns: int, age_s: float | None
 ) -> tuple[Position, Features]:

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from skysentry.events import Identity, Place
+from skysentry.sensing.remote_id_trust import Trust
 from skysentry.wire import dji_wifi
 from skysentry.wire.remote_id import (
     MAX_AUTH_PAGE,
@@ -82,6 +83,7 @@ class Transmitter(Struct, kw_only=True):
     presence_ns: int | None = None
     identity: Identity | None = None
     traits: tuple[tuple[str, float], ...] = ()
+    trust: Trust = msgspec.field(default_factory=Trust)
     # Authentication: the pages so far with the packets they came in, and the last whole message, never verified.
     pages: Pages = msgspec.field(default_factory=Pages)
     page_packets: list[str] = []

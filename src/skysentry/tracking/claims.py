@@ -3,8 +3,9 @@
 Once a second each shown track is reviewed:
 
     in doubt     what it claims to be does not fit its class (P below `FITS` over the classes that carry such a claim);
-                 sensors that should sense it do not (`UNSEEN_NATS` against, nothing for it); or the same name is told
-                 from two places further apart than both places' uncertainty
+                 sensors that should sense it do not (`UNSEEN_NATS` against, nothing for it); the same name is told
+                 from two places further apart than both places' uncertainty; or its receivers find it odd, or too
+                 many addresses tell it, or its address too many names (`quarantine`)
     silent       it tells nothing although receivers that live (a look within `LIVES_S`) reach its place: named with the
                  site's prior of who is equipped. Where no receiver reaches, nothing is said of it.
 
@@ -89,7 +90,12 @@ class Claims:
                 life.quarantined = life.claimed and any(quarantine.flooded(name, now_ns) for name in life.seen)
             if life.identity is not None:
                 life.silence = ""
-                life.doubt = apart.get(i) or misfit(life) or self._unseen(now_ns, now_s, table, i, life, said, looked)
+                life.doubt = (
+                    apart.get(i)
+                    or misfit(life)
+                    or quarantine.doubted(claim_of(life.identity)[1], now_ns)
+                    or self._unseen(now_ns, now_s, table, i, life, said, looked)
+                )
                 if life.doubt:
                     life.agreed_s = 0.0
             else:

@@ -10,6 +10,10 @@ names are rationed before they cost the tracker anything:
     anything else                       is quarantined: counted per receiver, the last ones kept as samples, told as
                                         `Health` with the transmitters that do it
 
+What receivers find odd in a claim's physics (features `doubt_` and a check's name, `sensing.remote_id_trust`) is kept
+with its name for `DOUBT_S`, and so is that one name comes from more than `RADIOS_PER_NAME` addresses or one address
+gives as many names as it may: `doubted` says it in words, for `Track.doubt`.
+
 While a receiver is flooded, tracks that only its claims support stay tentative (`flooded`): people see them, and nobody
 is woken by them, until another kind of sensor bears them out.
 """
@@ -35,6 +39,21 @@ MEMORY_S = 60
 MOST_NAMES, MOST_TRANSMITTERS = 8_000, 8_000
 # Samples kept of each receiver, and told in one sentence.
 SAMPLES, TOLD = 32, 3
+# A claim that was odd stays in doubt for this long after it was last found so: longer than between two of its places.
+DOUBT_S = 15
+# One aircraft has up to three radios of its own (Wi-Fi, Bluetooth 4 and 5), and one may have changed its address.
+RADIOS_PER_NAME = 4
+ODD = {
+    "jump": "it jumps further than anything flies",
+    "speed": "its places do not fit the speed it tells",
+    "stamp": "its clock is wrong or runs back, as in a recording sent again",
+    "counter": "two senders count under one address",
+    "power": "it is louder than it could be from where it says to be",
+    "slope": "its power does not change with the range it tells",
+    "reach": "it says to be further away than can be heard",
+    "operator": "its operator says to be further away than a control link reaches",
+    "names": "it changes its name",
+}
 # A receiver is flooded, and stays so for FLOOD_S, once it had to quarantine this many in each of so many seconds in a
 # row: a thousand drones are all let in after five.
 FLOOD_PER_S, FLOOD_RUN_S, FLOOD_S = 50, 6, 10
@@ -76,6 +95,9 @@ class Quarantine(Struct):
     names: dict[int, tuple[int, int]] = {}
     radios: dict[str, tuple[int, int]] = {}
     lanes: dict[str, Lane] = {}
+    # By name: until which second it is in doubt and why; and the addresses that told it since a second.
+    odd: dict[int, tuple[int, str]] = {}
+    tellers: dict[int, tuple[int, list[str]]] = {}
 
     def admit(self, scan: Scan, own: Listener, authorised: frozenset[str]) -> Scan | None:
         """Return the scan without what must wait outside; `None` where nothing is left of it."""
@@ -103,7 +125,48 @@ class Quarantine(Struct):
         elif last is None and len(self.names) >= MOST_NAMES:
             del self.names[next(iter(self.names))]
         self.names[name] = (second, count)
+        words = self._odd(found, name, second)
+        if words or name in self.odd:
+            self._doubt(name, second, words)
         return True
+
+    def _odd(self, found: Detection, name: int, second: int) -> str:
+        """Return what is odd about a claim, in words; empty where nothing is."""
+        told = [(value, key[6:]) for key, value in found.features if key.startswith("doubt_")]
+        if told:
+            return ODD.get(max(told)[1], "it does not fit together")
+        claim = found.identity
+        if claim is None or not claim.transmitter:
+            return ""
+        since, tellers = self.tellers.pop(name, (second, []))
+        if second - since > MEMORY_S:
+            since, tellers = second, []
+        if claim.transmitter not in tellers and len(tellers) <= RADIOS_PER_NAME:
+            tellers.append(claim.transmitter)
+        if len(self.tellers) >= MOST_NAMES:
+            del self.tellers[next(iter(self.tellers))]
+        self.tellers[name] = (since, tellers)
+        if len(tellers) > RADIOS_PER_NAME:
+            return f"more than {RADIOS_PER_NAME} transmitters tell the same name"
+        since, names = self.radios.get(claim.transmitter, (0, 0))
+        if names >= NAMES_PER_TRANSMITTER and second - since <= MEMORY_S:
+            return f"its transmitter tells {names} names or more"
+        return ""
+
+    def _doubt(self, name: int, second: int, words: str) -> None:
+        until, _ = self.odd.get(name, (0, ""))
+        if words:
+            self.odd.pop(name, None)
+            if len(self.odd) >= MOST_NAMES:
+                del self.odd[next(iter(self.odd))]
+            self.odd[name] = (second + DOUBT_S, words)
+        elif second > until:
+            del self.odd[name]
+
+    def doubted(self, name: int, now_ns: int) -> str:
+        """Return what is odd about a name's claims, in words; empty where nothing is, or was long ago."""
+        until, words = self.odd.get(name, (0, ""))
+        return words if now_ns <= until * SECOND_NS else ""
 
     def _lets_in(self, transmitter: str | None, second: int, receiver: str) -> bool:
         """Return whether one more new name may pass, and count it."""
