@@ -10,6 +10,7 @@ import click
 
 from skysentry.cli.options import check_path, read_options
 from skysentry.cli.output import progress
+from skysentry.errors import InputError
 from skysentry.events import Block, Health, Packet, Scan, Truth
 from skysentry.formats import ReadOptions, mcap, read, sniff
 
@@ -18,10 +19,32 @@ from skysentry.formats import ReadOptions, mcap, read, sniff
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @read_options
 @click.option("--json", "as_json", is_flag=True)
-def command(files: tuple[Path, ...], options: ReadOptions, as_json: bool) -> None:
-    """Say what FILES hold: format, span of time, events, sensors, what was damaged."""
+@click.option("--spectrogram", is_flag=True, help="draw a minute of the sound as a PNG")
+@click.option("--at", type=click.FloatRange(0, 1e7), default=0.0, help="the second at which the picture begins")
+@click.option("--clip", metavar="DETECTION", help="write the sound around a detection (its id) as WAV")
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="where to [default: beside FILE]")
+def command(
+    files: tuple[Path, ...],
+    options: ReadOptions,
+    as_json: bool,
+    spectrogram: bool,
+    at: float,
+    clip: str | None,
+    output: Path | None,
+) -> None:
+    """Say what FILES hold: format, span of time, events, sensors, what was damaged; or show and cut their sound."""
+    if output is not None and (len(files) > 1 or spectrogram == (clip is not None)):
+        raise InputError("one file and one of --spectrogram, --clip", where="-o", hint="name them one by one")
     for path in files:
         check_path(path)
+        if spectrogram or clip is not None:
+            from skysentry.cli import hear
+
+            if spectrogram:
+                click.echo(hear.draw(path, options, at, output or path.with_suffix(".png")), err=True)
+            if clip is not None:
+                click.echo(hear.clip(path, options, clip, output or path.with_suffix(".clip.wav")), err=True)
+            continue
         for part in mcap.segments(path):
             found = describe(part, options)
             click.echo(json.dumps(found) if as_json else _page(found))
