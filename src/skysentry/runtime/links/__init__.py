@@ -8,6 +8,8 @@
     beast://receiver:30005          Mode S frames     avr://receiver:30002     the same as text
     sbs://receiver:30003            BaseStation lines
     http://receiver/data/aircraft.json   polled
+    rtl-tcp://receiver:1234?rate=2.4e6&centre=2.44e9     radio samples; iq-tcp, iq-udp: raw ones (`iq`)
+    kraken://receiver                    directions of a KrakenSDR, polled
 
 `run` ends only by cancellation: what goes wrong with a source is told as `Health` and tried again.
 """
@@ -19,9 +21,11 @@ from typing import Protocol
 
 from skysentry.errors import ConfigError
 from skysentry.events import AnyEvent
-from skysentry.runtime.links.address import Address, parse
+from skysentry.runtime.links.address import RADIO, Address, parse
 from skysentry.runtime.links.content import AvrContent, BeastContent, Content, JsonContent, SbsContent
 from skysentry.runtime.links.inlet import Inlet
+from skysentry.runtime.links.iq import IqContent, IqUdpLink, RtlTcpLink, tuning
+from skysentry.runtime.links.kraken import KrakenLink
 from skysentry.runtime.links.poll import HttpLink
 from skysentry.runtime.links.sound import RtpContent, agreed
 from skysentry.runtime.links.stream import FileLink, TcpLink, TcpListenLink, UdpLink
@@ -53,11 +57,22 @@ def open_link(sensor: Sensor, clock: Callable[[], int]) -> Link:
         )
     if address.scheme == "rtp" and sensor.kind not in (SensorKind.MICROPHONE, SensorKind.ARRAY):
         raise ConfigError(f"rtp: is sound, not for {sensor.kind}", where=sensor.id, hint='kind = "microphone"')
+    if address.scheme in RADIO and sensor.kind is not SensorKind.RF:
+        raise ConfigError(f"{address.scheme}: is radio, not for {sensor.kind}", where=sensor.id, hint='kind = "rf"')
     inlet = Inlet(sensor, clock)
     link: Link
     match address.scheme:
         case "rtp":
             link = UdpLink(address, inlet, RtpContent(inlet, agreed(address, sensor.id)))
+        case "rtl-tcp":
+            link = RtlTcpLink(address, inlet, tuning(address, sensor.id))
+        case "kraken":
+            link = KrakenLink(address, inlet)
+        case "iq-udp":
+            link = IqUdpLink(address, inlet, tuning(address, sensor.id))
+        case "iq-tcp":
+            tuned = tuning(address, sensor.id)
+            link = TcpLink(address, inlet, lambda: IqContent(inlet, tuned))
         case "udp":
             link = UdpLink(address, inlet, _content(address, inlet))
         case "tcp-listen":

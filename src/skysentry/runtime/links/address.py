@@ -13,10 +13,11 @@ from msgspec import Struct
 
 from skysentry.errors import ConfigError
 
-LISTENING = ("udp", "rtp", "tcp-listen")
-# The ports that Mode S receivers use.
-DEFAULT_PORTS = {"beast": 30005, "sbs": 30003, "avr": 30002}
-SCHEMES = ("udp", "rtp", "tcp", "tcp-listen", "beast", "sbs", "avr", "http", "https", "file")
+LISTENING = ("udp", "rtp", "tcp-listen", "iq-udp")
+# The ports that Mode S receivers and rtl_tcp use.
+DEFAULT_PORTS = {"beast": 30005, "sbs": 30003, "avr": 30002, "rtl-tcp": 1234, "kraken": 8081}
+RADIO = ("rtl-tcp", "iq-tcp", "iq-udp", "kraken")
+SCHEMES = ("udp", "rtp", "tcp", "tcp-listen", "beast", "sbs", "avr", "http", "https", "file", *RADIO)
 LOOPBACK = "127.0.0.1"
 
 
