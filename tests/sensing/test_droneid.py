@@ -144,12 +144,6 @@ def test_noise_is_silence() -> None:
     assert heard(blocks(noise)) == []
 
 
-def test_a_quiet_second_is_an_empty_scan() -> None:
-    stage = DroneIdReceiver(Site())
-    made = stage.step(0, blocks(np.ones(int(1.2 * RATE_HZ), np.complex64) * 1e-3))
-    assert [len(scan.detections) for scan in made if isinstance(scan, Scan)] == [0]
-
-
 def _clock(x: NDArray[np.complex64]) -> NDArray[np.complex64]:
     """20 ppm: the clock of a cheap receiver, at 2.4 GHz 48 kHz too low."""
     at = np.arange(len(x)) * (1.0 + 20e-6)

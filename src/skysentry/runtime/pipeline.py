@@ -22,6 +22,8 @@ from skysentry.sensing.acoustic.detector import AcousticDetector
 from skysentry.sensing.adsb import AdsbReceiver
 from skysentry.sensing.remote_id import RemoteIdReceiver
 from skysentry.sensing.rf.droneid_receiver import DroneIdReceiver
+from skysentry.sensing.rf.link_detector import LinkDetector
+from skysentry.sensing.rf.tdoa_receiver import TdoaReceiver
 from skysentry.site import Site
 from skysentry.tracking.tracker import Tracker
 
@@ -88,7 +90,13 @@ class Core(Chain):
 
 def front(site: Site) -> Chain:
     """Return the signal processing: what may run beside the sensor."""
-    return Chain(acoustic=AcousticDetector(site), arrays=ArrayDetector(site), droneid=DroneIdReceiver(site))
+    return Chain(
+        acoustic=AcousticDetector(site),
+        arrays=ArrayDetector(site),
+        droneid=DroneIdReceiver(site),
+        links=LinkDetector(site),
+        tdoa=TdoaReceiver(site),
+    )
 
 
 def core(site: Site, until: Until = "alerts") -> Chain:

@@ -11,6 +11,8 @@
     http://receiver/data/aircraft.json   polled
     serial:///dev/ttyUSB0?baud=115200   JSON lines; with &form=mavlink OPEN_DRONE_ID messages
     mqtt://broker/topic/%23   subscribed; mqtts over TLS
+    rtl-tcp://receiver:1234?rate=2.4e6&centre=2.44e9     radio samples; iq-tcp, iq-udp: raw ones (`iq`)
+    kraken://receiver                    directions of a KrakenSDR, polled
 
 `run` ends only by cancellation: what goes wrong with a source is told as `Health` and tried again.
 """
@@ -22,9 +24,11 @@ from typing import Protocol
 
 from skysentry.errors import ConfigError
 from skysentry.events import AnyEvent
-from skysentry.runtime.links.address import Address, parse
+from skysentry.runtime.links.address import RADIO, Address, parse
 from skysentry.runtime.links.content import AvrContent, BeastContent, Content, JsonContent, MavlinkContent, SbsContent
 from skysentry.runtime.links.inlet import Inlet
+from skysentry.runtime.links.iq import IqContent, IqUdpLink, RtlTcpLink, tuning
+from skysentry.runtime.links.kraken import KrakenLink
 from skysentry.runtime.links.mqtt import MqttLink
 from skysentry.runtime.links.poll import HttpLink
 from skysentry.runtime.links.scans import NodeLink
@@ -63,6 +67,8 @@ def open_link(sensor: Sensor, clock: Callable[[], int]) -> Link:
         raise ConfigError(
             f"mavlink is for Remote ID, not for {sensor.kind}", where=sensor.id, hint='kind = "remote_id"'
         )
+    if address.scheme in RADIO and sensor.kind is not SensorKind.RF:
+        raise ConfigError(f"{address.scheme}: is radio, not for {sensor.kind}", where=sensor.id, hint='kind = "rf"')
     inlet = Inlet(sensor, clock)
     link: Link
     match address.scheme:
@@ -70,6 +76,15 @@ def open_link(sensor: Sensor, clock: Callable[[], int]) -> Link:
             link = UdpLink(address, inlet, RtpContent(inlet, agreed(address, sensor.id)))
         case "node":
             link = NodeLink(address, inlet)
+        case "rtl-tcp":
+            link = RtlTcpLink(address, inlet, tuning(address, sensor.id))
+        case "kraken":
+            link = KrakenLink(address, inlet)
+        case "iq-udp":
+            link = IqUdpLink(address, inlet, tuning(address, sensor.id))
+        case "iq-tcp":
+            tuned = tuning(address, sensor.id)
+            link = TcpLink(address, inlet, lambda: IqContent(inlet, tuned))
         case "udp":
             link = UdpLink(address, inlet, _content(address, inlet))
         case "tcp-listen":

@@ -13,12 +13,16 @@ from msgspec import Struct
 
 from skysentry.errors import ConfigError
 
-LISTENING = ("udp", "rtp", "tcp-listen", "node")
-# The ports that Mode S receivers use, the one that a node looks for, and those of brokers.
-DEFAULT_PORTS = {"beast": 30005, "sbs": 30003, "avr": 30002, "node": 7900, "mqtt": 1883, "mqtts": 8883}
+LISTENING = ("udp", "rtp", "tcp-listen", "node", "iq-udp")
+# The ports that Mode S receivers, rtl_tcp and KrakenSDR use, the one that a node looks for, and those of brokers.
+DEFAULT_PORTS = {
+    "beast": 30005, "sbs": 30003, "avr": 30002, "node": 7900, "mqtt": 1883, "mqtts": 8883, "rtl-tcp": 1234,
+    "kraken": 8081,
+}  # fmt: skip
+RADIO = ("rtl-tcp", "iq-tcp", "iq-udp", "kraken")
 SCHEMES = (
     "udp", "rtp", "tcp", "tcp-listen", "node", "beast", "sbs", "avr", "http", "https", "file", "serial", "mqtt",
-    "mqtts",
+    "mqtts", *RADIO,
 )  # fmt: skip
 MQTT_QUERY = ("user", "password_env", "password_file")
 # What USB bridges of microcontrollers start with.

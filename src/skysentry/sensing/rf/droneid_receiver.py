@@ -6,7 +6,7 @@ A burst whose code word fits and that holds a place becomes a `Position`: a clai
 `Identity` (`dji_serial`), the pilot's place and home in it. One without a place, or whose fields are damaged, is
 `Presence`; so is one that cannot be decoded: "something transmits DroneID", with its frequency and signal to noise, and
 the feature `undecoded`. Where bursts that are loud enough to decode never fit, `Health` says that they are encrypted or
-of a newer kind; what they hold is never guessed. Each second without a burst is an empty scan.
+of a newer kind; what they hold is never guessed. Silence is for `link_detector` to tell, which looks at all of a band.
 
 Blocks are cut where chance will have it. What is left over is looked at at once, with what came before, and again when
 more has come; a burst is told once, or twice where it could be decoded only when its end had come. Samples that are
@@ -62,7 +62,6 @@ REMEMBERED, MOST_STREAMS = 64, 64
 # The class that a decoded and an undecoded burst speak for: only DJI's aircraft send it, nearly all of four rotors; its
 # remote control does not. A forger can, which is for tracking to doubt.
 DECODED_LLR, PRESENT_LLR = 5.0, 3.0
-SECOND_NS = 1_000_000_000
 
 
 class Stream(Struct):
@@ -74,7 +73,6 @@ class Stream(Struct):
     rest: bytes = b""
     told: list[tuple[int, bool]] = []
     unknown: int = 0
-    second_ns: int = 0
     counts: dict[str, int] = {}
     faults: int = 0
 
@@ -94,7 +92,7 @@ class DroneIdReceiver:
         self.streams: dict[str, Stream] = {}
 
     def step(self, now_ns: int, events: Sequence[AnyEvent]) -> list[AnyEvent]:
-        """Return a scan for each burst and each quiet second, and the health of receivers."""
+        """Return a scan for each burst, and the health of receivers."""
         blocks = [event for event in events if isinstance(event, Block) and self._is_mine(event)]
         blocks.sort(key=lambda block: (block.received_ns, block.time_ns, block.id))
         made: list[AnyEvent] = []
@@ -121,12 +119,11 @@ class DroneIdReceiver:
             return
         if stream is None or stream.rate_hz != block.rate_hz or self._gap(stream, block):
             counts, faults = (stream.counts, stream.faults) if stream is not None else ({}, 0)
-            stream = Stream(block.rate_hz, block.time_ns, second_ns=block.time_ns, counts=counts, faults=faults)
+            stream = Stream(block.rate_hz, block.time_ns, counts=counts, faults=faults)
             self.streams[name] = stream
         if broken:
             self._fault(name, block, "samples that are no numbers", made)
         self._look(name, stream, samples, block, looks_ahead, made)
-        self._quiet(name, stream, block, made)
 
     def _gap(self, stream: Stream, block: Block) -> bool:
         """Whether a block does not go on where the last one ended, within what clocks of receivers are worth."""
@@ -235,30 +232,13 @@ class DroneIdReceiver:
             reason = f"{UNKNOWN_IN_A_ROW} clear DroneID bursts in a row do not decode: encrypted, or of a newer kind"
             made.append(health(name, block.received_ns, HealthState.OK, reason, "", _counts(stream), part="droneid"))
 
-    def _quiet(self, name: str, stream: Stream, block: Block, made: list[AnyEvent]) -> None:
-        """Tell seconds that are over and in which nothing was found."""
-        end_ns = block.time_ns + round(block.shape[0] / block.rate_hz * 1e9)
-        while end_ns - stream.second_ns >= SECOND_NS:
-            after_ns, stream.second_ns = stream.second_ns, stream.second_ns + SECOND_NS
-            told = (stream.start_ns + when / stream.rate_hz * 1e9 for when, _ in stream.told)
-            if not any(after_ns <= when_ns < stream.second_ns for when_ns in told):
-                made.append(
-                    Scan(
-                        id=scan_id(name, stream.second_ns),
-                        time_ns=stream.second_ns,
-                        received_ns=block.received_ns,
-                        sensor=name,
-                        time_sigma_ns=self._clock_ns(name),
-                    )
-                )
-
     def _clock_ns(self, name: str) -> int:
         sensor: Sensor | None = self.sensors.get(name)
         return 0 if sensor is None else round(sensor.clock_sigma_s * 1e9)
 
     def _fault(self, name: str, block: Block, what: str, made: list[AnyEvent]) -> None:
         """Count what is wrong with a receiver; tell the first, and every hundredth after."""
-        stream = self.streams.setdefault(name, Stream(block.rate_hz, block.time_ns, second_ns=block.time_ns))
+        stream = self.streams.setdefault(name, Stream(block.rate_hz, block.time_ns))
         stream.counts[what] = stream.counts.get(what, 0) + 1
         stream.faults += 1
         if stream.faults % 100 == 1:

@@ -83,6 +83,10 @@ def regions(power: Reals, rate_hz: float, floor: float) -> list[Region]:
     step_hz = rate_hz / power.shape[1]
     found = []
     for first, last in zip(np.flatnonzero(change == 1), np.flatnonzero(change == -1), strict=True):
+        # Its edges are where half of its power is: the filter and the smoothing reach beyond.
+        half = floor + 0.5 * (float(np.median(smooth[first:last])) - floor)
+        within = np.flatnonzero(smooth[first:last] > half)
+        first, last = first + within[0], first + within[-1] + 1
         own = power[:, edge + first : edge + last].mean(axis=1)
         level = float(mean[first:last].mean())
         centre_hz = (edge + (first + last) / 2.0 - power.shape[1] / 2.0) * step_hz

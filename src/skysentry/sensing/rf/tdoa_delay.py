@@ -2,7 +2,7 @@
 
 Coarse: the highest |cross-correlation| within the lags that the baseline allows; by chance |r|² N / (p₁ p₂) is
 exponential, so `CHANCE` over the lags bounds false ones. Fine: the samples, aligned to that, are cut into segments; the
-magnitude-squared coherence γ²(f) over them weighs each frequency by γ²/(1 − γ²) (Hannan–Thomson), and the delay is where
+magnitude-squared coherence γ²(f) over them weighs each frequency by γ²/(1 − γ²) (Hannan–Thomson), smoothed along frequency, and the delay is where
 |Σ W(f) e^{jφ(f)} e^{j2πfτ}| is highest: the carrier's phase is left free, for two receivers do not share it. Variance:
 
     σ² = 1 / (2 T ∫ (2π (f − f₀))² γ² / (1 − γ²) df)
@@ -23,9 +23,11 @@ Samples = NDArray[np.complex64]
 # A false delay once in a million pairs.
 CHANCE = 1e-6
 SEGMENT = 256
-# With M segments noise alone has a coherence of 1 / M.
+# Fewer give no coherence to speak of.
 LEAST_SEGMENTS = 8
 FINE_STEP = 1.0 / 64.0
+# Coherence is smoothed over so many of 256 bins to either side: links' spectra are flat over a fifteenth of the band.
+SMOOTH = 8
 # No receiver's filters agree better than this share of a sample; a bound below it is not believed.
 LEAST_SAMPLES = 0.02
 
@@ -66,27 +68,36 @@ def _coarse(first: Samples, second: Samples, most: int) -> tuple[int, float]:
 def _fine(one: Samples, two: Samples) -> tuple[float, float | None]:
     """Return the rest of the delay and its sigma, both in samples."""
     segments = len(one) // SEGMENT
-    window = np.hanning(SEGMENT).astype(np.float32)
-    a = np.fft.fft(one[: segments * SEGMENT].reshape(segments, SEGMENT) * window, axis=1)
-    b = np.fft.fft(two[: segments * SEGMENT].reshape(segments, SEGMENT) * window, axis=1)
-    cross = (a * b.conj()).mean(axis=0)
-    power = (np.abs(a) ** 2).mean(axis=0) * (np.abs(b) ** 2).mean(axis=0) + 1e-30
-    coherence = np.clip((np.abs(cross) ** 2 / power - 1.0 / segments) / (1.0 - 1.0 / segments), 0.0, 0.999)
-    # What is not above chance at 1 % a bin is no signal: it must not lend its frequency to the bound.
-    coherence[coherence < 3.6 / segments] = 0.0
-    weight = coherence / (1.0 - coherence)
-    if not weight.any():
-        return 0.0, None
+    a = np.fft.fft(one[: segments * SEGMENT].reshape(segments, SEGMENT), axis=1)
+    b = np.fft.fft(two[: segments * SEGMENT].reshape(segments, SEGMENT), axis=1)
+    power = np.sqrt((np.abs(a) ** 2).mean(axis=0) * (np.abs(b) ** 2).mean(axis=0)) + 1e-30
+    cross = (a * b.conj()).mean(axis=0) / power
     f = np.fft.fftfreq(SEGMENT)
-    centre = float((weight * f).sum() / weight.sum())
+    rest, weight = 0.0, np.ones(SEGMENT)
+    # The first pass knows no weights, the second those at the first one's delay.
+    for _ in range(2):
+        rest, phase = _peak(weight * cross, f)
+        # In step, signal adds up along frequency and noise does not: what is real is coherence, without a bias.
+        real = (cross * np.exp(2j * np.pi * f * rest - 1j * phase)).real
+        smooth = np.convolve(np.r_[real[-SMOOTH:], real, real[:SMOOTH]], np.ones(2 * SMOOTH + 1), "valid")
+        level = np.clip(smooth / (2 * SMOOTH + 1), 0.0, 0.9995)
+        # Below three sigmas of its own noise it is none: it must not lend its frequency to the bound.
+        level[level < 3.0 / np.sqrt(2.0 * segments * (2 * SMOOTH + 1))] = 0.0
+        weight = level / (1.0 - level**2)
+    squared = level**2 / (1.0 - level**2)
+    if not squared.any():
+        return 0.0, None
+    centre = float((squared * f).sum() / squared.sum())
+    information = 2.0 * segments * float(((2.0 * np.pi * (f - centre)) ** 2 * squared).sum())
+    return (rest, 1.0 / np.sqrt(information)) if information > 0.0 else (0.0, None)
+
+
+def _peak(spectrum: NDArray[np.complex128], f: NDArray[np.float64]) -> tuple[float, float]:
+    """Return where |Σ S e^{j2πfτ}| is highest, in samples, and the phase of the sum there."""
     grid = np.arange(-1.5, 1.5 + FINE_STEP, FINE_STEP)
-    unit = weight * cross / np.maximum(np.abs(cross), 1e-30)
-    height = np.abs(np.exp(2j * np.pi * np.outer(grid, f)) @ unit)
+    height = np.abs(np.exp(2j * np.pi * np.outer(grid, f)) @ spectrum)
     at = int(np.clip(height.argmax(), 1, len(grid) - 2))
     below, top, above = height[at - 1 : at + 2]
     bend = 0.5 * (below - above) / min(below - 2.0 * top + above, -1e-30)
-    samples = segments * SEGMENT
-    information = 2.0 * samples * float(((2.0 * np.pi * (f - centre)) ** 2 * weight).sum()) / SEGMENT
-    if information <= 0.0:
-        return 0.0, None
-    return float(grid[at] + bend * FINE_STEP), float(1.0 / np.sqrt(information))
+    best = float(grid[at] + np.clip(bend, -1.0, 1.0) * FINE_STEP)
+    return best, float(np.angle(np.exp(2j * np.pi * best * f) @ spectrum))

@@ -196,5 +196,6 @@ def _common(blocks: list[Block], rate_hz: float) -> tuple[list[Samples], int, li
     power = np.add.reduceat(np.abs(parts[0]) ** 2, np.arange(0, count - size + 1, size // 2 or 1))
     at = int(power[: max(1, (count - size) // max(1, size // 2))].argmax()) * (size // 2)
     rests_s = [(skip_whole - skip) / rate_hz for skip, skip_whole in zip(skips, whole, strict=True)]
-    time_ns = begin_ns + round(at / rate_hz * 1e9)
+    # The middle of the snippet: that is when it was heard, and no other look of this sensor has that time.
+    time_ns = begin_ns + round((at + size / 2) / rate_hz * 1e9)
     return [part[at : at + size] for part in parts], time_ns, rests_s
