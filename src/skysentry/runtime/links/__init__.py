@@ -27,6 +27,7 @@ from skysentry.runtime.links.inlet import Inlet
 from skysentry.runtime.links.iq import IqContent, IqUdpLink, RtlTcpLink, tuning
 from skysentry.runtime.links.kraken import KrakenLink
 from skysentry.runtime.links.poll import HttpLink
+from skysentry.runtime.links.soapy import SoapyLink
 from skysentry.runtime.links.sound import RtpContent, agreed
 from skysentry.runtime.links.stream import FileLink, TcpLink, TcpListenLink, UdpLink
 from skysentry.site import Sensor, SensorKind
@@ -66,6 +67,8 @@ def open_link(sensor: Sensor, clock: Callable[[], int]) -> Link:
             link = UdpLink(address, inlet, RtpContent(inlet, agreed(address, sensor.id)))
         case "rtl-tcp":
             link = RtlTcpLink(address, inlet, tuning(address, sensor.id))
+        case "soapy":
+            link = SoapyLink(address, inlet, tuning(address, sensor.id))
         case "kraken":
             link = KrakenLink(address, inlet)
         case "iq-udp":

@@ -16,7 +16,7 @@ from skysentry.errors import ConfigError
 LISTENING = ("udp", "rtp", "tcp-listen", "iq-udp")
 # The ports that Mode S receivers and rtl_tcp use.
 DEFAULT_PORTS = {"beast": 30005, "sbs": 30003, "avr": 30002, "rtl-tcp": 1234, "kraken": 8081}
-RADIO = ("rtl-tcp", "iq-tcp", "iq-udp", "kraken")
+RADIO = ("rtl-tcp", "iq-tcp", "iq-udp", "kraken", "soapy")
 SCHEMES = ("udp", "rtp", "tcp", "tcp-listen", "beast", "sbs", "avr", "http", "https", "file", *RADIO)
 LOOPBACK = "127.0.0.1"
 
@@ -47,6 +47,8 @@ def parse(url: str, where: str) -> Address:
         raise ConfigError("a link takes no user name or password", where=where, hint="use a tunnel, e.g. ssh or VPN")
     if parts.scheme == "file":
         return _file(url, parts.netloc, parts.path, where)
+    if parts.scheme == "soapy":
+        return Address(url, "soapy")
     if parts.scheme in LISTENING:
         host = _own_address(host, where)
     port = port or DEFAULT_PORTS.get(parts.scheme, 0)
