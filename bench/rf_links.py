@@ -90,16 +90,14 @@ def recordings() -> tuple[int, int, int]:
 
 def main() -> None:
     looks = int(sys.argv[1]) if len(sys.argv) > 1 else 20
-    print(
-        f"radio links, simulated, {looks} looks of {LOOK_S} s a cell at {RATE_HZ / 1e6:.0f} Msps: share called a drone's"
-    )
+    print(f"radio links, simulated, {looks} looks of {LOOK_S} s, {RATE_HZ / 1e6:.0f} Msps: share called a drone's")
     levels = (-18.0, -15.0, -12.0, -9.0, 0.0, 15.0)
     print(" " * 22 + "".join(f"{level:7.0f}" for level in levels) + "  dB")
     means = []
     for makers in (drones(), others()):
         rows = []
-        for number, (name, make) in enumerate(makers.items()):
-            row = [share(make, level, looks, 9_000 + 100 * number) for level in levels]
+        for number, (name, make) in enumerate(makers.items(), 20 * len(means)):
+            row = [share(make, level, looks, 77_000 + 100 * number) for level in levels]
             rows.append(row)
             print(f"{name:22}" + "".join(f"{value:7.2f}" for value in row), flush=True)
         means.append(np.mean(rows, axis=0))

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import sys
 import time
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -167,13 +169,80 @@ def test_directions_are_polled_once_each() -> None:
     asyncio.run(scene())
 
 
+class Device:
+    """A device with SoapySDR's calls; its first read overflows."""
+
+    def __init__(self, chosen: dict[str, str]) -> None:
+        self.chosen, self.tuned, self.reads, self.closed = chosen, 0.0, 0, False
+        devices.append(self)
+
+    def setSampleRate(self, way: int, channel: int, rate_hz: float) -> None:  # noqa: N802
+        self.rate_hz = rate_hz
+
+    def setFrequency(self, way: int, channel: int, centre_hz: float) -> None:  # noqa: N802
+        self.tuned = centre_hz
+
+    def setupStream(self, way: int, form: str) -> str:  # noqa: N802
+        return form
+
+    def activateStream(self, stream: str) -> None:  # noqa: N802
+        pass
+
+    def deactivateStream(self, stream: str) -> None:  # noqa: N802
+        pass
+
+    def closeStream(self, stream: str) -> None:  # noqa: N802
+        self.closed = True
+
+    def readStream(self, stream: str, into: Any, count: int, timeoutUs: int) -> Any:  # noqa: N802
+        self.reads += 1
+        if self.reads == 1:
+            return SimpleNamespace(ret=-4)
+        got = min(count, 8192)
+        into[0][:got] = self.tuned / 1e9
+        time.sleep(0.001)
+        return SimpleNamespace(ret=got)
+
+
+devices: list[Device] = []
+SOAPY = "soapy:///?driver=hackrf&rate=250e3&centre=868e6"
+
+
+def test_a_soapy_device_is_read_and_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = SimpleNamespace(Device=Device, SOAPY_SDR_RX=1, SOAPY_SDR_CF32="CF32")
+    monkeypatch.setitem(sys.modules, "SoapySDR", module)
+
+    async def scene() -> None:
+        async with running(sensor(SOAPY)) as (link, heard):
+            await until(lambda: heard.of(Block))
+        block = heard.of(Block)[0]
+        assert (block.dtype, block.shape, block.centre_hz) == ("complex64", (25_000, 1), 868e6)
+        assert link.inlet.counts == {"overflows": 1}
+        assert devices[-1].closed
+        assert devices[-1].chosen == {"driver": "hackrf"}
+
+    asyncio.run(scene())
+
+
+def test_without_soapysdr_it_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "SoapySDR", None)
+
+    async def scene() -> None:
+        async with running(sensor(SOAPY)) as (_, heard):
+            await until(lambda: heard.of(Health))
+        assert heard.of(Health)[0].state is HealthState.LOST
+        assert "python3-soapysdr" in heard.of(Health)[0].reason
+
+    asyncio.run(scene())
+
+
 @pytest.mark.parametrize(
     "link",
     [
         "rtl-tcp://h:1?rate=2e6", "rtl-tcp://h:1?centre=1e9", "rtl-tcp://h:1?rate=x&centre=1e9",
         "rtl-tcp://h:1?rate=2e6&centre=1e9&format=mp3", "rtl-tcp://h:1?rate=nan&centre=1e9",
         "rtl-tcp://h:1?rate=2e6&bands=2e9-1e9", "iq-tcp://h:1?rate=1", "rtl-tcp://h:1?rate=2e6&centre=1e9&wat=1",
-        "rtl-tcp://h:1?rate=0&bands=all",
+        "rtl-tcp://h:1?rate=0&bands=all", "soapy:///?driver=x&rate=2e6", "soapy:///?rate=2e6&centre=1e9&format=cs8",
     ],
 )  # fmt: skip
 def test_what_is_no_tuning_is_refused(link: str) -> None:

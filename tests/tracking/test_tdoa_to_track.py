@@ -140,7 +140,7 @@ def test_flying_emitter_becomes_one_track_where_it_is() -> None:
     assert float(np.sqrt(np.mean(np.square(errors)))) < 15.0
 
 
-def test_two_receivers_give_a_difference_that_holds_a_track() -> None:
+def test_two_receivers_give_a_difference_and_no_place() -> None:
     rng, receiver = np.random.default_rng(8), TdoaReceiver(site(2))
     at = path(0.0)
     (scan,) = receiver.step(START_NS + 10_000_000, blocks(at, 0.0, rng, 2))

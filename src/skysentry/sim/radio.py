@@ -45,7 +45,7 @@ CONTROL = {
 def noise(count: int, chance: Generator) -> Samples:
     """Return complex white noise of power 1."""
     pair = chance.standard_normal((count, 2), dtype=np.float32) * np.float32(np.sqrt(0.5))
-    return pair.view(np.complex64).ravel()
+    return np.asarray(pair.view(np.complex64).ravel())
 
 
 def heard(signal: Samples, rate_hz: float, snr_db: float, chance: Generator, echo_db: float | None = None) -> Samples:
@@ -54,13 +54,13 @@ def heard(signal: Samples, rate_hz: float, snr_db: float, chance: Generator, ech
     if echo_db is not None:
         late = 1 + int(chance.uniform(0.05e-6, 1e-6) * rate_hz)
         at[late:] += 10.0 ** (echo_db / 20.0) * np.exp(2j * np.pi * chance.random()) * at[:-late]
-    return (at * 10.0 ** (snr_db / 20.0) + noise(len(signal), chance)).astype(np.complex64)
+    return np.asarray(at * 10.0 ** (snr_db / 20.0) + noise(len(signal), chance), np.complex64)
 
 
 def shifted(signal: Samples, rate_hz: float, offset_hz: float) -> Samples:
     """Return a signal moved in frequency."""
     turn = np.exp(2j * np.pi * ((offset_hz / rate_hz * np.arange(len(signal))) % 1.0))
-    return (signal * turn).astype(np.complex64)
+    return np.asarray(signal * turn, np.complex64)
 
 
 def video(count: int, rate_hz: float, chance: Generator, standard: str = "pal", deviation_hz: float = 0.0) -> Samples:
@@ -78,7 +78,7 @@ def video(count: int, rate_hz: float, chance: Generator, standard: str = "pal", 
     level = np.where(in_us < BLANK_US, 0.0, level)
     level = np.where(in_us < SYNC_US, -0.43, level)
     phase = 2.0 * np.pi * np.cumsum((level - 0.3) * deviation_hz / 1.43 / rate_hz)
-    return np.exp(1j * phase).astype(np.complex64)
+    return np.asarray(np.exp(1j * phase), np.complex64)
 
 
 def _gate(count: int, rate_hz: float, frame_s: float, duty: float, chance: Generator) -> NDArray[np.bool_]:
@@ -147,7 +147,7 @@ def _gfsk(bits: int, per_bit: int, deviation_hz: float, rate_hz: float, chance: 
     steps = np.repeat(chance.choice([-1.0, 1.0], bits), per_bit)
     width = max(1, per_bit // 2)
     smooth = np.convolve(steps, np.ones(width) / width, "same")
-    return np.exp(2j * np.pi * np.cumsum(smooth * deviation_hz / rate_hz)).astype(np.complex64)
+    return np.asarray(np.exp(2j * np.pi * np.cumsum(smooth * deviation_hz / rate_hz)), np.complex64)
 
 
 def _chirps(span: int, width_hz: float, factor: int, rate_hz: float, chance: Generator) -> Samples:
@@ -157,7 +157,7 @@ def _chirps(span: int, width_hz: float, factor: int, rate_hz: float, chance: Gen
     number = (time_s / symbol_s).astype(int)
     start = chance.random(number[-1] + 1)
     at = (start[number] + time_s / symbol_s) % 1.0 - 0.5
-    return np.exp(2j * np.pi * np.cumsum(at * width_hz / rate_hz)).astype(np.complex64)
+    return np.asarray(np.exp(2j * np.pi * np.cumsum(at * width_hz / rate_hz)), np.complex64)
 
 
 def hopper(count: int, rate_hz: float, chance: Generator, name: str = "elrs500") -> Samples:

@@ -9,7 +9,8 @@ not north): the compass bearing is 360 − angle, from the array's front; `headi
 turns it to north. The confidence is 0 where nothing is told apart.
 A line whose field 12 is not GPS was read at an offset, or half written. Versions of its software are said to differ in
 whether the angle is mirrored: check one bearing against a transmitter whose place is known.
-Source: krakenrf/krakensdr_docs, "08. Data Formats"; not tried on the hardware. Left out: the 360 values, the JSON of its middleware.
+Source: krakenrf/krakensdr_docs, "08. Data Formats"; not tried on the hardware. Left out: the 360
+values, the JSON of its middleware.
 """
 
 from __future__ import annotations

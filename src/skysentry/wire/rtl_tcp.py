@@ -1,6 +1,6 @@
 """rtl_tcp: samples of an RTL2832 dongle over TCP, and the commands that tune it.
 
-    server → client   header, once: "RTL0", tuner type (u32), number of gains (u32), big-endian; then u8 I, u8 Q for ever
+    server → client   header, once: "RTL0", tuner type (u32), number of gains (u32), big-endian; then u8 I, u8 Q
     client → server   commands of 5 bytes: number (u8), value (u32 big-endian)
 
 Source: rtl-sdr's rtl_tcp.c (`dongle_info_t`, `struct command`), the protocol that every client speaks. Left out: the

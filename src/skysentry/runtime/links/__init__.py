@@ -33,6 +33,7 @@ from skysentry.runtime.links.mqtt import MqttLink
 from skysentry.runtime.links.poll import HttpLink
 from skysentry.runtime.links.scans import NodeLink
 from skysentry.runtime.links.serial import SerialLink
+from skysentry.runtime.links.soapy import SoapyLink
 from skysentry.runtime.links.sound import RtpContent, agreed
 from skysentry.runtime.links.stream import FileLink, TcpLink, TcpListenLink, UdpLink
 from skysentry.site import Sensor, SensorKind
@@ -78,6 +79,8 @@ def open_link(sensor: Sensor, clock: Callable[[], int]) -> Link:
             link = NodeLink(address, inlet)
         case "rtl-tcp":
             link = RtlTcpLink(address, inlet, tuning(address, sensor.id))
+        case "soapy":
+            link = SoapyLink(address, inlet, tuning(address, sensor.id))
         case "kraken":
             link = KrakenLink(address, inlet)
         case "iq-udp":

@@ -19,7 +19,7 @@ DEFAULT_PORTS = {
     "beast": 30005, "sbs": 30003, "avr": 30002, "node": 7900, "mqtt": 1883, "mqtts": 8883, "rtl-tcp": 1234,
     "kraken": 8081,
 }  # fmt: skip
-RADIO = ("rtl-tcp", "iq-tcp", "iq-udp", "kraken")
+RADIO = ("rtl-tcp", "iq-tcp", "iq-udp", "kraken", "soapy")
 SCHEMES = (
     "udp", "rtp", "tcp", "tcp-listen", "node", "beast", "sbs", "avr", "http", "https", "file", "serial", "mqtt",
     "mqtts", *RADIO,
@@ -65,6 +65,8 @@ def parse(url: str, where: str) -> Address:
         return _file(url, parts.netloc, parts.path, where)
     if parts.scheme == "serial":
         return _serial(url, parts.netloc, parts.path, parts.query, where)
+    if parts.scheme == "soapy":
+        return Address(url, "soapy")
     if parts.scheme in LISTENING:
         host = _own_address(host, where)
     port = port or DEFAULT_PORTS.get(parts.scheme, 0)

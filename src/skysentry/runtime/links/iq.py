@@ -40,6 +40,8 @@ RATES_HZ, CENTRES_HZ = (200e3, 61.44e6), (1e6, 100e9)
 RETUNE_S = 0.02
 READ_BYTES = 262_144
 KEYS = {"rate", "centre", "gain", "bands", "retune", "format"}
+# Which device, of SoapySDR alone; its samples are cf32.
+DEVICE_KEYS = {"driver", "serial"}
 
 Emit = Callable[[AnyEvent], None]
 
@@ -58,8 +60,10 @@ def tuning(address: Address, where: str) -> Tuning:
     """Return what a URL says; raises `ConfigError` where it is not whole."""
     hint = "rtl-tcp://receiver:1234?rate=2.4e6&centre=2.44e9, or bands=2.4e9-2.4835e9 in place of centre"
     query = {key: values[-1] for key, values in parse_qs(urlsplit(address.url).query).items()}
-    if not set(query) <= KEYS or "rate" not in query:
-        raise ConfigError(f"{address.url!r} needs rate, and knows {', '.join(sorted(KEYS))}", where=where, hint=hint)
+    soapy = address.scheme == "soapy"
+    known = KEYS - {"format"} | DEVICE_KEYS if soapy else KEYS
+    if not set(query) <= known or "rate" not in query:
+        raise ConfigError(f"{address.url!r} needs rate, and knows {', '.join(sorted(known))}", where=where, hint=hint)
     try:
         rate_hz, retune_s = float(query["rate"]), float(query.get("retune", RETUNE_S))
         centre_hz = float(query["centre"]) if "centre" in query else None
@@ -68,7 +72,7 @@ def tuning(address: Address, where: str) -> Tuning:
         hops = None if bands is None else plan(rate_hz, retune_s, _bands(bands))
     except (ValueError, OverflowError, ZeroDivisionError):
         raise ConfigError(f"{address.url!r} holds what is no number", where=where, hint=hint) from None
-    form = query.get("format", "cu8")
+    form = query.get("format", "cf32" if soapy else "cu8")
     tuned = centre_hz is None or CENTRES_HZ[0] <= centre_hz <= CENTRES_HZ[1]
     ranges = RATES_HZ[0] <= rate_hz <= RATES_HZ[1] and tuned and 0.0 <= retune_s <= 10.0
     if not ranges or form not in FORMATS or (gain_db is not None and not 0.0 <= gain_db <= 100.0):
@@ -168,19 +172,10 @@ class RtlTcpLink:
                 raise LinkError(f"no rtl_tcp there: {error}") from None
         try:
             self.inlet.opened(f"{self.address}, tuner {found.tuner}")
-            self._say_coverage()
+            say_coverage(self.inlet, self.tuned)
             return await self._listen(reader, writer)
         finally:
             writer.close()
-
-    def _say_coverage(self) -> None:
-        hops = self.tuned.hops
-        if hops is None:
-            return
-        reason = f"{len(hops.centres_hz)} frequencies, each heard {hops.dwell_s:.2f} s every {hops.round_s:.1f} s"
-        counts = (("duty_permille", round(1e3 * hops.duty)), ("round_ms", round(1e3 * hops.round_s)))
-        now_ns = self.inlet.clock()
-        self.inlet.emit(health(self.inlet.sensor.id, now_ns, HealthState.OK, reason, "", counts, part="plan"))
 
     async def _listen(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         tuned, content, got = self.tuned, IqContent(self.inlet, self.tuned), False
@@ -199,6 +194,16 @@ class RtlTcpLink:
                     return got
                 got = True
                 content.block(data, centre_hz)
+
+
+def say_coverage(inlet: Inlet, tuned: Tuning) -> None:
+    """Tell how much of the time each frequency of a plan is heard."""
+    hops = tuned.hops
+    if hops is None:
+        return
+    reason = f"{len(hops.centres_hz)} frequencies, each heard {hops.dwell_s:.2f} s every {hops.round_s:.1f} s"
+    counts = (("duty_permille", round(1e3 * hops.duty)), ("round_ms", round(1e3 * hops.round_s)))
+    inlet.emit(health(inlet.sensor.id, inlet.clock(), HealthState.OK, reason, "", counts, part="plan"))
 
 
 async def _exactly(reader: asyncio.StreamReader, count: int) -> bytes | None:

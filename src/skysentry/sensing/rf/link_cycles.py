@@ -60,7 +60,7 @@ def _beats(
     power = np.zeros(len(rows))
     for piece in shaped:
         power += (np.abs(turn @ piece) ** 2).reshape(len(rows), -1).sum(axis=1)
-    return power.reshape(harmonics, -1).sum(axis=0)
+    return np.asarray(power.reshape(harmonics, -1).sum(axis=0), np.float64)
 
 
 def prefix_score(x: Samples, rate_hz: float, kind: Kind, lag_share: float = 1.0) -> float:

@@ -22,7 +22,18 @@ import numpy as np
 from msgspec import Struct
 
 from skysentry.errors import StateError
-from skysentry.events import AnyEvent, Block, Detection, Health, HealthState, Presence, Scan, health, scan_id
+from skysentry.events import (
+    AnyEvent,
+    Block,
+    Detection,
+    Health,
+    HealthState,
+    ObjectClass,
+    Presence,
+    Scan,
+    health,
+    scan_id,
+)
 from skysentry.sensing.rf import link_bursts, link_cycles, link_kinds
 from skysentry.sensing.rf.link_kinds import Found, Look
 from skysentry.sensing.rf.link_samples import Samples, samples, wrong_with
@@ -166,7 +177,7 @@ def measure(x: Samples, rate_hz: float, centre_hz: float | None = None) -> tuple
 
 def _detection(name: str, found: Found, look: Look, block: Block) -> Detection:
     if found.name == "unnamed":
-        said = ((link_kinds.ObjectClass.OTHER, round(found.nats, 4)),)
+        said: tuple[tuple[ObjectClass, float], ...] = ((ObjectClass.OTHER, round(found.nats, 4)),)
     else:
         said = tuple((kind, round(share * found.nats, 4)) for kind, share in link_kinds.CLASSES)
     level_db = found.region.power_db if found.region else look.rhythm.power_db

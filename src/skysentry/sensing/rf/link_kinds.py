@@ -1,7 +1,7 @@
 """What a look at the radio band says: which kinds of link are there, and how likely each class of flyer makes it.
 
     kind                 told by                                                   says
-    analogue video       line_score (`link_cycles`)                                drone-ish: FPV; also cameras, old doorbells
+    analogue video       line_score (`link_cycles`)                                drone-ish: FPV; also old cameras
     digital downlink     prefix_score of 15 kHz, and no LTE frame                  drone
     control link         narrow packets that keep a maker's period, not slots      drone; also models and toys
     unnamed              a region of the spectrum that none of these and no

@@ -2,8 +2,9 @@
 
 Coarse: the highest |cross-correlation| within the lags that the baseline allows; by chance |r|² N / (p₁ p₂) is
 exponential, so `CHANCE` over the lags bounds false ones. Fine: the samples, aligned to that, are cut into segments; the
-magnitude-squared coherence γ²(f) over them weighs each frequency by γ²/(1 − γ²) (Hannan–Thomson), smoothed along frequency, and the delay is where
-|Σ W(f) e^{jφ(f)} e^{j2πfτ}| is highest: the carrier's phase is left free, for two receivers do not share it. Variance:
+coherence γ(f) over them, smoothed along frequency, weighs each frequency by γ/(1 − γ²) of the normalised cross-spectrum
+(Hannan–Thomson), and the delay is where |Σ W(f) e^{jφ(f)} e^{j2πfτ}| is highest: the carrier's phase is left free, for
+two receivers do not share it. Variance:
 
     σ² = 1 / (2 T ∫ (2π (f − f₀))² γ² / (1 − γ²) df)
 
@@ -72,7 +73,7 @@ def _fine(one: Samples, two: Samples) -> tuple[float, float | None]:
     b = np.fft.fft(two[: segments * SEGMENT].reshape(segments, SEGMENT), axis=1)
     power = np.sqrt((np.abs(a) ** 2).mean(axis=0) * (np.abs(b) ** 2).mean(axis=0)) + 1e-30
     cross = (a * b.conj()).mean(axis=0) / power
-    f = np.fft.fftfreq(SEGMENT)
+    f = np.asarray(np.fft.fftfreq(SEGMENT), np.float64)
     rest, weight = 0.0, np.ones(SEGMENT)
     # The first pass knows no weights, the second those at the first one's delay.
     for _ in range(2):

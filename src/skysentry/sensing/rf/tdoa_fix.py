@@ -1,6 +1,6 @@
 """A place from differences of arrival times: weighted least squares on hyperbolas, with an honest covariance.
 
-    z_i = (|p − s_i| − |p − s_0|) / c,   R = diag(σ_i²) + σ_0² 1 1ᵀ   (the first receiver's error is in every difference)
+    z_i = (|p − s_i| − |p − s_0|) / c,   R = diag(σ_i²) + σ_0² 1 1ᵀ   (the first receiver's error is in all)
 
 Receivers stand nearly in one plane, so height is hardly seen: it has a prior (`UP_M` ± `UP_SIGMA_M`, where small drones
 fly), and the covariance says what remains. Gauss–Newton from the best points of a grid; where a second minimum fits
@@ -42,12 +42,15 @@ def locate(receivers: Reals, tdoa_s: Reals, cov_s2: Reals, reach_m: float) -> Fi
         return None
     z, inverse = tdoa_s * LIGHT_MPS, np.linalg.inv(cov_s2 * LIGHT_MPS**2)
     middle = receivers.mean(axis=0)
-    axis = np.linspace(-reach_m, reach_m, GRID)
+    axis: Reals = np.linspace(-reach_m, reach_m, GRID)
     east, north = np.meshgrid(axis + middle[0], axis + middle[1])
-    grid = np.stack([east.ravel(), north.ravel(), np.full(east.size, middle[2] + UP_M)], axis=1)
+    grid: Reals = np.stack([east.ravel(), north.ravel(), np.full(east.size, middle[2] + UP_M)], axis=1)
     # The grid is coarse against the sigmas: starts are ranked by a flattened misfit.
     misfit = ((_expect(receivers, grid) - z) ** 2).sum(axis=1)
-    found = [_descend(receivers, z, inverse, start, middle[2]) for start in _starts(grid, misfit, reach_m)]
+    found = [
+        _descend(receivers, z, np.asarray(inverse, np.float64), start, middle[2])
+        for start in _starts(grid, misfit, reach_m)
+    ]
     good = sorted((each for each in found if each is not None), key=lambda each: each[0])
     if not good:
         return None
