@@ -63,7 +63,7 @@ lock:
 
 system-test-packages:
 	apt-get update -qq
-	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium espeak-ng tshark
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq alsa-utils chromium espeak-ng ffmpeg tshark
 
 clean:
 	rm -rf $(VENV) $(STATIC) ui/node_modules

@@ -15,8 +15,8 @@ from skysentry.errors import ConfigError
 
 LISTENING = ("udp", "rtp", "tcp-listen", "node")
 # The ports that Mode S receivers use, and the one that a node looks for.
-DEFAULT_PORTS = {"beast": 30005, "sbs": 30003, "avr": 30002, "node": 7900}
-SCHEMES = ("udp", "rtp", "tcp", "tcp-listen", "node", "beast", "sbs", "avr", "http", "https", "file")
+DEFAULT_PORTS = {"beast": 30005, "sbs": 30003, "avr": 30002, "node": 7900, "rtsp": 554}
+SCHEMES = ("udp", "rtp", "tcp", "tcp-listen", "node", "beast", "sbs", "avr", "http", "https", "file", "alsa", "rtsp")
 LOOPBACK = "127.0.0.1"
 
 
@@ -46,6 +46,8 @@ def parse(url: str, where: str) -> Address:
         raise ConfigError("a link takes no user name or password", where=where, hint="use a tunnel, e.g. ssh or VPN")
     if parts.scheme == "file":
         return _file(url, parts.netloc, parts.path, where)
+    if parts.scheme == "alsa":
+        return _card(url, parts.netloc, parts.path, where)
     if parts.scheme in LISTENING:
         host = _own_address(host, where)
     port = port or DEFAULT_PORTS.get(parts.scheme, 0)
@@ -68,6 +70,13 @@ def _own_address(host: str, where: str) -> str:
             hint=f"{LOOPBACK} for this machine alone, 0.0.0.0 for every network it is in",
         ) from None
     return host
+
+
+def _card(url: str, netloc: str, path: str, where: str) -> Address:
+    if netloc or path in ("", "/"):
+        hint = "three slashes: alsa:///hw:1,0?rate=48000&channels=1, or alsa:///default"
+        raise ConfigError(f"{url!r} names no sound card", where=where, hint=hint)
+    return Address(url, "alsa", path=unquote(path.lstrip("/")))
 
 
 def _file(url: str, netloc: str, path: str, where: str) -> Address:
