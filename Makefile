@@ -66,7 +66,8 @@ lock:
 
 system-test-packages:
 	apt-get update -qq
-	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium espeak-ng mosquitto tshark
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+	  alsa-utils chromium espeak-ng ffmpeg mosquitto tshark
 
 clean:
 	rm -rf $(VENV) $(STATIC) ui/node_modules

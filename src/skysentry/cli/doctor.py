@@ -199,9 +199,9 @@ def _links(site: Site) -> Iterator[Finding]:
 def _reach(sensor: str, link: str) -> Finding:
     """Try to connect where the link connects; what only listens is fine as it is."""
     parts = urlsplit(link)
-    if parts.scheme in ("udp", "rtp", "tcp-listen", "node", "file"):
+    if parts.scheme in ("udp", "rtp", "tcp-listen", "node", "file", "alsa"):
         return Finding(f"link {sensor}", "ok", f"{link} (listens)")
-    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
+    port = parts.port or {"http": 80, "https": 443, "rtsp": 554}.get(parts.scheme, 0)
     try:
         socket.create_connection((parts.hostname or "", port), timeout=2.0).close()
     except OSError as error:

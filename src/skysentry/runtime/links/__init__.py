@@ -2,6 +2,7 @@
 
     udp://127.0.0.1:7800            datagrams of JSON lines, bound here
     rtp://127.0.0.1:7810?rate=16000&channels=8   sound as RTP datagrams, bound here
+    alsa:///hw:1,0?rate=48000&channels=2         a sound card     rtsp://camera/stream   a camera's sound
     tcp://node:7801                 JSON lines, connected to
     tcp-listen://127.0.0.1:7802     JSON lines, from whoever connects here
     node://0.0.0.0:7900?key_file=… Scans of a node that keeps what a cut link holds back, authenticated (docs/node.md)
@@ -35,10 +36,12 @@ from skysentry.runtime.links.scans import NodeLink
 from skysentry.runtime.links.serial import SerialLink
 from skysentry.runtime.links.soapy import SoapyLink
 from skysentry.runtime.links.sound import RtpContent, agreed
+from skysentry.runtime.links.soundcard import camera, sound_card
 from skysentry.runtime.links.stream import FileLink, TcpLink, TcpListenLink, UdpLink
 from skysentry.site import Sensor, SensorKind
 
 Emit = Callable[[AnyEvent], None]
+SOUND_ONLY = ("rtp", "alsa", "rtsp")
 ADSB_ONLY = ("beast", "avr", "sbs", "http", "https")
 
 
@@ -62,8 +65,10 @@ def open_link(sensor: Sensor, clock: Callable[[], int]) -> Link:
         raise ConfigError(
             f"{address.scheme}: is for ADS-B, not for {sensor.kind}", where=sensor.id, hint='kind = "adsb"'
         )
-    if address.scheme == "rtp" and sensor.kind not in (SensorKind.MICROPHONE, SensorKind.ARRAY):
-        raise ConfigError(f"rtp: is sound, not for {sensor.kind}", where=sensor.id, hint='kind = "microphone"')
+    if address.scheme in SOUND_ONLY and sensor.kind not in (SensorKind.MICROPHONE, SensorKind.ARRAY):
+        raise ConfigError(
+            f"{address.scheme}: is sound, not for {sensor.kind}", where=sensor.id, hint='kind = "microphone"'
+        )
     if address.query.get("form") == "mavlink" and sensor.kind is not SensorKind.REMOTE_ID:
         raise ConfigError(
             f"mavlink is for Remote ID, not for {sensor.kind}", where=sensor.id, hint='kind = "remote_id"'
@@ -75,6 +80,10 @@ def open_link(sensor: Sensor, clock: Callable[[], int]) -> Link:
     match address.scheme:
         case "rtp":
             link = UdpLink(address, inlet, RtpContent(inlet, agreed(address, sensor.id)))
+        case "alsa":
+            link = sound_card(address, inlet)
+        case "rtsp":
+            link = camera(address, inlet)
         case "node":
             link = NodeLink(address, inlet)
         case "rtl-tcp":

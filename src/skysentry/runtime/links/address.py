@@ -14,15 +14,15 @@ from msgspec import Struct
 from skysentry.errors import ConfigError
 
 LISTENING = ("udp", "rtp", "tcp-listen", "node", "iq-udp")
-# The ports that Mode S receivers, rtl_tcp and KrakenSDR use, the one that a node looks for, and those of brokers.
+# The ports that Mode S receivers, rtl_tcp and KrakenSDR use, the one that a node looks for, of brokers and cameras.
 DEFAULT_PORTS = {
     "beast": 30005, "sbs": 30003, "avr": 30002, "node": 7900, "mqtt": 1883, "mqtts": 8883, "rtl-tcp": 1234,
-    "kraken": 8081,
+    "kraken": 8081, "rtsp": 554,
 }  # fmt: skip
 RADIO = ("rtl-tcp", "iq-tcp", "iq-udp", "kraken", "soapy")
 SCHEMES = (
     "udp", "rtp", "tcp", "tcp-listen", "node", "beast", "sbs", "avr", "http", "https", "file", "serial", "mqtt",
-    "mqtts", *RADIO,
+    "mqtts", "alsa", "rtsp", *RADIO,
 )  # fmt: skip
 MQTT_QUERY = ("user", "password_env", "password_file")
 # What USB bridges of microcontrollers start with.
@@ -67,6 +67,8 @@ def parse(url: str, where: str) -> Address:
         return _serial(url, parts.netloc, parts.path, parts.query, where)
     if parts.scheme == "soapy":
         return Address(url, "soapy")
+    if parts.scheme == "alsa":
+        return _card(url, parts.netloc, parts.path, where)
     if parts.scheme in LISTENING:
         host = _own_address(host, where)
     port = port or DEFAULT_PORTS.get(parts.scheme, 0)
@@ -119,6 +121,13 @@ def _own_address(host: str, where: str) -> str:
             hint=f"{LOOPBACK} for this machine alone, 0.0.0.0 for every network it is in",
         ) from None
     return host
+
+
+def _card(url: str, netloc: str, path: str, where: str) -> Address:
+    if netloc or path in ("", "/"):
+        hint = "three slashes: alsa:///hw:1,0?rate=48000&channels=1, or alsa:///default"
+        raise ConfigError(f"{url!r} names no sound card", where=where, hint=hint)
+    return Address(url, "alsa", path=unquote(path.lstrip("/")))
 
 
 def _file(url: str, netloc: str, path: str, where: str) -> Address:
