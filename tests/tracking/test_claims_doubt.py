@@ -9,7 +9,20 @@ import pytest
 from msgspec.structs import replace
 
 from skysentry.alerting.alerter import Alerter
-from skysentry.events import Affiliation, Alert, AnyEvent, Detection, ObjectClass, Scan, Severity, Track
+from skysentry.events import (
+    Affiliation,
+    Alert,
+    AnyEvent,
+    Detection,
+    Health,
+    HealthState,
+    ObjectClass,
+    Scan,
+    Severity,
+    Track,
+    health,
+)
+from skysentry.runtime.feed import Feed
 from skysentry.site import AuthorisedFlight, Coverage, Sensor, SensorKind, Site, Zone
 from skysentry.tracking.quarantine import RADIOS_PER_NAME
 from skysentry.tracking.tracker import Tracker
@@ -149,3 +162,20 @@ def test_no_claim_lowers_the_severity_that_a_radar_supports(sky: SimpleNamespace
         scans.append(sky.scan("remote_id", k + 0.9, [sky.claim(p, rng, f"L{k}-{i}") for i, p in enumerate(spots)]))
     lied = worst(site, sky, scans, 60.0)
     assert all(lied.get(zone, -1) >= level for zone, level in alone.items())
+
+
+def test_a_flood_is_shown_beside_its_receiver_and_told_to_be_over(sky: SimpleNamespace) -> None:
+    """What the screen and /api/snapshot get: a source of its own, which the receiver's own health does not hide."""
+    site, rng = sky.site(sky.radar(), receiver(sky)), np.random.default_rng(3)
+    spots = rng.normal(size=(400, 3)) * [5_000.0, 5_000.0, 50.0] + [0.0, 0.0, 300.0]
+    flood = sky.scan("remote_id", 0.5, [sky.claim(p, rng, f"LIE{i}") for i, p in enumerate(spots)])
+    tracker, feed = Tracker(site), Feed(site, "live", lambda: sky.START_NS)
+    feed.publish(sky.START_NS + 10**9, [event for event in sky.run(tracker, [flood], 5.0) if isinstance(event, Health)])
+    feed.publish(sky.START_NS + 2 * 10**9, [health("remote_id", sky.START_NS, HealthState.OK, "connected")])
+    shown = {one.source: one for one in feed.picture().health}
+    assert shown["remote_id"].state is HealthState.OK
+    assert shown["remote_id: quarantine"].state is HealthState.DEGRADED
+    assert dict(shown["remote_id: quarantine"].counts)["quarantined"] == 200
+    assert "LIE" in shown["remote_id: quarantine"].reason
+    later = [event for event in sky.run(tracker, [], 80.0, 5.0) if isinstance(event, Health)]
+    assert [(one.state, dict(one.counts)["quarantined"]) for one in later] == [(HealthState.OK, 200)]

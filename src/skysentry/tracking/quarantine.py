@@ -59,6 +59,8 @@ ODD = {
 FLOOD_PER_S, FLOOD_RUN_S, FLOOD_S = 50, 6, 10
 # Told once in this time while it lasts, and at once when it begins.
 QUIET_NS = 10 * SECOND_NS
+# After so long without any it is told that it is over.
+CALM_NS = 60 * SECOND_NS
 MOST_LANES = 1_000
 
 
@@ -85,6 +87,7 @@ class Lane(Struct):
     flood_until_s: int = 0
     told_ns: int = -QUIET_NS
     told_total: int = 0
+    calm: bool = True
     transmitters: dict[str, int] = {}
     samples: list[Sample] = []
 
@@ -226,8 +229,15 @@ class Quarantine(Struct):
         """Return what is due of each receiver whose claims were quarantined."""
         told = []
         for receiver, lane in sorted(self.lanes.items()):
-            if lane.total == lane.told_total or now_ns - lane.told_ns < QUIET_NS:
+            quiet_ns = now_ns - lane.told_ns
+            if lane.total == lane.told_total:
+                if not lane.calm and quiet_ns >= CALM_NS:
+                    lane.calm = True
+                    told.append(_over(receiver, lane, now_ns))
                 continue
+            if quiet_ns < QUIET_NS:
+                continue
+            lane.calm = False
             told.append(_said(receiver, lane, now_ns))
             lane.told_ns, lane.told_total = now_ns, lane.total
             lane.transmitters.clear()
@@ -250,6 +260,11 @@ def _said(receiver: str, lane: Lane, now_ns: int) -> Health:
         (("quarantined", lane.total), *((f"from {_clean(radio) or 'no address'}", n) for radio, n in busiest)),
         part="quarantine",
     )
+
+
+def _over(receiver: str, lane: Lane, now_ns: int) -> Health:
+    reason = f"no claim quarantined for a minute, {lane.total} in all"
+    return health(receiver, now_ns, HealthState.OK, reason, "", (("quarantined", lane.total),), part="quarantine")
 
 
 def _clean(text: str) -> str:
