@@ -38,7 +38,7 @@ MAX_TIME_NS = 9_223_372_036_854_775_807
 MAX_INTERFACES = 1024
 
 _MARKS = (*wifi.MARKS, ble.MARK)
-_PCAP_MAGIC = {
+PCAP_MAGIC = {
     b"\xd4\xc3\xb2\xa1": ("<", 1_000),
     b"\xa1\xb2\xc3\xd4": (">", 1_000),
     b"\x4d\x3c\xb2\xa1": ("<", 1),
@@ -63,7 +63,7 @@ class BrokenOffError(Exception):
 
 def matches(head: bytes, name: str) -> bool:
     """Whether a file begins as a pcap or pcapng does."""
-    return head[:4] in _PCAP_MAGIC or (head[:4] == _SECTION and head[8:12] in _BYTE_ORDER)
+    return head[:4] in PCAP_MAGIC or (head[:4] == _SECTION and head[8:12] in _BYTE_ORDER)
 
 
 def read(path: Path, options: ReadOptions) -> Iterator[AnyEvent]:
@@ -84,8 +84,8 @@ def read(path: Path, options: ReadOptions) -> Iterator[AnyEvent]:
                 strip = STRIP.get(raw.link_type)
                 known = known or strip is not None
                 if not known:
-                    raise _unknown_link(raw.link_type, str(path))
-                packet = _packet(raw, strip, sensor, counts) if strip else None
+                    raise unknown_link(raw.link_type, str(path))
+                packet = packet_of(raw, strip, sensor, counts) if strip else None
                 if packet is None:
                     counts["dropped"] += 1
                 else:
@@ -97,9 +97,10 @@ def read(path: Path, options: ReadOptions) -> Iterator[AnyEvent]:
     yield _health(sensor, last_ns, counts)
 
 
-def _packet(
+def packet_of(
     raw: Raw, strip: Callable[[bytes, bool], Heard | None], sensor: str, counts: dict[str, int]
 ) -> Packet | None:
+    """Return the packet in a frame that carries Remote ID; `strip` takes off the headers of its link type."""
     # Most frames end here, before anything of them is read.
     if not any(mark in raw.data for mark in _MARKS):
         return None
@@ -136,7 +137,8 @@ def _health(sensor: str, time_ns: int, counts: dict[str, int]) -> Health:
     )
 
 
-def _unknown_link(link_type: int, where: str) -> FormatError:
+def unknown_link(link_type: int, where: str) -> FormatError:
+    """Return the error for a capture of a link type without Remote ID."""
     return FormatError(
         f"a capture of link type {link_type}, which carries no Remote ID",
         where=where,
@@ -156,8 +158,8 @@ def _open(path: Path) -> BinaryIO:
 
 def _frames(file: BinaryIO, where: str) -> Iterator[Raw]:
     magic = file.read(4)
-    if magic in _PCAP_MAGIC:
-        return _pcap_frames(file, *_PCAP_MAGIC[magic], where)
+    if magic in PCAP_MAGIC:
+        return _pcap_frames(file, *PCAP_MAGIC[magic], where)
     if magic == _SECTION:
         return _pcapng_frames(file, where)
     raise FormatError("not a pcap or pcapng capture", where=f"{where}:0", hint="see which formats --as knows")

@@ -14,6 +14,7 @@
     mqtt://broker/topic/%23   subscribed; mqtts over TLS
     rtl-tcp://receiver:1234?rate=2.4e6&centre=2.44e9     radio samples; iq-tcp, iq-udp: raw ones (`iq`)
     kraken://receiver                    directions of a KrakenSDR, polled
+    pcap-listen://127.0.0.1:7805    a capture in monitor mode as it is made; pcap: connected to
 
 `run` ends only by cancellation: what goes wrong with a source is told as `Health` and tried again.
 """
@@ -26,6 +27,7 @@ from typing import Protocol
 from skysentry.errors import ConfigError
 from skysentry.events import AnyEvent
 from skysentry.runtime.links.address import RADIO, Address, parse
+from skysentry.runtime.links.capture import PcapContent
 from skysentry.runtime.links.content import AvrContent, BeastContent, Content, JsonContent, MavlinkContent, SbsContent
 from skysentry.runtime.links.inlet import Inlet
 from skysentry.runtime.links.iq import IqContent, IqUdpLink, RtlTcpLink, tuning
@@ -43,6 +45,7 @@ from skysentry.site import Sensor, SensorKind
 Emit = Callable[[AnyEvent], None]
 SOUND_ONLY = ("rtp", "alsa", "rtsp")
 ADSB_ONLY = ("beast", "avr", "sbs", "http", "https")
+CAPTURES = ("pcap", "pcap-listen")
 
 
 class Link(Protocol):
@@ -68,6 +71,10 @@ def open_link(sensor: Sensor, clock: Callable[[], int]) -> Link:
     if address.scheme in SOUND_ONLY and sensor.kind not in (SensorKind.MICROPHONE, SensorKind.ARRAY):
         raise ConfigError(
             f"{address.scheme}: is sound, not for {sensor.kind}", where=sensor.id, hint='kind = "microphone"'
+        )
+    if address.scheme in CAPTURES and sensor.kind is not SensorKind.REMOTE_ID:
+        raise ConfigError(
+            f"{address.scheme}: is for Remote ID, not for {sensor.kind}", where=sensor.id, hint='kind = "remote_id"'
         )
     if address.query.get("form") == "mavlink" and sensor.kind is not SensorKind.REMOTE_ID:
         raise ConfigError(
@@ -99,6 +106,10 @@ def open_link(sensor: Sensor, clock: Callable[[], int]) -> Link:
             link = TcpLink(address, inlet, lambda: IqContent(inlet, tuned))
         case "udp":
             link = UdpLink(address, inlet, _content(address, inlet))
+        case "pcap-listen":
+            link = TcpListenLink(address, inlet, lambda: PcapContent(inlet))
+        case "pcap":
+            link = TcpLink(address, inlet, lambda: PcapContent(inlet))
         case "tcp-listen":
             link = TcpListenLink(address, inlet, lambda: _content(address, inlet))
         case "file":

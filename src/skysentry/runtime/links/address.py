@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from skysentry.errors import ConfigError
 
-LISTENING = ("udp", "rtp", "tcp-listen", "node", "iq-udp")
+LISTENING = ("udp", "rtp", "tcp-listen", "node", "iq-udp", "pcap-listen")
 # The ports that Mode S receivers, rtl_tcp and KrakenSDR use, the one that a node looks for, of brokers and cameras.
 DEFAULT_PORTS = {
     "beast": 30005, "sbs": 30003, "avr": 30002, "node": 7900, "mqtt": 1883, "mqtts": 8883, "rtl-tcp": 1234,
@@ -22,7 +22,7 @@ DEFAULT_PORTS = {
 RADIO = ("rtl-tcp", "iq-tcp", "iq-udp", "kraken", "soapy")
 SCHEMES = (
     "udp", "rtp", "tcp", "tcp-listen", "node", "beast", "sbs", "avr", "http", "https", "file", "serial", "mqtt",
-    "mqtts", "alsa", "rtsp", *RADIO,
+    "mqtts", "alsa", "rtsp", "pcap", "pcap-listen", *RADIO,
 )  # fmt: skip
 MQTT_QUERY = ("user", "password_env", "password_file")
 # What USB bridges of microcontrollers start with.

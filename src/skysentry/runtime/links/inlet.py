@@ -80,6 +80,14 @@ class Inlet:
         self._heard(now_ns)
         self.emit(packet)
 
+    def captured(self, packet: Packet) -> None:
+        """Give a captured frame of this sensor, stamped by who captured it."""
+        now_ns = self.clock()
+        name = f"{self.sensor.id}:{now_ns}:{self._packets}"
+        self._packets += 1
+        self._heard(now_ns)
+        self.emit(msgspec.structs.replace(packet, id=name, received_ns=now_ns))
+
     def block(self, block: Block) -> None:
         """Give sound of this sensor."""
         self._heard(block.received_ns)

@@ -125,7 +125,7 @@ class TcpListenLink:
         self._peers.add(task)
         try:
             # A cancelled handler would be reported by asyncio as a failure.
-            with contextlib.suppress(OSError, TimeoutError, asyncio.CancelledError):
+            with contextlib.suppress(OSError, LinkError, TimeoutError, asyncio.CancelledError):
                 await pump(reader, self._content(), max(DEAD_S, 3e-9 * self.inlet.silence_ns))
         finally:
             await _close(writer)
