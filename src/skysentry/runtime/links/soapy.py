@@ -4,8 +4,8 @@
     soapy:///?driver=hackrf&rate=20e6&bands=2.4e9-2.4835e9,4.9e9-6e9&retune=0.01
 
 SoapySDR's Python binding comes from the system (Debian: `python3-soapysdr soapysdr-module-all`; the environment must
-see the system's packages), so it is imported when the link runs; where it is absent the link is `lost` and its mend says
-so. Reading blocks, so it is done in a thread of its own; an overflow of the device is counted (`overflows`).
+see the system's packages), so it is imported when the link runs; where it is absent the link is `lost`, and its mend
+says so. Reading blocks, so it is done in a thread of its own; an overflow of the device is counted (`overflows`).
 Not tried on hardware: the tests use a device of their own with SoapySDR's calls (API 0.8: `setupStream`, `readStream`).
 """
 

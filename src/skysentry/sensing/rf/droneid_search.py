@@ -194,7 +194,7 @@ def _look(samples: Samples, at: int, offset_hz: float) -> Found | None:
         spectrum = _transformed(window * _half_carrier() if half else window)
         power = max(float((np.abs(spectrum[bins()]) ** 2).sum()), 1e-30)
         shifts, which, pilots = _shifts(half)
-        fits = np.abs(np.matmul(pilots, spectrum[which][:, :, None])[:, :, 0]) ** 2
+        fits = np.abs(np.einsum("skc,sc->sk", pilots, spectrum[which])) ** 2
         k, near = divmod(int(fits.argmax()), fits.shape[1])
         if fits[k, near] > best * power:
             best = float(fits[k, near]) / power
