@@ -73,16 +73,33 @@ def split(data: bytes, forms: Mapping[int, Form]) -> tuple[list[bytes], int, int
         if at + 3 > len(data):
             break
         end = at + _frame_bytes(data, at)
-        if end > len(data):
+        if intact(data[at:end], forms):
+            frames.append(data[at:end])
+            at = end
+            continue
+        # A marker in noise, or a frame that was cut off, has a length that means nothing: not where a whole one begins
+        # before that end.
+        begin = _begins(data, at + 1, min(end, len(data)), forms)
+        if begin is None and end > len(data):
             break
-        frame = data[at:end]
-        if message_id(frame) in forms:
-            if not intact(frame, forms):
-                at, skipped = at + 1, skipped + 1
-                continue
-            frames.append(frame)
-        at = end
+        if begin is None and message_id(data[at:end]) not in forms:
+            begin = end
+        elif begin is None:
+            begin, skipped = at + 1, skipped + 1
+        else:
+            skipped += begin - at
+        at = begin
     return frames, at, skipped
+
+
+def _begins(data: bytes, first: int, after: int, forms: Mapping[int, Form]) -> int | None:
+    """Return where the first whole frame of known form begins between two places."""
+    at = data.find(V2, first, after)
+    while at >= 0:
+        if at + 3 <= len(data) and intact(data[at : at + _frame_bytes(data, at)], forms):
+            return at
+        at = data.find(V2, at + 1, after)
+    return None
 
 
 def _frame_bytes(data: bytes, at: int) -> int:

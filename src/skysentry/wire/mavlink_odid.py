@@ -38,6 +38,7 @@ from skysentry.wire.remote_id import (
 
 # Name, type and array length (0: none) in the order of common.xml; types by their letter in `struct`.
 _TARGET = (("target_system", "B", 0), ("target_component", "B", 0))
+MAC_BYTES = 6
 _FROM = (*_TARGET, ("id_or_mac", "B", 20))
 _FIELDS: dict[int, tuple[str, tuple[tuple[str, str, int], ...]]] = {
     12_900: ("BASIC_ID", (*_FROM, ("id_type", "B", 0), ("ua_type", "B", 0), ("uas_id", "B", 20))),
@@ -107,7 +108,9 @@ def decode(frame: bytes) -> Odid:
     values = layout.unpack(payload.ljust(layout.size, b"\0"))
     fields = dict(zip(FORMS[number].names, values, strict=True))
     mac = fields.get("id_or_mac", b"").rstrip(b"\0")
-    sender = mac.hex(":") if len(mac) == 6 else mac.hex() or f"mavlink:{frame[5]}:{frame[6]}"
+    # Zeros at the end of a radio address are its own.
+    mac = mac.ljust(MAC_BYTES, b"\0") if mac else mac
+    sender = mac.hex(":") if len(mac) == MAC_BYTES else mac.hex() or f"mavlink:{frame[5]}:{frame[6]}"
     messages, damaged = _messages(number, fields)
     return Odid(transmitter=sender, messages=tuple(messages), damaged=damaged)
 
