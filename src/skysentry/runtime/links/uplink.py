@@ -106,7 +106,7 @@ class Uplink:
                 sending = group.create_task(self._send(writer, ours))
                 await listening
                 sending.cancel()
-        except* (TimeoutError, OSError, EOFError, DecodeError) as errors:
+        except BaseExceptionGroup as errors:
             raise _first(errors) from None
         finally:
             writer.close()
