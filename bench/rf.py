@@ -1,12 +1,13 @@
 """DJI DroneID from samples: how weak, how fast, how often by mistake.
 
-    python -m bench.rf [recorded] [decode] [echo] [presence] [false] [speed]      all of them by default
+    python -m bench.rf [recorded] [decode] [echo] [presence] [false] [forged] [speed]      all of them by default
 
 recorded   the recorded file and the 20 recordings of Wi-Fi, where ../shared/data is there
 decode     share of code words that are right against the signal to noise of an occupied carrier (simulated)
 echo       the same with an echo of −6 dB, 0.1 to 2 µs late
 presence   share found, decoded or not, at the threshold that the stage has
 false      the tail of what noise shows, fitted, and what the threshold means in an hour; code words that noise gives
+forged     code words in noise and Wi-Fi that are read as bursts without having been found
 speed      samples a second searched on one core, and the time of a burst
 
 Bursts come from `sim.droneid`, which shares nothing with the receiver but 3GPP's text. Noise is white; frequencies are
@@ -30,13 +31,16 @@ from skysentry.formats import ReadOptions, read
 from skysentry.sensing.rf import droneid_burst, droneid_search
 from skysentry.sensing.rf.droneid_burst import crc24a
 from skysentry.sensing.rf.droneid_receiver import RASTER_HZ, SHARED, DroneIdReceiver
-from skysentry.sensing.rf.droneid_signal import RATE_HZ
+from skysentry.sensing.rf.droneid_signal import BURST, RATE_HZ, SIZE
+from skysentry.sensing.rf.samples import complex_of
 from skysentry.sim.droneid import burst
 from skysentry.site import Site
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 TRIALS = int(os.environ.get("SKYSENTRY_RF_TRIALS", "400"))
 NOISE_S = float(os.environ.get("SKYSENTRY_RF_NOISE_S", "60"))
+# Random words at the CRC, and what is read as bursts that are none (issue 5).
+WORDS, FORGED = 1_000_000, 10_000
 Samples = NDArray[np.complex64]
 
 
@@ -125,8 +129,38 @@ def false() -> None:
         "fitted an hour": per_hour, "code words": codes,
     }  # fmt: skip
     show(f"False, one channel of white noise (threshold {threshold:g})", [row])
-    words = sum(crc24a(rng.bytes(176)) == 0 for _ in range(100_000))
-    show("False, CRC-24A alone", [{"random words": 100_000, "pass": words}])
+    words = sum(crc24a(rng.bytes(176)) == 0 for _ in range(WORDS))
+    show("False, CRC-24A alone", [{"random words": WORDS, "pass": words}])
+
+
+def forged() -> None:
+    """Read what is no burst as if it had been found: white noise, and recordings of Wi-Fi from anywhere in them."""
+    rng = default_rng(5)
+    size = BURST + 2 * SIZE
+    files = sorted((DATA / "B-wifi-iq-negatives").glob("*.dat"))
+    sources = {"white noise": [noise(rng, 1_000_000)], "Wi-Fi": [np.concatenate(_channels(file)) for file in files]}
+    rows = []
+    for name, kept in sources.items():
+        long = [samples for samples in kept if len(samples) > size]
+        codes = 0
+        for k in range(FORGED if long else 0):
+            samples = long[k % len(long)]
+            at = int(rng.integers(0, len(samples) - size))
+            codes += droneid_burst.read(samples[at : at + size]).data is not None
+        rows.append({"read as bursts": name, "of them": FORGED if long else 0, "code words": codes})
+    show("False, read without a search", rows)
+
+
+def _channels(path: Path) -> list[Samples]:
+    """Return a recording of 20 Msps at 15.36."""
+    made = []
+    for event in read(path, ReadOptions(format="cs16", rate_hz=20e6)):
+        if isinstance(event, Block):
+            samples, _ = complex_of(event)
+            spectrum, kept = np.fft.fftshift(np.fft.fft(samples)), round(len(samples) * RATE_HZ / 20e6)
+            low = (len(samples) - kept) // 2
+            made.append(np.fft.ifft(np.fft.ifftshift(spectrum[low : low + kept])).astype(np.complex64))
+    return made
 
 
 def speed() -> None:
@@ -159,7 +193,7 @@ def speed() -> None:
 
 PARTS = {
     "recorded": recorded, "decode": decode, "echo": lambda: decode(True), "presence": presence, "false": false,
-    "speed": speed,
+    "forged": forged, "speed": speed,
 }  # fmt: skip
 
 

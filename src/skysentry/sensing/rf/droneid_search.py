@@ -21,7 +21,6 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from numpy.fft import fft, ifft
 from numpy.typing import NDArray
 
 from skysentry.sensing.rf.droneid_signal import (
@@ -37,6 +36,7 @@ from skysentry.sensing.rf.droneid_signal import (
     pilot_samples,
     zadoff_chu,
 )
+from skysentry.sensing.rf.droneid_transform import back, transformed
 
 # Samples of a channel in a chunk: a burst has to lie whole in one, so what chunks share grows cheaper with their size.
 CHUNK = 131_072
@@ -116,10 +116,10 @@ def _filter(channel: int) -> NDArray[np.float32]:
 
 @cache
 def _chirp(channel: int) -> Samples:
-    """Return the transform of the first pilot, conjugated, over a chunk."""
+    """Return the transform of the first pilot, conjugated, over a chunk, times the channel filter."""
     padded = np.zeros(channel, np.complex64)
     padded[:SIZE] = pilot_samples(3)
-    return np.asarray(np.conj(fft(padded)), np.complex64)
+    return np.asarray(np.conj(transformed(padded)) * _filter(channel), np.complex64)
 
 
 def offsets(rate_hz: float, centre_hz: float | None, raster_hz: tuple[float, ...]) -> tuple[float, ...]:
@@ -136,16 +136,14 @@ def offsets(rate_hz: float, centre_hz: float | None, raster_hz: tuple[float, ...
 def search(chunk: Samples, rate_hz: float, places_hz: tuple[float, ...]) -> Iterator[Found]:
     """Yield the bursts of a chunk [shape=(sizes(rate_hz)[0],)], each once, in order of time."""
     size, channel = sizes(rate_hz)
-    spectrum = _transformed(chunk)
+    spectrum = transformed(chunk)
     found: list[Found] = []
     for offset_hz in places_hz:
         shift = round(offset_hz / rate_hz * size)
-        band = _band(spectrum, shift, channel) * _filter(channel)
-        chirp = _back(band * _chirp(channel))
-        peaks = _peaks(chirp)
+        peaks = _peaks(back(_band(spectrum, shift, _chirp(channel))))
         if not peaks:
             continue
-        samples = _back(band)
+        samples = back(_band(spectrum, shift, _filter(channel)))
         floor = EMPTY * float((samples.real**2 + samples.imag**2).mean())
         for at in peaks:
             if float((np.abs(samples[at : at + SIZE]) ** 2).mean()) <= floor:
@@ -156,27 +154,29 @@ def search(chunk: Samples, rate_hz: float, places_hz: tuple[float, ...]) -> Iter
     yield from _once(found)
 
 
-def _band(spectrum: Samples, shift: int, channel: int) -> Samples:
-    """Return the bins of a channel around a shift, in the order of transforms."""
-    size = spectrum.shape[0]
-    out = np.zeros(channel, np.complex64)
+def _band(spectrum: Samples, shift: int, gain: Samples | NDArray[np.float32]) -> Samples:
+    """Return the bins of a channel around a shift, in the order of transforms, times a gain [shape=(channel,)]."""
+    size, channel = spectrum.shape[0], gain.shape[0]
+    out = np.empty(channel, np.complex64)
     high = min((channel + 1) // 2, size // 2)
+    out[high : channel - high] = 0.0
     for first, count, to in ((shift, high, 0), (shift - high, high, channel - high)):
         at = first % size
         head = min(count, size - at)
-        out[to : to + head] = spectrum[at : at + head]
-        out[to + head : to + count] = spectrum[: count - head]
+        np.multiply(spectrum[at : at + head], gain[to : to + head], out=out[to : to + head])
+        np.multiply(spectrum[: count - head], gain[to + head : to + count], out=out[to + head : to + count])
     return out
 
 
 def _peaks(chirp: Samples) -> list[int]:
     """Return where the first pilot may begin: the largest samples of blocks that stand out of their surroundings."""
-    power = chirp.real**2 + chirp.imag**2
-    blocks = power[: power.shape[0] // SIZE * SIZE].reshape(-1, SIZE)
-    means = blocks.mean(axis=1)
+    from skysentry.sensing.rf.droneid_kernels import block_peaks
+
+    blocks = chirp.shape[0] // SIZE
+    best, most, means = np.empty(blocks, np.int64), np.empty(blocks), np.empty(blocks)
+    block_peaks(chirp, SIZE, best, most, means)
     level = np.convolve(np.pad(means, 1, mode="edge"), np.full(3, 1 / 3), mode="valid")
-    best = blocks.argmax(axis=1)
-    ratio = blocks[np.arange(blocks.shape[0]), best] / np.maximum(level, 1e-30)
+    ratio = most / np.maximum(level, 1e-30)
     order = [int(k) for k in np.argsort(-ratio)[:MOST_PEAKS] if ratio[k] > PEAK]
     return [k * SIZE + int(best[k]) for k in order]
 
@@ -186,12 +186,12 @@ def _look(samples: Samples, at: int, offset_hz: float) -> Found | None:
     apart = STARTS[5] - STARTS[3]
     if at + apart + SIZE + 4 > samples.shape[0]:
         return None
-    first = _transformed(samples[at : at + SIZE])[bins()]
+    first = transformed(samples[at : at + SIZE])[bins()]
     chirp = _fit(first, zadoff_chu(PILOTS[3]))
     best, where = 0.0, (0, 0)
     window = samples[at + apart : at + apart + SIZE]
     for half in range(2):
-        spectrum = _transformed(window * _half_carrier() if half else window)
+        spectrum = transformed(window * _half_carrier() if half else window)
         power = max(float((np.abs(spectrum[bins()]) ** 2).sum()), 1e-30)
         shifts, which, pilots = _shifts(half)
         fits = np.abs(np.einsum("skc,sc->sk", pilots, spectrum[which])) ** 2
@@ -226,16 +226,6 @@ def _shifts(half: int) -> tuple[NDArray[np.intp], NDArray[np.intp], Samples]:
     late = np.rint(-0.5 * shifts * LATE)[:, None] + np.arange(-AROUND, AROUND + 1)[None, :]
     turn = np.exp(2j * np.pi * late[:, :, None] * np.fft.fftfreq(SIZE)[bins()])
     return shifts, which, np.asarray(turn * np.conj(zadoff_chu(PILOTS[5])), np.complex64)
-
-
-def _transformed(samples: Samples) -> Samples:
-    """Return the transform, in single precision as the samples are."""
-    return np.asarray(fft(samples), np.complex64)
-
-
-def _back(spectrum: Samples) -> Samples:
-    """Return the samples of a transform."""
-    return np.asarray(ifft(spectrum), np.complex64)
 
 
 def _mixed(samples: Samples, carriers: float) -> Samples:
