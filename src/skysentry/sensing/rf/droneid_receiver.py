@@ -39,7 +39,7 @@ from skysentry.events import (
 )
 from skysentry.sensing.remote_id_place import measure
 from skysentry.sensing.remote_id_sender import Transmitter, identity_of, learn
-from skysentry.sensing.rf.droneid_search import Found, offsets, search, sizes
+from skysentry.sensing.rf.droneid_search import Found, offsets, search
 from skysentry.sensing.rf.droneid_signal import BURST, RATE_HZ, SIZE
 from skysentry.sensing.rf.samples import complex_of, is_radio
 from skysentry.site import Sensor, SensorKind, Site
@@ -55,7 +55,9 @@ RASTER_HZ = tuple(1e6 * mhz for mhz in (
 LEAST_SNR_DB = -6.5
 # Above this every code word that we know decodes; so many in a row that do not are of another kind.
 CLEAR_SNR_DB, UNKNOWN_IN_A_ROW = 2.0, 3
-# What chunks share: a burst, half of a channel's step of the chirp at either end, and the filter's ringing.
+# Samples of a chunk, and what chunks share (both at 15.36 Msps): a burst, half of a channel's step of the chirp at
+# either end, and the filter's ringing. A burst has to lie whole in one: long chunks share a smaller part.
+CHUNK = 262_144
 SHARED = BURST + 3 * SIZE
 # Bursts that are remembered to tell them once; receivers that are followed.
 REMEMBERED, MOST_STREAMS = 64, 64
@@ -140,8 +142,8 @@ class DroneIdReceiver:
         looks_ahead: bool,
         made: list[AnyEvent],
     ) -> None:
-        size, channel = sizes(block.rate_hz)
-        shared = math.ceil(SHARED * size / channel)
+        ratio = block.rate_hz / RATE_HZ
+        size, shared = math.ceil(CHUNK * ratio), math.ceil(SHARED * ratio)
         places = offsets(block.rate_hz, block.centre_hz, RASTER_HZ)
         whole = np.concatenate([np.frombuffer(stream.rest, np.complex64), samples])
         at = 0
@@ -150,9 +152,8 @@ class DroneIdReceiver:
             at += size - shared
         left = whole[at:]
         if looks_ahead and left.shape[0] > BURST // 2:
-            padded = np.zeros(size, np.complex64)
-            padded[: left.shape[0]] = left
-            self._tell_all(name, stream, padded, at, places, block, made)
+            ending = np.concatenate([left, np.zeros(shared, np.complex64)])
+            self._tell_all(name, stream, ending, at, places, block, made)
         stream.first += at
         stream.rest = left.tobytes()
 
@@ -166,10 +167,10 @@ class DroneIdReceiver:
         block: Block,
         made: list[AnyEvent],
     ) -> None:
-        size, channel = sizes(block.rate_hz)
+        ratio = block.rate_hz / RATE_HZ
         for found in search(chunk, block.rate_hz, places):
-            begin = stream.first + at + round(found.at * size / channel)
-            near = 4.0 * size / channel
+            begin = stream.first + at + round(found.at * ratio)
+            near = 4.0 * ratio
             known = [decoded for when, decoded in stream.told if abs(when - begin) <= near]
             if any(known):
                 continue
