@@ -33,7 +33,7 @@ from skysentry.sensing.rf import droneid_burst, droneid_search
 from skysentry.sensing.rf.droneid_burst import crc24a
 from skysentry.sensing.rf.droneid_receiver import CHUNK, RASTER_HZ, SHARED, DroneIdReceiver
 from skysentry.sensing.rf.droneid_signal import BURST, RATE_HZ, SIZE
-from skysentry.sensing.rf.samples import complex_of
+from skysentry.sensing.rf.samples import samples
 from skysentry.sim.droneid import burst
 from skysentry.site import Site
 
@@ -161,9 +161,9 @@ def _channels(path: Path) -> list[Samples]:
     made = []
     for event in read(path, ReadOptions(format="cs16", rate_hz=20e6)):
         if isinstance(event, Block):
-            samples, _ = complex_of(event)
-            spectrum, kept = np.fft.fftshift(np.fft.fft(samples)), round(len(samples) * RATE_HZ / 20e6)
-            low = (len(samples) - kept) // 2
+            heard, _ = samples(event)
+            spectrum, kept = np.fft.fftshift(np.fft.fft(heard)), round(len(heard) * RATE_HZ / 20e6)
+            low = (len(heard) - kept) // 2
             made.append(np.fft.ifft(np.fft.ifftshift(spectrum[low : low + kept])).astype(np.complex64))
     return made
 

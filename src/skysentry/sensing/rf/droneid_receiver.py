@@ -41,7 +41,7 @@ from skysentry.sensing.remote_id_place import measure
 from skysentry.sensing.remote_id_sender import Transmitter, identity_of, learn
 from skysentry.sensing.rf.droneid_search import Found, offsets, search
 from skysentry.sensing.rf.droneid_signal import BURST, RATE_HZ, SIZE
-from skysentry.sensing.rf.samples import complex_of, is_radio
+from skysentry.sensing.rf.samples import is_radio, samples, wrong_with
 from skysentry.site import Sensor, SensorKind, Site
 from skysentry.wire import dji_wifi, droneid
 
@@ -114,18 +114,17 @@ class DroneIdReceiver:
         stream = self.streams.get(name)
         if stream is None and len(self.streams) >= MOST_STREAMS:
             return
-        try:
-            samples, broken = complex_of(block)
-        except ValueError:
-            self._fault(name, block, "blocks of another size than they say", made)
+        if wrong := wrong_with(block):
+            self._fault(name, block, wrong, made)
             return
+        heard, broken = samples(block)
         if stream is None or stream.rate_hz != block.rate_hz or self._gap(stream, block):
             counts, faults = (stream.counts, stream.faults) if stream is not None else ({}, 0)
             stream = Stream(block.rate_hz, block.time_ns, counts=counts, faults=faults)
             self.streams[name] = stream
         if broken:
             self._fault(name, block, "samples that are no numbers", made)
-        self._look(name, stream, samples, block, looks_ahead, made)
+        self._look(name, stream, heard, block, looks_ahead, made)
 
     def _gap(self, stream: Stream, block: Block) -> bool:
         """Whether a block does not go on where the last one ended, within what clocks of receivers are worth."""
@@ -137,7 +136,7 @@ class DroneIdReceiver:
         self,
         name: str,
         stream: Stream,
-        samples: NDArray[np.complex64],
+        heard: NDArray[np.complex64],
         block: Block,
         looks_ahead: bool,
         made: list[AnyEvent],
@@ -145,7 +144,7 @@ class DroneIdReceiver:
         ratio = block.rate_hz / RATE_HZ
         size, shared = math.ceil(CHUNK * ratio), math.ceil(SHARED * ratio)
         places = offsets(block.rate_hz, block.centre_hz, RASTER_HZ)
-        whole = np.concatenate([np.frombuffer(stream.rest, np.complex64), samples])
+        whole = np.concatenate([np.frombuffer(stream.rest, np.complex64), heard])
         at = 0
         while at + size <= whole.shape[0]:
             self._tell_all(name, stream, whole[at : at + size], at, places, block, made)

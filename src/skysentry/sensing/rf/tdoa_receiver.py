@@ -24,7 +24,7 @@ from msgspec import Struct
 from skysentry.errors import StateError
 from skysentry.events import AnyEvent, Block, Detection, Position, Scan, Tdoa, scan_id
 from skysentry.geo import Frame
-from skysentry.sensing.rf.link_samples import Samples, samples, wrong_with
+from skysentry.sensing.rf.samples import Samples, centred, wrong_with
 from skysentry.sensing.rf.tdoa_delay import delay
 from skysentry.sensing.rf.tdoa_fix import LIGHT_MPS, Fix, locate
 from skysentry.site import Sensor, SensorKind, Site
@@ -188,7 +188,7 @@ def _common(blocks: list[Block], rate_hz: float) -> tuple[list[Samples], int, li
     count = min(block.shape[0] - skip for block, skip in zip(blocks, whole, strict=True))
     if count <= 0:
         return None
-    taken = [samples(block, skip + count) for block, skip in zip(blocks, whole, strict=True)]
+    taken = [centred(block, skip + count) for block, skip in zip(blocks, whole, strict=True)]
     parts = [x[skip:] for x, skip in zip(taken, whole, strict=True) if x is not None]
     if len(parts) < len(blocks):
         return None
