@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -49,3 +51,23 @@ def test_the_recorded_burst_is_read(shared_data: Callable[[str], Path]) -> None:
     assert sum(block.shape[0] for block in blocks) == path.stat().st_size // 8
     samples = np.frombuffer(blocks[0].data, dtype=blocks[0].dtype)
     assert np.isfinite(samples).all()
+
+
+def test_a_terabyte_is_read_in_bounded_memory(tmp_path: Path) -> None:
+    path, size = tmp_path / "iq", 1_000_000_000_000
+    with path.open("wb") as file:
+        file.truncate(size)
+    tracemalloc.start()
+    try:
+        events = read(path, ReadOptions(format="cs16", rate_hz=61.44e6))
+        first = [event for event in itertools.islice(events, 5) if isinstance(event, Block)]
+        tail = iq.Stretch(61.44e6, None, 0, first=size // 4 - 10_000)
+        last = [event for event in iq.blocks(path, "sdr", "cs16", tail) if isinstance(event, Block)]
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert [block.time_ns for block in first] == sorted(block.time_ns for block in first)
+    assert len(first) == 5
+    assert sum(block.shape[0] for block in last) == 10_000
+    # Five blocks, which the list above holds, the one that is being read, and its copy.
+    assert most < 8 * iq.MOST_BLOCK_BYTES

@@ -19,7 +19,7 @@ from skysentry.formats import ReadOptions, read
 from skysentry.sensing.rf import droneid_signal
 from skysentry.sensing.rf.droneid_burst import crc24a
 from skysentry.sensing.rf.droneid_receiver import DroneIdReceiver
-from skysentry.sensing.rf.droneid_search import offsets, sizes
+from skysentry.sensing.rf.droneid_search import offsets, present, sizes
 from skysentry.sim.droneid import burst
 from skysentry.site import Site
 from skysentry.wire import dji_wifi, droneid
@@ -169,6 +169,24 @@ def test_what_radios_do_to_it(name: str) -> None:
     assert len(decoded(heard(blocks(IMPAIRED[name](noisy(6.0)).astype(np.complex64))))) == 1
 
 
+@pytest.mark.parametrize(("kind", "dtype"), [("cs8", np.int8), ("cu8", np.uint8), ("cs16", np.int16)])
+def test_files_of_whole_numbers(tmp_path: Path, kind: str, dtype: type) -> None:
+    # As weak as a receiver without gain control hands it on: noise of three steps of eight bits.
+    steps = noisy(3.0).astype(np.complex64).view(np.float32) * 3.0
+    path = tmp_path / "iq"
+    path.write_bytes(np.rint(steps + (127.5 if kind == "cu8" else 0.0)).clip(-128, 255).astype(dtype).tobytes())
+    events = [e for e in read(path, ReadOptions(format=kind, rate_hz=RATE_HZ)) if isinstance(e, Block)]
+    assert [one.identity.value for one in decoded(heard(events)) if one.identity] == [TELEMETRY.serial]
+
+
+@pytest.mark.parametrize(("kind", "rate_hz"), [("cs16", RATE_HZ), ("cu8", RATE_HZ), ("cf32", 20e6), ("cf32", 61.44e6)])
+def test_a_wrong_type_or_rate_is_never_a_guess(tmp_path: Path, kind: str, rate_hz: float) -> None:
+    path = tmp_path / "iq"
+    path.write_bytes(noisy(10.0, size=200_000).tobytes())
+    events = [e for e in read(path, ReadOptions(format=kind, rate_hz=rate_hz)) if isinstance(e, Block)]
+    assert decoded(heard(events)) == []
+
+
 def test_two_bursts_that_overlap() -> None:
     weak = noisy(10.0, at=12_000)
     strong = burst(droneid.encode(TELEMETRY)) * 12.0
@@ -226,6 +244,26 @@ def test_an_encrypted_kind_is_named_and_not_guessed() -> None:
     assert len(found) == 4
     assert all(one.identity is None for one in found)
     assert [h.reason for h in made if isinstance(h, Health) and "encrypted" in h.reason]
+
+
+@pytest.mark.parametrize("name", ["slope", "spike", "carrier", "edge"])
+def test_coloured_noise_is_silence(name: str) -> None:
+    rng = np.random.default_rng(6)
+    size = 1_000_000
+    noise = (rng.normal(size=(size, 2)) @ [1, 1j]).astype(np.complex64)
+    if name in ("slope", "edge"):
+        at = np.fft.fftfreq(size)
+        gain = 10.0 ** (at if name == "slope" else np.where(np.abs(at) < 0.15, 0.0, -0.5))
+        noise = np.fft.ifft(np.fft.fft(noise) * gain).astype(np.complex64)
+    else:
+        hz = 0.0 if name == "spike" else 0.0713
+        noise += (4.0 * np.exp(2j * np.pi * hz * np.arange(size))).astype(np.complex64)
+    assert heard(blocks(noise)) == []
+
+
+def test_what_must_be_shown_grows_with_the_places_searched() -> None:
+    assert present(1) == present(5)
+    assert present(35) > present(5) + 2.0
 
 
 def test_samples_that_are_no_numbers_are_counted() -> None:
