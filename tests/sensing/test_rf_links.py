@@ -147,6 +147,7 @@ def test_a_plan_visits_all_of_each_band_and_says_how_often(rate_hz: float, retun
 
 def test_wide_receivers_come_back_in_two_seconds_and_narrow_ones_say_that_they_do_not() -> None:
     assert plan(61.44e6, 0.001, ((2.4e9, 2.4835e9), (4.9e9, 6.0e9))).round_s <= 2.0
+    assert plan(61.44e6, 0.005).round_s <= 2.0
     assert plan(2.4e6, 0.02).round_s > 60.0
 
 

@@ -2,8 +2,9 @@
 
     bands → steps of `USABLE` of the instantaneous band → one round: dwell + retune a step
 
-A round that is longer than `revisit_s` gets shorter dwells, down to `LEAST_DWELL_S`; what does not fit then is said by
-`round_s`, never hidden: coverage of a band is its share of the time, and what passes between visits is not heard.
+A round that is longer than `revisit_s` gets shorter dwells, down to `LEAST_DWELL_S`, and to `VIDEO_DWELL_S` where that
+is enough to fit; what does not fit then is said by `round_s`, never hidden: coverage of a band is its share of the time,
+and what passes between visits is not heard.
 Pure: `at` says of any time since the start where the receiver is, so a replay knows it too.
 """
 
@@ -17,6 +18,8 @@ from msgspec import Struct
 USABLE = 0.8
 # Five packets of an 11 ms control link and two rounds of LTE's pilots: less tells nothing of rhythm (`link_detector`).
 LEAST_DWELL_S, USUAL_DWELL_S = 0.06, 0.1
+# What analogue video and OFDM are told by (`link_detector.LINE_S`); of slow control links four packets are too few.
+VIDEO_DWELL_S = 0.042
 # Bands of video and control links, Hz: 1.1–1.4, 2.4, 3.1–3.5, 4.9–6 GHz.
 BANDS_HZ = ((1.1e9, 1.4e9), (2.4e9, 2.4835e9), (3.1e9, 3.5e9), (4.9e9, 6.0e9))
 # 1.9 GHz of band in steps of an RTL-SDR's 2 MHz are a thousand; ten times that is a mistake in the site.
@@ -59,4 +62,5 @@ def plan(
         width_hz = (high_hz - low_hz) / max(steps, 1)
         centres += [low_hz + (k + 0.5) * width_hz for k in range(steps)]
     fitting_s = revisit_s / len(centres) - retune_s
-    return Plan(tuple(centres), min(USUAL_DWELL_S, max(LEAST_DWELL_S, fitting_s)), retune_s)
+    least_s = VIDEO_DWELL_S if fitting_s >= VIDEO_DWELL_S else LEAST_DWELL_S
+    return Plan(tuple(centres), min(USUAL_DWELL_S, max(least_s, fitting_s)), retune_s)
