@@ -269,6 +269,7 @@ def test_what_must_be_shown_grows_with_the_places_searched() -> None:
 def test_samples_that_are_no_numbers_are_counted() -> None:
     samples = noisy(3.0)
     samples[100:200] = np.nan
+    samples[200:210] = 1e30
     stage = DroneIdReceiver(Site())
     made = stage.step(10**9, blocks(samples))
     assert next(h for h in made if isinstance(h, Health)).counts == (("samples that are no numbers", 1),)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -40,7 +40,7 @@ STEP_HZ = 1.5e6
 LATE = SIZE / CARRIERS
 # Both pilots together, where `FEW` places are searched: `make bench-rf` fits the tail of noise, 0.05 an hour and place.
 # It falls by e each 1.4, so that with `TAIL` more for each e-fold of places a whole band has no more than a few have.
-PRESENT, FEW, TAIL = 40.0, 5, 1.5
+PRESENT, FEW, TAIL = 42.0, 5, 1.5
 # And each of them by itself: a tenth of a percent of pilots at −13 dB show less.
 LEAST = 9.0
 # A burst that shows as much as this share of another beside it is one of its own.
@@ -50,6 +50,8 @@ SHIFTS = np.arange(-2 * math.ceil(0.55 * STEP_HZ / SPACING_HZ), 2 * math.ceil(0.
 AROUND = 3
 # Samples at either end of a stretch that the filter's ringing from the other end reaches.
 EDGE = 64
+# Carriers beside a half one at which the second pilot is compared: a quarter beside it shows 0.9 dB less.
+BESIDE = (-0.25, 0.0, 0.25)
 # Samples around a peak where the first pilot is compared: peaks are told on another rate's samples.
 NEAR = 1
 # Of what stands in a stretch, where nothing is but rounding.
@@ -160,12 +162,13 @@ def _look(chunk: Samples, rate_hz: float, peak: Peak, least: float) -> Found | N
     samples, offset_hz = _stretch(chunk, rate_hz, peak.at - before, APART + SIZE + 2 * EDGE, peak.offset_hz)
     power = samples.real**2 + samples.imag**2
     near = round(before * ratio) + np.arange(-NEAR, NEAR + 1)
-    chirps = [_chirp(samples[k : k + SIZE]) for k in near]
+    chirps = [_fit(samples[k : k + SIZE], PILOTS[3], 0.0, 0) for k in near]
     chirp, at = max(chirps), int(near[int(np.argmax(chirps))])
     window = slice(at + APART, at + APART + SIZE)
     if float(min(power[at : at + SIZE].mean(), power[window].mean())) <= EMPTY * float(power.mean()):
         return None
-    best, shift, late = _second(samples[window])
+    shift, late = _second(samples[window])
+    best = max(_fit(samples[window], PILOTS[5], 0.5 * shift + beside, late) for beside in BESIDE)
     if chirp + best < least or min(chirp, best) < LEAST:
         return None
     begin = peak.at - before + (at + late - STARTS[3]) / ratio
@@ -177,8 +180,8 @@ def _look(chunk: Samples, rate_hz: float, peak: Peak, least: float) -> Found | N
     return Found(begin * ratio, offset_hz, chirp, best, cut)
 
 
-def _second(window: Samples) -> tuple[float, int, int]:
-    """Return the second pilot's N ρ², the shift (half carriers) that fits best, and how much later it comes there."""
+def _second(window: Samples) -> tuple[int, int]:
+    """Return the shift (half carriers) that fits the second pilot best, and how much later it comes there."""
     best, shift, late = 0.0, 0, 0
     for half in range(2):
         spectrum = _even(window * _half_carrier() if half else window)
@@ -190,7 +193,7 @@ def _second(window: Samples) -> tuple[float, int, int]:
             best = float(fits[k, near]) / power
             shift = int(shifts[k])
             late = round(-0.5 * shift * LATE) + near - AROUND
-    return best, shift, late
+    return shift, late
 
 
 @cache
@@ -226,11 +229,19 @@ def _even(window: Samples) -> Samples:
     return np.asarray(spectrum / np.sqrt(level), np.complex64)
 
 
-def _chirp(window: Samples) -> float:
-    """Return the first pilot's N ρ²."""
-    carriers = _even(window)[bins()]
-    power = float((np.abs(carriers) ** 2).sum())
-    return float(abs(np.vdot(zadoff_chu(PILOTS[3]), carriers)) ** 2 / max(power, 1e-30))
+def _fit(window: Samples, root: int, carriers: float, late: int) -> float:
+    """Return a pilot's N ρ² where it comes so many carriers too high and so much later, or half a sample beside."""
+    spectrum = _even(_mixed(window, carriers) if carriers else window)[bins()]
+    power = float((np.abs(spectrum) ** 2).sum())
+    return float((np.abs(_halves(root, late) @ spectrum) ** 2).max()) / max(power, 1e-30)
+
+
+@lru_cache(512)
+def _halves(root: int, late: int) -> Samples:
+    """Return a pilot, conjugated, at a delay and half a sample beside it [shape=(3, 600)]."""
+    delays = late + np.array([-0.5, 0.0, 0.5])
+    turn = np.exp(2j * np.pi * delays[:, None] * np.fft.fftfreq(SIZE)[bins()])
+    return np.asarray(turn * np.conj(zadoff_chu(root)), np.complex64)
 
 
 def _once(found: list[Found]) -> list[Found]:

@@ -3,8 +3,8 @@
     bands → steps of `USABLE` of the instantaneous band → one round: dwell + retune a step
 
 A round that is longer than `revisit_s` gets shorter dwells, down to `LEAST_DWELL_S`, and to `VIDEO_DWELL_S` where that
-is enough to fit; what does not fit then is said by `round_s`, never hidden: coverage of a band is its share of the time,
-and what passes between visits is not heard.
+is enough to fit; what does not fit then is said by `round_s`, never hidden: coverage of a band is its share of the
+time, and what passes between visits is not heard.
 Pure: `at` says of any time since the start where the receiver is, so a replay knows it too.
 """
 
