@@ -6,12 +6,14 @@ recorded   the recorded file and the 20 recordings of Wi-Fi, where ../shared/dat
 decode     share of code words that are right against the signal to noise of an occupied carrier (simulated)
 echo       the same with an echo of −6 dB, 0.1 to 2 µs late
 presence   share found, decoded or not, at the threshold that the stage has
-false      the tail of what noise shows, fitted, and what the threshold means in an hour; code words that noise gives
+false      the tail of what noise shows, white and coloured, fitted, and what the threshold means in an hour; code
+           words that noise gives
 forged     code words in noise and Wi-Fi that are read as bursts without having been found
 speed      samples a second searched on one core, and the time of a burst
 
-Bursts come from `sim.droneid`, which shares nothing with the receiver but 3GPP's text. Noise is white; frequencies are
-off by up to 3 kHz, times anything. SKYSENTRY_RF_TRIALS (400) bursts a point, SKYSENTRY_RF_NOISE_S (60) s of noise.
+Bursts come from `sim.droneid`, which shares nothing with the receiver but 3GPP's text. Noise is white where nothing
+else is said; frequencies are off by up to 3 kHz, times anything. SKYSENTRY_RF_TRIALS (400) bursts a point,
+SKYSENTRY_RF_NOISE_S (60) s of noise.
 """
 
 from __future__ import annotations
