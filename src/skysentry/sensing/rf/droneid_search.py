@@ -38,8 +38,8 @@ from skysentry.sensing.rf.droneid_signal import (
 STEP_HZ = 1.5e6
 # The chirp's delay for each carrier that it comes too high.
 LATE = SIZE / CARRIERS
-# Both pilots together, where `FEW` places are searched: `make bench-rf` fits the tail of noise, 0.05 an hour and place.
-# It falls by e each 1.4, so that with `TAIL` more for each e-fold of places a whole band has no more than a few have.
+# Both pilots together, where `FEW` places are searched: `make bench-rf` fits the tail of noise, 0.09 an hour and place.
+# It falls by e each 1.6, so that with `TAIL` more for each e-fold of places a whole band has no more than a few have.
 PRESENT, FEW, TAIL = 42.0, 5, 1.5
 # And each of them by itself: a tenth of a percent of pilots at −13 dB show less.
 LEAST = 9.0
