@@ -110,7 +110,7 @@ def _found(sky: Sky, scan: Scan, own: Listener, packed: Packed, look: Array, fre
     for i, j in enumerate(ranks, first):
         detection = kept[j]
         if detection.class_llr:
-            sky.classifier.hear(table.evidence[i], detection.class_llr, 1.0, 1e9)
+            sky.classifier.hear(table.lives[i], table.evidence[i], detection, 1.0, name, at_ns)
         if detection.identity is not None:
             take_claim(sky, i, table.lives[i], detection.identity)
     kernels.found_all(
