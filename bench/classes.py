@@ -4,11 +4,17 @@
     SKYSENTRY_BENCH_SEEDS=1 python -m bench.classes
 
 Objects of seven classes fly for 60 s in wind before a radar whose plots carry class log-likelihood ratios. Each look
-draws x ~ N(a e_true, I); the ratios are those of that model, so they are calibrated by themselves. What the tracker is
+draws x ~ N(m_true, I); the ratios are those of that model, so they are calibrated by themselves. What the tracker is
 not told is how the looks hang together and what its sensors claim:
 
-    independent     a new draw each second                         correlated    noise with a memory of 20 s
-    over-confident  ratios twice what they should be               both          correlated and over-confident
+    independent     a new draw each second
+    correlated      noise with a memory of 20 s
+    over-confident  ratios twice what they should be
+    both            correlated and over-confident
+    mixed           half of the noise new, half with a memory
+    alike           so, of classes that look alike by twos and threes
+    tailed          correlated, with tails (Student's t, 4)
+    stubborn        half with a memory, a tenth for ever, the rest new
     silent          no ratios: motion and prior alone
 
 Speeds are drawn from distributions of the bench's own, not from the tracker's bands. The error is the mean over tracks
@@ -19,6 +25,7 @@ from __future__ import annotations
 
 import math
 import os
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,27 +55,51 @@ KINDS: tuple[tuple[ObjectClass, float, float, float, float, float], ...] = (
 # Distance of two classes in one look, in sigmas: three in four pairs of looks are told apart.
 APART = 1.0
 MEMORY_S = 20.0
-MODELS = {
-    "independent": (0.0, 1.0), "correlated": (MEMORY_S, 1.0), "over-confident": (0.0, 2.0), "both": (MEMORY_S, 2.0),
-    "silent": (0.0, 0.0),
+# What looks alike shares this much of its mean: small things, things with engines, things with jets.
+ALIKE = ((C.MULTIROTOR, C.BIRD, C.FIXED_WING_ELECTRIC), (C.FIXED_WING_PISTON, C.HELICOPTER), (C.JET, C.AEROPLANE))
+SHARED = 0.6
+FREEDOM = 4
+
+
+@dataclass(frozen=True)
+class Voice:
+    """How a sensor speaks: shares of the noise's variance that keep for 20 s and for ever, and what it makes of it."""
+
+    slow: float = 0.0
+    fixed: float = 0.0
+    boast: float = 1.0
+    alike: bool = False
+    tailed: bool = False
+
+
+VOICES = {
+    "independent": Voice(), "correlated": Voice(slow=1.0), "over-confident": Voice(boast=2.0),
+    "both": Voice(slow=1.0, boast=2.0), "mixed": Voice(slow=0.5), "alike": Voice(slow=0.5, alike=True),
+    "tailed": Voice(slow=1.0, tailed=True), "stubborn": Voice(slow=0.5, fixed=0.1), "silent": Voice(boast=0.0),
 }  # fmt: skip
 
 
 def world(seed: int, model: str) -> tuple[Site, list[Scan], list[tuple[Array, ObjectClass]]]:
     """Return a site, its scans, and where each object is at the end, with its class."""
     rng = np.random.default_rng([seed, 77])
-    memory_s, boast = MODELS[model]
+    voice = VOICES[model]
     shares = np.array([kind[1] for kind in KINDS])
     true = rng.choice(len(KINDS), OBJECTS, p=shares / shares.sum())
     place, velocity = _fly(rng, true)
-    noise = rng.normal(size=(OBJECTS, len(KINDS)))
-    keep = math.exp(-1.0 / memory_s) if memory_s else 0.0
+    means = _means(voice)
+    fixed, slow = rng.normal(size=(2, OBJECTS, means.shape[1]))
+    keep = math.exp(-1.0 / MEMORY_S)
     scans = []
     for k in range(SECONDS):
-        noise = keep * noise + math.sqrt(1.0 - keep * keep) * rng.normal(size=noise.shape)
-        x = noise + APART * np.eye(len(KINDS))[true]
-        llr = boast * (APART * x - 0.5 * APART * APART)
-        scans.append(_look(rng, k, place + velocity * (k + 0.5), llr if boast else None))
+        slow = keep * slow + math.sqrt(1.0 - keep * keep) * rng.normal(size=slow.shape)
+        new = rng.normal(size=slow.shape)
+        noise = math.sqrt(voice.slow) * slow + math.sqrt(voice.fixed) * fixed
+        noise += math.sqrt(1.0 - voice.slow - voice.fixed) * new
+        if voice.tailed:
+            noise *= math.sqrt((FREEDOM - 2) / FREEDOM) / np.sqrt(rng.chisquare(FREEDOM, (OBJECTS, 1)) / FREEDOM)
+        x = noise + means[true]
+        llr = voice.boast * (x @ means.T - 0.5 * (means * means).sum(axis=1))
+        scans.append(_look(rng, k, place + velocity * (k + 0.5), llr if voice.boast else None))
     radar = Sensor(
         id="radar", kind=SensorKind.RADAR, position=HOME, pd=0.95, false_per_scan=1.0,
         coverage=Coverage(max_m=90_000.0, el_deg=(-10.0, 60.0)),
@@ -78,6 +109,15 @@ def world(seed: int, model: str) -> tuple[Site, list[Scan], list[tuple[Array, Ob
         weather=Weather(wind_from_deg=WIND_FROM_DEG, wind_mps=WIND_MPS),
     )  # fmt: skip
     return site, scans, list(zip(place + velocity * SECONDS, [KINDS[i][0] for i in true], strict=True))
+
+
+def _means(voice: Voice) -> Array:
+    """Return the mean of each class [shape=(classes, dims)]; two that look alike share a part of it."""
+    own: Array = APART * np.eye(len(KINDS))
+    if not voice.alike:
+        return own
+    group = np.array([next(k for k, part in enumerate(ALIKE) if kind[0] in part) for kind in KINDS])
+    return np.hstack([math.sqrt(1.0 - SHARED) * own, math.sqrt(SHARED) * APART * np.eye(len(ALIKE))[group]])
 
 
 def _fly(rng: np.random.Generator, true: NDArray[np.int64]) -> tuple[Array, Array]:
@@ -145,7 +185,7 @@ def main() -> None:
     """Print one row for each model of evidence, over all seeds together."""
     seeds = [int(seed) for seed in os.environ.get("SKYSENTRY_BENCH_SEEDS", "1,2,3").split(",")]
     rows: list[bench.Row] = []
-    for model in MODELS:
+    for model in VOICES:
         said = [one for seed in seeds for one in verdicts(seed, model)]
         error, table = reliability(said)
         rows.append(

@@ -1,33 +1,29 @@
 """What a track is: evidence of sensors, the site's prior, and how the thing moves.
 
-log P(class) = log prior + evidence + motion now. Evidence is the sum of tempered log-likelihood ratios: neighbouring
-looks of one sensor share wind, range and background, so their weight is the time since its last one over
-`CORRELATED_S`, at most 1. It fades, and its differences stay within 2 `MOST_EVIDENCE`. Motion now is judged from the
-present velocity and its sigma, against the air where a class flies; what a track keeps to for long is evidence too, and
-so is an aircraft's address that other sensors bear out.
+log P(class) = log prior + evidence + motion now. Evidence is the sum of what is new in each look's log-likelihood
+ratios (`repeats`). It fades, and its differences stay within 2 `MOST_EVIDENCE`. Motion now is judged from the present
+velocity and its sigma, against the air where a class flies; what a track keeps to for long is evidence too, and so is
+an aircraft's address that other sensors bear out.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from functools import cache, lru_cache
 from typing import TypeAlias
 
 import numpy as np
 
 from skysentry.compiled import kernel
-from skysentry.events import Identity, ObjectClass
+from skysentry.events import Detection, Identity, ObjectClass
 from skysentry.site import Site
 from skysentry.tracking.motion import MODELS, Array, Indices
+from skysentry.tracking.repeats import Repeats
 from skysentry.tracking.show import CODE
-from skysentry.tracking.table import CLASSES, Table
+from skysentry.tracking.table import CLASSES, Life, Table
 
 # By value: an enum's own hash is a call of Python.
 INDEX = {object_class.value: index for index, object_class in enumerate(CLASSES)}
-# Between looks that are independent (calibration error with 5, 12, 20 s: 0.00, 0.04, 0.09) and looks whose noise has a
-# memory of 20 s (0.18, 0.10, 0.05): `bench/classes.py`.
-CORRELATED_S = 15.0
 MOST_EVIDENCE = 12.0
 # One look may say this much at most, whatever its model claims.
 MOST_ONE_LOOK = 4.0
@@ -91,18 +87,24 @@ class Classifier:
         top = np.full((len(CLASSES), 1), 1e9)
         top[INDEX[ObjectClass.GROUND_SOURCE.value]] = (site.position.alt_m or 0.0) + GROUND_TOP_M
         self.bands: Array = np.hstack([BANDS, top])
+        self.repeats = Repeats()
         towards = math.radians(site.weather.wind_from_deg + 180.0)
         self.wind: Array = site.weather.wind_mps * np.array([math.sin(towards), math.cos(towards)])
 
-    def hear(self, evidence: Array, llr: Sequence[tuple[ObjectClass, float]], share: float, since_s: float) -> None:
-        """Add one look's ratios to a track's evidence [shape=(classes,)], in place; only differences count."""
-        weight = share * min(max(since_s, 0.0) / CORRELATED_S, 1.0)
+    def hear(self, life: Life, evidence: Array, detection: Detection, share: float, sensor: str, time_ns: int) -> None:
+        """Add what is new in one look's ratios to a track's evidence [shape=(classes,)], in place.
+
+        Only differences count.
+        """
+        ratios = {
+            INDEX[object_class._value_]: min(max(ratio, -MOST_ONE_LOOK), MOST_ONE_LOOK)
+            for object_class, ratio in detection.class_llr
+        }
         over = 0.0
-        for object_class, ratio in llr:
-            k = INDEX[object_class._value_]
-            said = evidence.item(k) + weight * min(max(ratio, -MOST_ONE_LOOK), MOST_ONE_LOOK)
-            evidence[k] = max(said, -MOST_EVIDENCE)
-            over = max(over, said - MOST_EVIDENCE)
+        for k, nats in self.repeats.fresh(life.said, sensor, ratios, time_ns).items():
+            told_nats = evidence.item(k) + share * nats
+            evidence[k] = max(told_nats, -MOST_EVIDENCE)
+            over = max(over, told_nats - MOST_EVIDENCE)
         if over > 0.0:
             evidence -= over
 
@@ -115,6 +117,7 @@ class Classifier:
 
     def settle(self, table: Table, which: Indices) -> None:
         """Take the habits of one second into the evidence of tracks `which`, and let it fade, in place."""
+        self.repeats.settle()
         settle_all(table.x, table.P, table.w, table.evidence, which, self.wind, self.bands, AIRBORNE)
         for i in which.tolist():
             life = table.lives.rows[i]

@@ -35,8 +35,7 @@ def note_hit(sky: Sky, i: int, detection: Detection, share: float, scan: Scan, o
         life = sky.table.lives[i]
     sky.touched.add(i)
     if detection.class_llr:
-        since_s = (time_ns - life.seen.get(own.id, 0)) / SECOND_NS
-        sky.classifier.hear(sky.table.evidence[i], detection.class_llr, share, since_s)
+        sky.classifier.hear(life, sky.table.evidence[i], detection, share, own.id, time_ns)
     life.hits += 1
     # A radio that reads a name out of the air hears the same claim again: it bears out nothing.
     if own.reports or detection.identity is not None:

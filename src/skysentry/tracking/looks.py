@@ -117,7 +117,7 @@ def _found(sky: Sky, scan: Scan, own: Listener, packed: Packed, look: Array, fre
     for i, j in enumerate(which[:granted].tolist(), first):
         detection = kept[j]
         if detection.class_llr:
-            sky.classifier.hear(table.evidence[i], detection.class_llr, 1.0, 1e9)
+            sky.classifier.hear(table.lives[i], table.evidence[i], detection, 1.0, own.id, scan.time_ns)
         if detection.identity is not None:
             take_claim(sky, i, table.lives[i], detection.identity)
     if sky.area is not None:

@@ -31,14 +31,15 @@ MODELS = 4
 # Horizontal noise. Straight flight in still air; 40 follows a stop, a start, a quadcopter's corner; a turn leaves what
 # its one rate does not fit.
 NOISE_M2_S3 = np.array([0.05, 40.0, 3.0, 3.0])
-# Vertical noise. What flies holds its height or its rate of climb nearly all of the time; 3 follows a terminal dive.
-NOISE_UP_M2_S3 = np.array([0.0002, 3.0, 0.002, 0.002])
-# Rate of the turns, counter-clockwise positive: wings turn at 2 to 8 °/s, quadcopters at any; models at ± 7 °/s halve
+# Vertical noise. What flies holds its height or its rate of climb nearly all of the time; 1.5 follows a terminal
+# dive, 0.3 would be 200 m behind it for half a minute.
+NOISE_UP_M2_S3 = np.array([0.0002, 1.5, 0.002, 0.002])
+# Rate of the turns, counter-clockwise positive: wings turn at 2 to 8 °/s, quadcopters at any; models at ± 7.5 °/s halve
 # what a straight model with the same noise errs in a turn (docs/decisions/0005-tracker.md).
-TURN_RAD_S = np.array([0.0, 0.0, math.radians(7.0), -math.radians(7.0)])
+TURN_RAD_S = np.array([0.0, 0.0, math.radians(7.5), -math.radians(7.5)])
 # Mean time in a model before it jumps to one of the others. What the radar scenarios ask for lies anywhere between 25
 # and 100 s on a straight leg; the long one serves what is only heard, which coasts on its model for longer.
-STAY_S = np.array([100.0, 5.0, 12.0, 12.0])
+STAY_S = np.array([100.0, 2.5, 14.0, 14.0])
 # Where a jump leads: from straight flight to a turn, seldom to more; from a turn mostly back to straight.
 JUMP = np.array([[0.0, 0.04, 0.48, 0.48], [0.4, 0.0, 0.3, 0.3], [0.85, 0.1, 0.0, 0.05], [0.85, 0.1, 0.05, 0.0]])
 

@@ -31,6 +31,7 @@ from skysentry.tracking.motion import MODELS, Array
 from skysentry.tracking.publish import Publisher
 from skysentry.tracking.quarantine import Quarantine
 from skysentry.tracking.registration import Registration, RegistrationDump
+from skysentry.tracking.repeats import Record, Repeats
 from skysentry.tracking.resume import Gone, Resumption
 from skysentry.tracking.roster import Roster
 from skysentry.tracking.table import Life, Table
@@ -64,6 +65,7 @@ class Dump(Struct):
     hearing: HearingDump
     quarantine: Quarantine
     clouds: list[CloudDump]
+    repeats: tuple[dict[str, Record], int]
 
 
 class Sky:
@@ -153,6 +155,7 @@ class Sky:
             self.hearing.dump(),
             self.quarantine,
             self.clouds.dump(self.table),
+            (self.classifier.repeats.records, self.classifier.repeats.age_s),
         )
 
     def load(self, dump: Dump) -> None:
@@ -171,6 +174,7 @@ class Sky:
         self.hearing.load(dump.hearing)
         self.quarantine = dump.quarantine
         self.clouds = Clouds.load(dump.clouds)
+        self.classifier.repeats = Repeats(*dump.repeats)
         if (self.births is None) != (dump.births is None):
             raise ValueError("a snapshot of another site")
         if self.births is not None and dump.births is not None:

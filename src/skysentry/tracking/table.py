@@ -21,6 +21,7 @@ from skysentry.tracking.ledger import KINDS
 from skysentry.tracking.masks import COLUMNS, SLOTS
 from skysentry.tracking.motion import MODELS, Array, Indices
 from skysentry.tracking.outline import OUTLINE, outline_all
+from skysentry.tracking.repeats import Said
 
 # A hundred times a large raid; a row is 1.3 kB.
 MOST_OBSERVED = 4_000
@@ -41,7 +42,8 @@ NOTES = COUNTS + 2 * KINDS
 
 
 class Life(Struct, gc=False):
-    """What a track is beside its state. `seen` maps sensors to when they last saw it; `pending` are detections.
+    """What a track is beside its state. `seen` maps sensors to when they last saw it; `pending` are detections;
+    `said` is what sensors last said of its class.
 
     `sensors` are those that saw it lately, as they were last told: they stay so until `sensors_until_ns`.
     `custody` says which cell publishes it; `None` where it was founded and never left.
@@ -67,6 +69,7 @@ class Life(Struct, gc=False):
     published: TrackStatus | None = None
     seen: dict[str, int] = msgspec.field(default_factory=dict)
     pending: list[str] = msgspec.field(default_factory=list)
+    said: dict[str, Said] = msgspec.field(default_factory=dict)
     sensors: tuple[str, ...] = ()
     sensors_until_ns: int = 0
     doubt: str = ""
