@@ -42,9 +42,9 @@ SHRINK = math.sqrt(1.0 - KERNEL * KERNEL)
 E, N, VE, VN, TURN, AGE, BEFORE, COLUMNS = range(8)
 # Power of a look's likelihood: at 1 the median error is the same, and more tracks are lost.
 TEMPER = 0.8
-# ... and this power of how much sharper the edge is declared than its doubt lets it be: with a wrong reach every look of
-# a sensor says the same wrong thing. With 1 a doubted network still draws clouds together in the wrong place, with 3
-# nothing is placed to 500 m.
+# ... and, where the reach is doubted, of the declared width of its edge over the believed one: with a wrong reach all
+# looks of a sensor say the same wrong thing. With 1 clouds still draw together in the wrong place, with 3 hardly any
+# is placed to 500 m.
 DOUBT_POWER = 1.5
 # Chance a second to begin a turn, and to end one: legs of a minute, turns of ten seconds; wings turn at up to 8 °/s.
 BEGIN_TURN, END_TURN, MOST_TURN = 0.02, 0.1, math.radians(8.0)
@@ -157,7 +157,7 @@ def hear(cloud: Array, weight: Array, t_s: float, up_m: float, look: Array, beyo
     Returns the mean of Pd. `up_m` is the height above the sensor.
     """
     lead = look[L_TIME] - t_s
-    mean, far, soft = 0.0, look[L_MAX], max(look[L_SOFT], 1.0)
+    mean, pd, far, soft = 0.0, float(look[L_PD]), look[L_MAX], max(look[L_SOFT], 1.0)
     sound, learned = look[L_SOUND], look[L_REACH] != 0.0
     if sound > 0.0:
         # The wind along the way, as the middle of the cloud has it: it spans far less than the way.
@@ -172,8 +172,7 @@ def hear(cloud: Array, weight: Array, t_s: float, up_m: float, look: Array, beyo
             # The sensor's frame is tilted by its distance from the site over the Earth's radius: nothing for an octant.
             far, soft = reach(look, de, dn)
         beyond[k] = (away - far) / soft
-        mean += weight[k] * _faded(FADING, beyond[k])
-    mean *= look[L_PD]
+        mean += pd * float(weight[k]) * _faded(FADING, beyond[k])
     return mean
 
 
