@@ -7,8 +7,12 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from skysentry.events import AnyEvent, Bearing, Health, HealthState, Scan
-from skysentry.site import Coverage, Sensor, SensorKind
+from skysentry.events import AnyEvent, Bearing, Health, HealthState, Scan, TrackStatus
+from skysentry.site import Coverage, Sensor, SensorKind, Weather
+from skysentry.tracking import measure as m
+from skysentry.tracking.life import fate
+from skysentry.tracking.particles import COLUMNS, TEMPER, E, N, hear, trusted, weigh
+from skysentry.tracking.table import Life
 from skysentry.tracking.tracker import Tracker
 
 REACH_M = 3_000.0
@@ -91,3 +95,47 @@ def test_what_was_learned_is_in_the_snapshot(sky: SimpleNamespace) -> None:
     rest = scans[len(early) :]
     assert sky.run(first, rest, 80.0, 55.0) == sky.run(second, rest, 80.0, 55.0)
     assert first.snapshot() == second.snapshot()
+
+
+def test_a_cloud_is_heard_as_far_as_was_learned_in_its_direction() -> None:
+    """Two halves of a cloud, 2 km north and south of a microphone that hears 1 km to the north, 3 km elsewhere."""
+    cloud, weight, beyond = np.zeros((100, COLUMNS)), np.full(100, 0.01), np.empty(100)
+    cloud[:50, N], cloud[50:, N] = 2_000.0, -2_000.0
+    cloud[:, E] = 1.0
+    look = np.zeros(m.LOOK)
+    look[[m.L_PD, m.L_MAX, m.L_SOFT]] = 0.8, 2_500.0, 100.0
+    assert hear(cloud, weight, 0.0, 0.0, look, beyond) > 0.79, "declared: both are heard"
+    assert trusted(look) == TEMPER
+    look[m.L_REACH : m.L_REACH + m.OCTANTS] = 3_000.0
+    look[m.L_REACH] = look[m.L_REACH + m.OCTANTS - 1] = look[m.L_REACH + 1] = 1_000.0
+    look[m.L_EDGE : m.L_EDGE + m.OCTANTS] = 200.0
+    assert abs(hear(cloud, weight, 0.0, 0.0, look, beyond) - 0.4) < 0.02
+    assert trusted(look) < 0.5 * TEMPER, "a doubted reach says less"
+    weigh(weight, beyond, 0.8, False, 1.0, TEMPER)
+    assert weight[:50].sum() > 0.7, "silence leaves what is not heard"
+
+
+def test_wind_makes_the_reach_of_microphones_doubtful(sky: SimpleNamespace) -> None:
+    mics = [
+        Sensor(
+            id=f"m{k}", kind=SensorKind.MICROPHONE, position=sky.place(2000.0 * k, 0.0, 2.0), pd=0.8,
+            false_per_scan=0.005, coverage=Coverage(max_m=2_500.0, soft_m=300.0),
+        )
+        for k in range(3)
+    ]  # fmt: skip
+    looks = []
+    for weather in (Weather(), Weather(wind_from_deg=0.0, wind_mps=8.0)):
+        tracker = Tracker(sky.site(*mics, weather=weather))
+        assert tracker.fusion is not None
+        looks.append(tracker.fusion.roster.known["m1"].look)
+    assert looks[0][m.L_REACH] == 0.0, "declared stands"
+    north, south = looks[1][m.L_REACH], looks[1][m.L_REACH + 4]
+    assert north > 2_500.0 > south
+    assert looks[1][m.L_EDGE] > 0.25 * north
+
+
+def test_what_is_heard_now_is_not_lost_for_a_wide_place() -> None:
+    life = Life(founded="m1@0#0", first_ns=0, last_ns=60_000_000_000, status=TrackStatus.CONFIRMED)
+    assert fate(life, 0.99, 61_000_000_000, 1_500.0, False) == "stays"
+    assert fate(life, 0.99, 63_000_000_000, 1_500.0, False) == "too uncertain"
+    assert fate(life, 0.99, 61_000_000_000, 2_500.0, False) == "too uncertain"

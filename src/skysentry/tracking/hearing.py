@@ -32,7 +32,8 @@ from skysentry.tracking.table import Table
 # Correlated looks: a sensor's look counts a tenth for each second, as its silence does for tracks.
 NATS_PER_S = 0.1
 DIRECTED = Doubt(mean=0.12, wind=0.12, spread=0.12, stands=0.35)
-HEARD = Doubt(mean=0.12, wind=0.12, spread=0.12, stands=0.35)
+# Wind reaches a microphone as far as houses and trees let it, so where there is wind its reach is doubted more.
+HEARD = Doubt(mean=0.12, wind=0.12, spread=0.12, stands=0.35, sheltered=0.55)
 REFRESH_S = 2.0
 # A track is sure that exists by this and was seen by several sensors within this.
 SURE = 0.9

@@ -28,6 +28,8 @@ COAST_S = 2.0
 # 50 m/s could be anywhere in a town after a minute. What it endangers stays warned: `lost` clears no alert.
 LOST_S = 120.0
 LOST_M = 1_000.0
+# What is sensed at this very moment has not left: it is told as wide as it is until its place is not known to this.
+LOST_SENSED_M = 2_000.0
 # What came down this fast, is not seen, and would by now be this far under the site's ground, is down or hidden by it.
 DIVING_MPS, DIVING_SIGMA_MPS, UNDER_M = -5.0, 6.0, -50.0
 UNSEEN_S = 2.0
@@ -70,7 +72,7 @@ def fate(life: Life, existence: float, now_ns: int, spread_m: float, down: float
         return "lost"
     if down and unseen_s > UNSEEN_S:
         return "down"
-    return "too uncertain" if spread_m > LOST_M else "stays"
+    return "too uncertain" if spread_m > (LOST_SENSED_M if unseen_s < UNSEEN_S else LOST_M) else "stays"
 
 
 @kernel

@@ -24,8 +24,9 @@ import math
 import numpy as np
 
 from skysentry.compiled import kernel
+from skysentry.tracking.coverage import reach
 from skysentry.tracking.field import HEADINGS, NOMINAL_MPS, velocity
-from skysentry.tracking.measure import L_MAX, L_ORIGIN, L_PD, L_SOFT, L_SOUND, L_TIME, L_WIND
+from skysentry.tracking.measure import L_EDGE, L_MAX, L_ORIGIN, L_PD, L_REACH, L_SOFT, L_SOUND, L_TIME, L_WIND, OCTANTS
 from skysentry.tracking.motion import Array, Indices
 
 # A snapshot holds 11 bytes of each, and 4 of its weight. With 512 *presence* is 120 m worse (seeds 1 to 4).
@@ -41,6 +42,10 @@ SHRINK = math.sqrt(1.0 - KERNEL * KERNEL)
 E, N, VE, VN, TURN, AGE, BEFORE, COLUMNS = range(8)
 # Power of a look's likelihood: at 1 the median error is the same, and more tracks are lost.
 TEMPER = 0.8
+# ... and, where the reach is doubted, of the declared width of its edge over the believed one: with a wrong reach all
+# looks of a sensor say the same wrong thing. With 1 clouds still draw together in the wrong place, with 3 hardly any
+# is placed to 500 m.
+DOUBT_POWER = 1.5
 # Chance a second to begin a turn, and to end one: legs of a minute, turns of ten seconds; wings turn at up to 8 °/s.
 BEGIN_TURN, END_TURN, MOST_TURN = 0.02, 0.1, math.radians(8.0)
 # Speed and heading wander by this in a second.
@@ -48,6 +53,11 @@ SPEED_MPS, HEADING_RAD = 0.5, 0.01
 # What is heard from kilometres away and flies at 30 to 70 m/s is nearly always a piston drone, which cruises at 45 to
 # 55: its speed is drawn back by this share a second. Slower and faster things keep theirs.
 CRUISE_MPS, DRAWN, CRUISING_MPS = NOMINAL_MPS, 0.02, (30.0, 70.0)
+# The edge of a reach as a table over its widths: powers and logistics of each particle are a sixth of all its time. Ten
+# widths out a logistic is 5e-5; between entries it is off by 2e-4 at most.
+WIDTHS, ENTRIES_A_WIDTH = 10.0, 8
+ENTRIES = int(2.0 * WIDTHS) * ENTRIES_A_WIDTH + 1
+FADING = 1.0 / (1.0 + np.exp(np.linspace(-WIDTHS, WIDTHS, ENTRIES)))
 # Share that starts anew each second, how far beside, and the sigma of its speed's logarithm.
 ANEW, BESIDE_M, PACE = 0.005, 300.0, 0.15
 SLOWEST_MPS, FASTEST_MPS = 3.0, 250.0
@@ -63,6 +73,8 @@ VELOCITY_MPS, RATE_RAD_S = 0.01, math.radians(0.25)
 OLDEST_S, FURTHEST_M = 100.0, 30_000.0
 # A new cloud: headings are layers of the grid, speed scatters by this around the layer's; the standing layer is slow.
 NEW_SPEED_MPS, STANDING_MPS = 8.0, 15.0
+# A cloud is told by the mean of what is within this of it, a few times over: the middle between two places is no place.
+GATHERED_M, GATHERINGS = 500.0, 4
 # Golden ratio, and the mixing constants of the splitmix64 generator (Steele, Lea, Flood, 2014).
 GOLDEN, MIX_1, MIX_2 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 
@@ -117,8 +129,10 @@ def flown(p: Array, tau: float) -> tuple[float, float]:
 
 
 @kernel
-def _range_m(p: Array, look: Array, sound: float, lead: float, up_m: float) -> float:
-    """Return the distance from the sensor to where a particle was when it emitted what arrives `lead` after it."""
+def _way(p: Array, look: Array, sound: float, lead: float, up_m: float) -> tuple[float, float, float]:
+    """Return (east, north, distance) from the sensor to where a particle was when it emitted what arrives `lead` after
+    it.
+    """
     de, dn = p[E] - look[L_ORIGIN], p[N] - look[L_ORIGIN + 1]
     tau = lead
     if sound > 0.0:
@@ -128,21 +142,23 @@ def _range_m(p: Array, look: Array, sound: float, lead: float, up_m: float) -> f
         k = sound * sound * lead * lead - de * de - dn * dn - up_m * up_m
         tau = (b - math.sqrt(max(b * b - a * k, 0.0))) / a
         if p[TURN] == 0.0 and (p[BEFORE] == 0.0 or tau >= -p[AGE]):
-            straight: float = sound * (lead - tau)
-            return straight
+            return de + ve * tau, dn + vn * tau, sound * (lead - tau)
         # On an arc the straight solution is off by metres to a hundred; one more step leaves a few.
         e, n = flown(p, tau)
         tau = lead - math.sqrt((de + e) ** 2 + (dn + n) ** 2 + up_m * up_m) / sound
     e, n = flown(p, tau)
-    return math.sqrt((de + e) ** 2 + (dn + n) ** 2 + up_m * up_m)
+    return de + e, dn + n, math.sqrt((de + e) ** 2 + (dn + n) ** 2 + up_m * up_m)
 
 
 @kernel
-def hear(cloud: Array, weight: Array, t_s: float, up_m: float, look: Array, pd: Array) -> float:
-    """Write each particle's Pd for a look [shape=(PARTICLES,)]; return their mean. `up_m` is the height, above it."""
+def hear(cloud: Array, weight: Array, t_s: float, up_m: float, look: Array, beyond: Array) -> float:
+    """Write how far each particle is beyond the edge of a look's reach, in widths of that [shape=(PARTICLES,)].
+
+    Returns the mean of Pd. `up_m` is the height above the sensor.
+    """
     lead = look[L_TIME] - t_s
-    mean, soft = 0.0, max(look[L_SOFT], 1.0)
-    sound = look[L_SOUND]
+    mean, pd, far, soft = 0.0, float(look[L_PD]), look[L_MAX], max(look[L_SOFT], 1.0)
+    sound, learned = look[L_SOUND], look[L_REACH] != 0.0
     if sound > 0.0:
         # The wind along the way, as the middle of the cloud has it: it spans far less than the way.
         de, dn = 0.0, 0.0
@@ -151,19 +167,48 @@ def hear(cloud: Array, weight: Array, t_s: float, up_m: float, look: Array, pd: 
             dn += weight[k] * (cloud[k, N] - look[L_ORIGIN + 1])
         sound -= (look[L_WIND] * de + look[L_WIND + 1] * dn) / math.sqrt(de * de + dn * dn + up_m * up_m + 1.0)
     for k in range(cloud.shape[0]):
-        away = _range_m(cloud[k], look, sound, lead, up_m)
-        pd[k] = look[L_PD] / (1.0 + math.exp(min((away - look[L_MAX]) / soft, 100.0)))
-        mean += weight[k] * pd[k]
+        de, dn, away = _way(cloud[k], look, sound, lead, up_m)
+        if learned:
+            # The sensor's frame is tilted by its distance from the site over the Earth's radius: nothing for an octant.
+            far, soft = reach(look, de, dn)
+        beyond[k] = (away - far) / soft
+        mean += pd * float(weight[k]) * _faded(FADING, beyond[k])
     return mean
 
 
 @kernel
-def weigh(weight: Array, pd: Array, hit: bool, others: float) -> None:
-    """Weigh a cloud with a look, in place: heard, with the chance Q that nothing else was, or silence."""
-    total = 0.0
+def _faded(table: Array, beyond: float) -> float:
+    """Return what a table over widths beyond an edge has there, linearly between its entries."""
+    at = (min(max(beyond, -WIDTHS), WIDTHS) + WIDTHS) * ENTRIES_A_WIDTH
+    k = min(int(at), ENTRIES - 2)
+    value: float = table[k] + (at - k) * (table[k + 1] - table[k])
+    return value
+
+
+@kernel
+def trusted(look: Array) -> float:
+    """Return the power of a look's likelihood: less where its reach is doubted, for all its looks share that doubt."""
+    if look[L_REACH] == 0.0:
+        return TEMPER
+    edge = 0.0
+    for k in range(OCTANTS):
+        edge += look[L_EDGE + k] / OCTANTS
+    power: float = TEMPER * min(look[L_SOFT] / edge, 1.0) ** DOUBT_POWER
+    return power
+
+
+@kernel
+def weigh(weight: Array, beyond: Array, pd: float, hit: bool, others: float, power: float) -> None:
+    """Weigh a cloud with a look, in place: heard, with the chance Q that nothing else was, or silence.
+
+    `beyond` is as `hear` wrote it, `pd` the look's within its reach, `power` what its likelihood is raised to.
+    """
+    said, total = np.empty(ENTRIES), 0.0
+    for k in range(ENTRIES):
+        missed = 1.0 - pd * FADING[k]
+        said[k] = (1.0 - others * missed if hit else missed) ** power
     for k in range(weight.shape[0]):
-        said = 1.0 - others * (1.0 - pd[k]) if hit else 1.0 - pd[k]
-        weight[k] *= said**TEMPER
+        weight[k] *= _faded(said, beyond[k])
         total += weight[k]
     for k in range(weight.shape[0]):
         # A snapshot holds single precision.
@@ -171,12 +216,12 @@ def weigh(weight: Array, pd: Array, hit: bool, others: float) -> None:
 
 
 @kernel
-def surprise(memory: Array, chance_of_it: float) -> None:
-    """Note that something came about that had this chance, in place."""
+def surprise(memory: Array, chance_of_it: float, weight: float) -> None:
+    """Note that something came about that had this chance, in place, with a weight."""
     p = min(max(chance_of_it, 1e-6), 1.0 - 1e-6)
     said, other = -math.log(p), -math.log(1.0 - p)
-    memory[SURPRISE] += said - p * said - (1.0 - p) * other
-    memory[VARIANCE] += p * (1.0 - p) * (said - other) ** 2
+    memory[SURPRISE] += weight * (said - p * said - (1.0 - p) * other)
+    memory[VARIANCE] += weight * p * (1.0 - p) * (said - other) ** 2
 
 
 @kernel
@@ -333,6 +378,25 @@ def outlook(cloud: Array, weight: Array, mean: Array, cov: Array) -> None:
                 s += weight[k] / total * (cloud[k, a] - mean[at[a]]) * (cloud[k, b] - mean[at[b]])
             cov[at[a], at[b]] = s
             cov[at[b], at[a]] = s
+    _gather(cloud, weight, mean)
+
+
+@kernel
+def _gather(cloud: Array, weight: Array, mean: Array) -> None:
+    """Draw a mean (6,) to where most of the cloud is, in place: what has started anew far away counts little."""
+    part = np.empty(5)
+    for _ in range(GATHERINGS):
+        part[:] = 0.0
+        for k in range(cloud.shape[0]):
+            off2 = (cloud[k, E] - mean[0]) ** 2 + (cloud[k, N] - mean[1]) ** 2
+            near = weight[k] * math.exp(-0.5 * off2 / (GATHERED_M * GATHERED_M))
+            part[4] += near
+            for a in range(4):
+                part[a] += near * cloud[k, a]
+        if part[4] <= 0.0:
+            return
+        mean[0], mean[1] = part[0] / part[4], part[1] / part[4]
+        mean[3], mean[4] = part[2] / part[4], part[3] / part[4]
 
 
 @kernel

@@ -16,9 +16,9 @@ import numpy as np
 from skysentry.compiled import kernel
 from skysentry.tracking.correct import MOST_EXISTENCE, advance
 from skysentry.tracking.coverage import detectable, farthest
-from skysentry.tracking.measure import L_FALSE, L_MISS_FLOOR, L_ORIGIN, emission_lag
+from skysentry.tracking.measure import L_FALSE, L_MISS_FLOOR, L_ORIGIN, L_PD, emission_lag
 from skysentry.tracking.motion import MODELS, NOISE_M2_S3, Array, Indices
-from skysentry.tracking.particles import TIME, hear, surprise, weigh
+from skysentry.tracking.particles import TEMPER, TIME, hear, surprise, trusted, weigh
 
 # Gauss–Hermite points and weights of the standard normal, five of them: exact up to degree nine.
 POINTS = np.array([-2.8569700138728, -1.3556261799742, 0.0, 1.3556261799742, 2.8569700138728])
@@ -175,7 +175,7 @@ def correct_presence(
     quiet = hearing(x, P, w, t, r, tracks, look, hit, share, slots, clouds, weights, memories, heard)
     quiet *= math.exp(-look[L_FALSE])
     p, C, G = np.empty(3), np.empty((2, 2)), np.empty((6, 2))
-    at, like = np.empty((25, 2)), np.empty(25)
+    at, like, power = np.empty((25, 2)), np.empty(25), trusted(look)
     for i in range(tracks):
         pd = share[i]
         if pd < LEAST_PD:
@@ -184,8 +184,8 @@ def correct_presence(
         others = min(quiet / (1.0 - r[i] * pd), 1.0 - 1e-6)
         chance = pd
         if slots[i] >= 0:
-            surprise(memories[slots[i]], 1.0 - others * (1.0 - pd) if hit else 1.0 - pd)
-            weigh(weights[slots[i]], heard[slots[i]], hit, others)
+            surprise(memories[slots[i]], 1.0 - others * (1.0 - pd) if hit else 1.0 - pd, power / TEMPER)
+            weigh(weights[slots[i]], heard[slots[i]], look[L_PD], hit, others, power)
         else:
             chance = _draw(x, P, w, t, r, i, look, hit, others, p, C, G, at, like)
         share[i] = r[i] * chance / (1.0 - others * (1.0 - r[i] * chance)) if hit else 0.0

@@ -58,13 +58,15 @@ HARMONICS = np.stack([np.ones(OCTANTS), np.sin(AZIMUTHS), np.cos(AZIMUTHS)], axi
 class Doubt(Struct, frozen=True):
     """How far a declared reach may be from the truth before anything is seen: sigmas of logs.
 
-    What is declared stands until the network's mean, its wind or its spread is larger than `stands`.
+    What is declared stands until the network's mean, its wind or its spread is larger than `stands`. `sheltered` is the
+    part, one sigma, of what wind does by itself by which it is wrong of the network and of each sensor in it.
     """
 
     mean: float
     wind: float
     spread: float
     stands: float = 0.0
+    sheltered: float = 0.0
 
 
 @kernel
@@ -177,13 +179,15 @@ class Network:
         self.doubt = doubt
         carried = MOST_CARRIED * -math.expm1(-weather.wind_mps / FRESH_MPS)
         upwind = math.radians(weather.wind_from_deg)
+        self.first_spread = math.hypot(doubt.spread, doubt.sheltered * carried)
+        windy = math.hypot(doubt.wind, doubt.sheltered * carried)
         self.believed: Array = np.array([0.0, carried * math.sin(upwind), carried * math.cos(upwind)])
-        self.precision: Array = np.diag([doubt.mean**-2, doubt.wind**-2, doubt.wind**-2])
+        self.precision: Array = np.diag([doubt.mean**-2, windy**-2, windy**-2])
         self.tally: Array = np.zeros((len(names), OCTANTS, FACTORS))
         self.shown: Array = np.zeros((len(names), OCTANTS, 2))
         self.fit: Array = self.believed.copy()
-        self.cov: Array = np.diag([doubt.mean**2, doubt.wind**2, doubt.wind**2])
-        self.spread: Array = np.array([doubt.spread])
+        self.cov: Array = np.diag([doubt.mean**2, windy**2, windy**2])
+        self.spread: Array = np.array([self.first_spread])
         self._gauge()
 
     @property
@@ -238,7 +242,7 @@ class Network:
         self.fit = self.cov @ (np.einsum("so,so,oa->a", weight, value, HARMONICS) + self.precision @ self.believed)
         left = (value - HARMONICS @ self.fit) ** 2 - 1.0 / seen
         trust = np.where(informed, (spread2 * weight) ** 2, 0.0)
-        square = SPREAD_WEIGHT * self.doubt.spread**2 + float((trust * left).sum())
+        square = SPREAD_WEIGHT * self.first_spread**2 + float((trust * left).sum())
         square /= SPREAD_WEIGHT + float(trust.sum())
         self.spread[0] = math.sqrt(min(max(square, LEAST_SPREAD**2), MOST_SPREAD**2))
 
