@@ -94,13 +94,13 @@ def test_a_state_is_mended_alike() -> None:
     # The gain may come of P itself, before it is mended, or of what is kept of it.
     for source in (P[0], whole[7:].copy()):
         ours, mean, gained = P[0].copy(), np.zeros(6), kept[0].copy()
-        gain_place(source, gained)
-        mend_place(ours, 0.7, gained, mean)
+        gain_place(source, gained, gained[7:])
+        mend_place(ours, 0.7, gained[7:], mean)
         np.testing.assert_allclose(mean, other, rtol=1e-12)
         np.testing.assert_allclose(np.tril(ours), np.tril(theirs), rtol=1e-12)
     # A single place at once: with the moments of the mixture, and symmetric to the bit.
     state, cov = x[0].copy(), P[0].copy()
-    take_place(state, cov, 0.7, kept[0].copy())
+    take_place(state, cov, 0.7, kept[0].copy(), np.empty((6, 6)))
     np.testing.assert_allclose(state, x[0] + other, rtol=1e-12)
     np.testing.assert_allclose(np.tril(cov), np.tril(theirs - np.outer(other, other)), rtol=1e-9, atol=1e-9)
     np.testing.assert_array_equal(cov, cov.T)

@@ -130,20 +130,20 @@ def _collapse(
         if hits.shape[0] == 1 and now and codes[hits[0]] == PLACE and weight >= 1e-12:
             part = share[0] * models[0, m] / weight
             if part >= 1e-9:
-                take_place(x[m], P[m], part, kept[0, m])
+                take_place(x[m], P[m], part, kept[0, m], work[2:])
         elif weight >= 1e-12:
             mean[:] = 0.0
             for k in range(hits.shape[0]):
                 if now and codes[hits[k]] == PLACE:
-                    gain_place(P[m], kept[k, m])
+                    gain_place(P[m], kept[k, m], kept[k, m, 7:])
                 elif dims_of(codes[hits[k]]) == 3:
-                    gain_place(kept[k, m, 7:13], kept[k, m])
+                    gain_place(kept[k, m, 7:], kept[k, m], kept[k, m, 7:])
             for k in range(hits.shape[0]):
                 part = share[k] * models[k, m] / weight
                 if part < 1e-9:
                     continue
                 if dims_of(codes[hits[k]]) == 3:
-                    mend_place(P[m], part, kept[k, m], mean)
+                    mend_place(P[m], part, kept[k, m, 7:], mean)
                 else:
                     mend(P[m], part, dims_of(codes[hits[k]]), kept[k, m], dx, mean)
             for a in range(6):
