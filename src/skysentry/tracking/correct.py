@@ -13,7 +13,7 @@ import numpy as np
 from skysentry.compiled import kernel
 from skysentry.tracking.associate import marginals
 from skysentry.tracking.coverage import detectable, filtered
-from skysentry.tracking.fix import PLACE, fix_places, mend_place, weigh_place
+from skysentry.tracking.fix import PLACE, fix_places, gain_place, mend_place, take_place, weigh_place
 from skysentry.tracking.ledger import book
 from skysentry.tracking.masks import sighted, witness
 from skysentry.tracking.measure import (
@@ -116,13 +116,14 @@ def _weigh(
 
 @kernel
 def _collapse(
-    x: Array, P: Array, w: Array, codes: Indices, hits: Indices, share: Array, models: Array, kept: Array, work: Array
+    x: Array, P: Array, w: Array, codes: Indices, hits: Indices, share: Array, models: Array, kept: Array, now: bool,
+    work: Array,
 ) -> None:  # fmt: skip
     """Correct one track with all its measurements `hits`, weighted by `share`, and collapse each model by moments.
 
     `models` [shape=(hits, MODELS)] are the model weights given each measurement, `kept` (hits, MODELS, KEPT, 6) the
-    whitened innovation, factor and P Hᵀ of each. A Kalman update takes K K' from P with K = P Hᵀ L⁻ᵀ, so the moments
-    of the mixture need no state of any single measurement.
+    whitened innovation, factor and P Hᵀ of each; of places taken `now` P has that. A Kalman update takes K K' from P
+    with K = P Hᵀ L⁻ᵀ, so the moments of the mixture need no state of any single measurement.
     """
     missed = 1.0
     for p in share:
@@ -135,14 +136,23 @@ def _collapse(
         for k in range(hits.shape[0]):
             weight += share[k] * models[k, m]
         total_weight += weight
-        if weight >= 1e-12:
+        if hits.shape[0] == 1 and now and codes[hits[0]] == PLACE and weight >= 1e-12:
+            part = share[0] * models[0, m] / weight
+            if part >= 1e-9:
+                take_place(x[m], P[m], part, kept[0, m], work[2:])
+        elif weight >= 1e-12:
             mean[:] = 0.0
+            for k in range(hits.shape[0]):
+                if now and codes[hits[k]] == PLACE:
+                    gain_place(P[m], kept[k, m], kept[k, m, 7:])
+                elif dims_of(codes[hits[k]]) == 3:
+                    gain_place(kept[k, m, 7:], kept[k, m], kept[k, m, 7:])
             for k in range(hits.shape[0]):
                 part = share[k] * models[k, m] / weight
                 if part < 1e-9:
                     continue
                 if dims_of(codes[hits[k]]) == 3:
-                    mend_place(P[m], part, kept[k, m], mean)
+                    mend_place(P[m], part, kept[k, m, 7:], mean)
                 else:
                     mend(P[m], part, dims_of(codes[hits[k]]), kept[k, m], dx, mean)
             for a in range(6):
@@ -276,7 +286,10 @@ def correct_scan(
                     j = edge_j[e]
                     _weigh(x[i], P[i], w[i], t[i], codes[j], rows[j], look, work[1:], spare[e - first], models[e])
                 mine = spare
-            _collapse(x[i], P[i], w[i], codes, edge_j[first:last], share[first:last], models[first:last], mine, work)
+            now = abs(look[L_TIME] - t[i]) < NOW_S
+            _collapse(
+                x[i], P[i], w[i], codes, edge_j[first:last], share[first:last], models[first:last], mine, now, work
+            )
             outline(x[i], P[i], w[i], t[i], lines[i])
         if last > first or seen[i] > 0.0:
             unseen = min(seen[i], bound)
