@@ -59,7 +59,7 @@ def _neighbourhood() -> Array:
 
 
 _TRIANGLES = _triangles()
-_LESS_NEAR = _neighbourhood()
+LESS_NEAR = _neighbourhood()
 
 
 def levels_db(power: Array) -> Array:
@@ -73,7 +73,7 @@ def channels(db: Array) -> Array:
     db = np.maximum(db, db.max(axis=(-2, -1), keepdims=True) - np.float32(DEEPEST_DB))
     parts = (
         db - db.mean(axis=(-2, -1), keepdims=True),
-        db @ _LESS_NEAR,
+        db @ LESS_NEAR,
         db - db.mean(axis=-2, keepdims=True),
     )
     made = np.stack([part / np.float32(scale) for part, scale in zip(parts, SCALES_DB, strict=True)], axis=-3)
