@@ -54,7 +54,7 @@ def test_lines_stand_in_their_group() -> None:
 def test_the_ratio_is_a_bounded_number_for_anything(value: float) -> None:
     db = np.full((bands.FRAMES, bands.BANDS), value, dtype=np.float32)
     found = float(texture.ratio(db, texture.shipped()))
-    assert -texture.MOST_LLR <= found <= texture.MOST_LLR
+    assert texture.LLR_RANGE[0] <= found <= texture.LLR_RANGE[1]
 
 
 def test_many_seconds_at_once_are_as_one_by_one() -> None:
