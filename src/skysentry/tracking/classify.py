@@ -9,8 +9,7 @@ an aircraft's address that other sensors bear out.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from functools import cache, lru_cache
+from functools import lru_cache
 from struct import Struct
 from typing import TypeAlias
 
