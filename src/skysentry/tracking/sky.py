@@ -34,6 +34,7 @@ from skysentry.tracking.registration import Registration, RegistrationDump
 from skysentry.tracking.resume import Gone, Resumption
 from skysentry.tracking.roster import Roster
 from skysentry.tracking.table import Life, Table
+from skysentry.tracking.thin import Thin, WideDump
 
 SECOND_NS = 1_000_000_000
 # Times are seconds since the last midnight (UTC) before the first look: exact to 1e-11 s, and the same in all cells.
@@ -64,6 +65,7 @@ class Dump(Struct):
     hearing: HearingDump
     quarantine: Quarantine
     clouds: list[CloudDump]
+    wide: list[WideDump]
 
 
 class Sky:
@@ -95,8 +97,10 @@ class Sky:
         self.authorised = frozenset(flight.identity for flight in site.authorised)
         self.clouds = Clouds()
         self.births: Births | None = None
+        self.thin: Thin | None = None
         if any(sensor.kind in FEEDING and sensor.position is not None for sensor in site.sensors):
             self.births = Births(self.roster.known, site.sensors, origin.alt_m or 0.0, area)
+            self.thin = Thin(self.births, self.roster.known)
         self.faults = Faults()
         self.hearing = Hearing(self.roster.known, site.weather, self.faults)
         self.clocks = Clocks(self.faults)
@@ -148,6 +152,7 @@ class Sky:
             self.hearing.dump(),
             self.quarantine,
             self.clouds.dump(self.table),
+            [] if self.thin is None else self.thin.dump(self.table),
         )
 
     def load(self, dump: Dump) -> None:
@@ -170,6 +175,8 @@ class Sky:
             raise ValueError("a snapshot of another site")
         if self.births is not None and dump.births is not None:
             self.births.load(dump.births)
+        if self.thin is not None:
+            self.thin.load(dump.wide)
 
 
 def pairs_room(room: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
