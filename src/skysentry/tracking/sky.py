@@ -66,6 +66,7 @@ class Dump(Struct):
     quarantine: Quarantine
     clouds: list[CloudDump]
     wide: list[WideDump]
+    courses: dict[str, tuple[float, float]]
 
 
 class Sky:
@@ -153,6 +154,7 @@ class Sky:
             self.quarantine,
             self.clouds.dump(self.table),
             [] if self.thin is None else self.thin.dump(self.table),
+            {} if self.thin is None else self.thin.courses.kept,
         )
 
     def load(self, dump: Dump) -> None:
@@ -177,6 +179,7 @@ class Sky:
             self.births.load(dump.births)
         if self.thin is not None:
             self.thin.load(dump.wide)
+            self.thin.courses.kept = dump.courses
 
 
 def pairs_room(room: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

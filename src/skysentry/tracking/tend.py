@@ -49,6 +49,7 @@ def tend(sky: Sky, now_ns: int) -> list[AnyEvent]:
         for seed in sky.births.seeds():
             _spawn(sky, now_ns, seed)
     if sky.thin is not None:
+        sky.thin.courses.note(now_s, sky.table)
         for seed in sky.thin.founded():
             _spawn(sky, now_ns, seed, True)
     return made

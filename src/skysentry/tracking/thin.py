@@ -27,6 +27,7 @@ from skysentry.tracking.batch import Listener, Packed
 from skysentry.tracking.births import EMPTIED, Births, Hit, Seed
 from skysentry.tracking.cloud import Cells
 from skysentry.tracking.correct import LIFETIME_S, MOST_EXISTENCE, SOUND_HIT
+from skysentry.tracking.courses import Courses
 from skysentry.tracking.coverage import UNHEARD, farthest
 from skysentry.tracking.found import ALT_PRIOR_M, FIRST_WEIGHT
 from skysentry.tracking.motion import Array, Indices
@@ -45,10 +46,10 @@ LOOKS, SPAN_S = 8, 10.0
 # Directions of one thing turn by no more than this in that time: 50 m/s at 2 km, and the noise of both ends.
 ONE_WAY_RAD = math.radians(30.0)
 # What a second sensor must have heard of a track for people to be shown it, in looks, and how well known it must be.
-BORNE_OUT, SHOWN_M, SURE = 3.0, 1_000.0, 0.97
+BORNE_OUT, SHOWN_M, ALONE_M, SURE = 3.0, 1_500.0, 500.0, 0.97
 # A shown track is lost when its place is not known to the reach of the sensors that might find it again; one that only
 # one sensor heard may be anywhere between four sensors before it means nothing.
-LOST_M, FORGOTTEN_M = 2_500.0, 6_000.0
+LOST_M, FORGOTTEN_M = 2_500.0, 4_000.0
 GONE = 0.05
 # A wide track that has become this narrow where many listen is a normal one.
 NARROW_M = 300.0
@@ -76,6 +77,7 @@ class Thin:
 
     def __init__(self, births: Births, known: dict[str, Listener]) -> None:
         self.births = births
+        self.courses = Courses()
         rows, columns = births.grid.shape[1:]
         looks = np.array([own.look for own in known.values() if own.placed and not own.reports])
         up_m = births.site_alt_m + ALT_PRIOR_M
@@ -170,8 +172,9 @@ class Thin:
             self._double()
         seed = int.from_bytes(blake2b(table.lives[i].founded.encode(), digest_size=8).digest(), "big") >> 2
         self.seeds[slot], self.times[slot] = seed, now_s
+        box = cells.box * self.courses.weights()[:, None, None]
         kernels.scatter(
-            self.particles[slot], self.weights[slot], seed, cells.box, cells.offset, cells.east_m, cells.north_m,
+            self.particles[slot], self.weights[slot], seed, box, cells.offset, cells.east_m, cells.north_m,
             cells.cell_m,
         )  # fmt: skip
         self.heard_by[slot] = {}
@@ -292,8 +295,10 @@ class Thin:
     def shown(self, table: Table, i: int) -> bool:
         """Return whether people may be shown a wide track: two sensors bear it out, and its place is known."""
         slot = WIDE - int(table.cloud[i])
+        if float(table.r[i]) < SURE:
+            return False
         several = sum(heard >= BORNE_OUT for heard in self.heard_by[slot].values()) >= 2
-        return several and float(table.r[i]) >= SURE and _spread_m(table, i) <= SHOWN_M
+        return _spread_m(table, i) <= (SHOWN_M if several else ALONE_M)
 
     def fate(self, table: Table, i: int, tentative: bool) -> str:
         """Return whether a wide track lives on, or how it ends, in the words of `life.fate`."""

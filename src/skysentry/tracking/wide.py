@@ -41,7 +41,7 @@ from skysentry.tracking.particles import (
 )
 
 # Twice as many as a dense cloud has: a disc of 2.5 km with every heading is wide.
-WIDE_PARTICLES = 1_500
+WIDE_PARTICLES = 3_000
 # `Table.cloud` of a row that has wide cloud k is this less k.
 WIDE = -2
 # Wander of heading and speed in a second: 4° and 2 m/s over the 400 s between two belts.
