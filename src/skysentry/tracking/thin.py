@@ -2,13 +2,14 @@
 
 Coverage of a place is the number of sensors that would sense a thing there in one look, Σ Pd. Where that is below
 `THIN`, no second sensor can be asked to bear out a first one, or share its looks: a track that starts there is a wide
-cloud of particles (`wide`). One sensor that has heard something unexplained in most of its looks for `SPAN_S` founds it,
-from the expected number of undetected objects (`field`) in its reach, if hardly anybody else could have heard that.
+cloud of particles (`wide`). One sensor that has heard something unexplained in most of its looks for `SPAN_S` founds
+it, from the expected number of undetected objects (`field`) in its reach and the courses flown lately (`courses`), if
+hardly anybody else could have heard that.
 
 A wide track lives by existence alone: silence of those who could have heard it counts, time in which nobody could does
 not, but for the mean time after which what nobody sees has landed. It is shown to people when two sensors have heard it
-and its place is known to `SHOWN_M`, and ends when that has grown to `LOST_M`. Radars and cameras see it like any other
-track, and make it a normal one.
+and its place is known to `SHOWN_M`, or by one array that knows it as well as any track; it ends when that has grown to
+`LOST_M`. Radars and cameras see it like any other track, and make it a normal one.
 """
 
 from __future__ import annotations
