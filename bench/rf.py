@@ -31,9 +31,9 @@ from skysentry.events import Block, Scan
 from skysentry.formats import ReadOptions, read
 from skysentry.sensing.rf import droneid_burst, droneid_search
 from skysentry.sensing.rf.droneid_burst import crc24a
-from skysentry.sensing.rf.droneid_receiver import RASTER_HZ, SHARED, DroneIdReceiver
+from skysentry.sensing.rf.droneid_receiver import CHUNK, RASTER_HZ, SHARED, DroneIdReceiver
 from skysentry.sensing.rf.droneid_signal import BURST, RATE_HZ, SIZE
-from skysentry.sensing.rf.samples import complex_of
+from skysentry.sensing.rf.samples import samples
 from skysentry.sim.droneid import burst
 from skysentry.site import Site
 
@@ -44,6 +44,8 @@ NOISE_S = float(os.environ.get("SKYSENTRY_RF_NOISE_S", "60"))
 WORDS, FORGED = 1_000_000, 10_000
 # Chunks whose search is timed, after a first one that makes tables.
 LOOKED = 40
+# Samples of 15.36 Msps in which one burst is looked for.
+STRETCH = 131_072
 Samples = NDArray[np.complex64]
 
 
@@ -54,7 +56,7 @@ def noise(rng: Generator, size: int) -> Samples:
 
 def received(rng: Generator, snr_db: float, echo: bool = False) -> tuple[Samples, int]:
     """Return a chunk with one burst in it, and where it begins."""
-    size, _ = droneid_search.sizes(RATE_HZ)
+    size = STRETCH
     out = noise(rng, size)
     sent = burst(bytes(rng.integers(0, 256, 91, np.uint8)))
     if echo:
@@ -113,7 +115,7 @@ def presence() -> None:
 def false() -> None:
     """Fit the tail of both pilots' sum in noise: the largest of each chunk, with the threshold down."""
     rng = default_rng(3)
-    size, _ = droneid_search.sizes(RATE_HZ)
+    size = STRETCH
     threshold, droneid_search.PRESENT = droneid_search.PRESENT, 20.0
     scores, codes, chunks = [], 0, math.ceil(NOISE_S * RATE_HZ / size)
     for _ in range(chunks):
@@ -159,9 +161,9 @@ def _channels(path: Path) -> list[Samples]:
     made = []
     for event in read(path, ReadOptions(format="cs16", rate_hz=20e6)):
         if isinstance(event, Block):
-            samples, _ = complex_of(event)
-            spectrum, kept = np.fft.fftshift(np.fft.fft(samples)), round(len(samples) * RATE_HZ / 20e6)
-            low = (len(samples) - kept) // 2
+            heard, _ = samples(event)
+            spectrum, kept = np.fft.fftshift(np.fft.fft(heard)), round(len(heard) * RATE_HZ / 20e6)
+            low = (len(heard) - kept) // 2
             made.append(np.fft.ifft(np.fft.ifftshift(spectrum[low : low + kept])).astype(np.complex64))
     return made
 
@@ -170,19 +172,19 @@ def speed() -> None:
     rng = default_rng(4)
     rows = []
     for rate_hz, centre_hz in ((15.36e6, 2.4445e9), (61.44e6, 2.437e9), (61.44e6, None)):
-        size, channel = droneid_search.sizes(rate_hz)
+        size = math.ceil(CHUNK * rate_hz / RATE_HZ)
         places = droneid_search.offsets(rate_hz, centre_hz, RASTER_HZ)
         # The mean of many chunks: some hold a peak that is looked at closer, and one chunk alone tells only of itself.
         chunks = (noise(rng, size) for _ in range(1 + LOOKED))
-        searched = (partial(lambda c, r, p: list(droneid_search.search(c, r, p)), c, rate_hz, places) for c in chunks)
+        searched = (partial(droneid_search.search, c, rate_hz, places) for c in chunks)
         took = float(np.mean([cpu_s(work)[1] for work in searched][1:]))
         rows.append(
             {
                 "rate Msps": rate_hz / 1e6,
                 "centre": "known" if centre_hz else "unknown",
                 "channels": len(places),
-                "Msps a core": size * (1.0 - SHARED / channel) / took / 1e6,
-                "CPU to real time": took * rate_hz / (size * (1.0 - SHARED / channel)),
+                "Msps a core": size * (1.0 - SHARED / CHUNK) / took / 1e6,
+                "CPU to real time": took * rate_hz / (size * (1.0 - SHARED / CHUNK)),
             }
         )
     show("Searched", rows)

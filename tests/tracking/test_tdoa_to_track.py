@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from skysentry.events import Block, Place, Position, Scan, Tdoa, Track
+from skysentry.events import AnyEvent, Block, Detection, Place, Position, Scan, Tdoa, Track, scan_id
 from skysentry.geo import Frame
 from skysentry.sensing.rf.tdoa_delay import LEAST_SAMPLES, delay
 from skysentry.sensing.rf.tdoa_fix import locate
@@ -147,8 +147,8 @@ def test_two_receivers_give_a_difference_and_no_place() -> None:
     assert isinstance(scan, Scan)
     (found,) = scan.detections
     assert isinstance(found.measurement, Tdoa)
-    true_s = (np.linalg.norm(at - SITES[0]) - np.linalg.norm(at - SITES[1])) / LIGHT_MPS
-    assert found.measurement.other == "rf-1"
+    true_s = (np.linalg.norm(at - SITES[1]) - np.linalg.norm(at - SITES[0])) / LIGHT_MPS
+    assert (scan.sensor, found.measurement.other) == ("rf-1", "rf-0")
     assert abs(found.measurement.tdoa_s - true_s) < 4.0 * found.measurement.sigma_s
 
 
@@ -165,6 +165,51 @@ def test_blocks_that_come_in_any_cut_or_after_a_restart_give_the_same() -> None:
 def test_a_receiver_that_stays_silent_is_not_waited_for_for_ever() -> None:
     rng, receiver = np.random.default_rng(10), TdoaReceiver(site())
     assert receiver.step(START_NS + 10_000_000, blocks(path(0.0), 0.0, rng, 3)) == []
-    (scan,) = receiver.step(START_NS + 2_000_000_000, [])
-    assert isinstance(scan, Scan)
-    assert all(isinstance(found.measurement, Tdoa) for found in scan.detections)
+    scans = receiver.step(START_NS + 2_000_000_000, [])
+    assert [scan.sensor for scan in scans if isinstance(scan, Scan)] == ["rf-1", "rf-2"]
+    assert all(isinstance(d.measurement, Tdoa) for scan in scans if isinstance(scan, Scan) for d in scan.detections)
+
+
+def after_the_radar(differences: bool) -> tuple[int, list[float]]:
+    """Return how many tracks there were, and their errors, m, from 10 s after the radar that founded one fell silent.
+
+    The flyer turns when nobody but three receivers sees it, so what was known of its motion leads astray.
+    """
+    receivers = site(3)
+    radar = Sensor(id="radar", kind=SensorKind.RADAR, position=HOME, coverage=Coverage(max_m=8000.0))
+    rng, whole = np.random.default_rng(12), Site(position=HOME, sensors=(*receivers.sensors, radar))
+    receiver, tracker = TdoaReceiver(whole), Tracker(whole)
+    names: set[str] = set()
+    errors: list[float] = []
+    for tick in range(400):
+        time_s = 0.1 * tick
+        now_ns = START_NS + round(time_s * 1e9) + 10_000_000
+        at = path(min(time_s, 15.0)) + np.array([-9.0, -14.0, 0.0]) * max(time_s - 15.0, 0.0)
+        scans: list[AnyEvent] = []
+        if time_s < 15.0 and tick % 10 == 0:
+            where = place(at + rng.normal(size=3) * 10.0)
+            measured = Position(
+                lat_deg=where.lat_deg, lon_deg=where.lon_deg, alt_m=where.alt_m, cov_m2=(100.0, 0, 0, 100.0, 0, 100.0)
+            )  # fmt: skip
+            key, time_ns = scan_id("radar", now_ns - 10_000_000), now_ns - 10_000_000
+            found = (Detection(id=f"{key}#0", measurement=measured),)
+            scans.append(Scan(id=key, time_ns=time_ns, received_ns=now_ns, sensor="radar", detections=found))
+        elif differences and tick % 5 == 0:
+            scans += receiver.step(now_ns, blocks(at, time_s, rng, 3))
+            assert all(isinstance(d.measurement, Tdoa) for s in scans if isinstance(s, Scan) for d in s.detections)
+        for track in tracker.step(now_ns, scans):
+            if isinstance(track, Track) and track.status in ("confirmed", "coasting"):
+                names.add(track.track_id)
+                if time_s > 25.0:
+                    e, n, _ = FRAME.to_local(track.lat_deg, track.lon_deg, track.alt_m)
+                    errors.append(float(np.hypot(e - at[0], n - at[1])))
+    return len(names), errors
+
+
+def test_differences_alone_keep_a_track_where_it_is() -> None:
+    count, errors = after_the_radar(True)
+    assert count == 1
+    assert len(errors) >= 10
+    assert float(np.sqrt(np.mean(np.square(errors)))) < 15.0
+    _, alone = after_the_radar(False)
+    assert not alone or max(alone) > 150.0

@@ -126,5 +126,5 @@ def test_courses_are_bounded(sky: SimpleNamespace) -> None:
     courses = Courses({f"t{k}": (float(k), 0.0) for k in range(3 * MOST_KEPT)})
     tracker = Tracker(sky.site(*belt(sky)))
     assert tracker.fusion is not None
-    courses.note(10.0, tracker.fusion.table)
+    courses.note(10.0, tracker.fusion.table, [])
     assert len(courses.kept) == MOST_KEPT

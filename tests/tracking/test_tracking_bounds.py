@@ -80,7 +80,7 @@ def derivative(function: Function, x: np.ndarray, t: float) -> np.ndarray:
 def update(x: np.ndarray, P: np.ndarray, sensor: Sensor, z: np.ndarray, t: float, now_s: float) -> None:
     nu, S, PHt = np.empty(6), np.empty((6, 6)), np.empty((6, 6))
     dims = m.innovate(
-        sensor.code, sensor.row(z), sensor.look(t), x, P, now_s, 0.0, 0.0, nu, S, PHt, np.empty((m.WORK, 6))
+        sensor.code, sensor.row(z), sensor.look(t), x, P, now_s, 0.0, 0.0, 0.0, nu, S, PHt, np.empty((m.WORK, 6))
     )
     m.log_likelihood(nu, S, dims)
     m.correct(x, P, nu, S, PHt, dims)
@@ -148,7 +148,7 @@ def test_the_filter_is_as_sure_as_it_is_right() -> None:
             z += rng.normal(size=3) * sensor.sigmas
             nu, S, PHt = np.empty(6), np.empty((6, 6)), np.empty((6, 6))
             dims = m.innovate(
-                sensor.code, sensor.row(z), sensor.look(float(k)), x, P, float(k), q, q_up, nu, S, PHt,
+                sensor.code, sensor.row(z), sensor.look(float(k)), x, P, float(k), q, q_up, 0.0, nu, S, PHt,
                 np.empty((m.WORK, 6)),
             )  # fmt: skip
             _, d2 = m.log_likelihood(nu, S, dims)

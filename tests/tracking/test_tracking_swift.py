@@ -18,6 +18,7 @@ from skysentry.events import (
     Detection,
     Identity,
     Position,
+    Presence,
     RangeAzEl,
     RangeBearing,
     Scan,
@@ -29,9 +30,10 @@ from skysentry.tracking import measure as m
 from skysentry.tracking.batch import claim_of, listener, pack
 from skysentry.tracking.classify import told
 from skysentry.tracking.fusion import Fusion
+from skysentry.tracking.life import alone_until_ns, census, forgotten
 from skysentry.tracking.publish import LATELY_NS, _look_around
 from skysentry.tracking.show import CODE, LEAST_SHOWN, STRAY_M, STRAY_SIGMAS, rank_classes
-from skysentry.tracking.table import CLASSES, First, Life, Lives, Table
+from skysentry.tracking.table import CLASSES, Life, Look, Table, look_key
 from skysentry.tracking.tracker import Tracker
 
 angle = st.floats(-360.0, 360.0)
@@ -143,6 +145,26 @@ def test_rows_are_what_the_detections_say(
         np.testing.assert_array_equal(one, other)
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    plots=st.lists(st.tuples(st.floats(1.0, 1e5), angle, st.floats(-90, 90), sigma, sigma, sigma), max_size=9),
+    places=st.lists(position.filter(lambda z: z.alt_m is not None), max_size=9),
+)
+def test_looks_of_one_kind_are_read_as_mixed_ones(
+    sky: SimpleNamespace, plots: list[tuple[float, ...]], places: list[Position]
+) -> None:
+    names = ("range_m", "az_deg", "el_deg", "sigma_range_m", "sigma_az_deg", "sigma_el_deg")
+    still = [msgspec.structs.replace(z, velocity_mps=None) for z in places]
+    for alike in ([RangeAzEl(**dict(zip(names, plot, strict=True))) for plot in plots], still):
+        found = [Detection(id=f"r@1#{i}", measurement=z) for i, z in enumerate(alike)]
+        one = packed_by(sky, found)
+        mixed = packed_by(sky, [*found, Detection(id="r@1#99", measurement=Bearing(bearing_deg=1.0, sigma_deg=1.0))])
+        them = np.array([detection.id != "r@1#99" for detection in mixed.kept])
+        assert [d.id for d in one.kept] == [d.id for d in mixed.kept if d.id != "r@1#99"]
+        for ours, theirs in ((one.codes, mixed.codes), (one.rows, mixed.rows), (one.claims, mixed.claims)):
+            np.testing.assert_array_equal(ours, theirs[them])
+
+
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 def test_what_is_not_finite_is_left_out_alone(sky: SimpleNamespace, bad: float) -> None:
     good = Bearing(bearing_deg=10.0, sigma_deg=1.0)
@@ -169,24 +191,45 @@ def test_classes_told_are_the_probabilities_and_add_up_to_one(weights: list[floa
     assert {c for c, share in zip(CLASSES, kept, strict=True) if share >= 0.01} <= {c for c, _ in shares}
 
 
-def test_a_life_made_late_is_the_life_made_at_once() -> None:
-    lives = Lives()
-    lives.rows += [First("r@5", 3, 5, "r", 1.5, True, "r@5#7"), Life("x", 1, 2)]
-    assert (lives.rows[0].hits, lives.rows[0].last_ns, lives.rows[0].claimed) == (1, 5, True)
+def test_a_life_made_late_is_the_life_made_at_once(sky: SimpleNamespace) -> None:
+    table = Table()
+    kept = [Detection(id=f"r@5000000#{k}", measurement=Presence()) for k in range(5)]
+    look = Look("r@5000000", 5_000_000, "r", 1.5, True, kept)
+    table.key[:3] = look_key(look.last_ns) + np.array([3, 0, 4])
+    table.alone[:3] = 1
+    assert table.follow(look, 3) == 0
+    table.add(Life("x", 1, 2))
+    assert (table.n, table.claimed) == (4, 3)
+    lives = table.lives
+    assert [lives.founded(i) for i in range(4)] == ["r@5000000#3", "r@5000000#0", "r@5000000#4", "x"]
+    assert (lives.rows[0].last_ns, lives.rows[0].claimed) == (5_000_000, True)
     assert lives[0] == Life(
-        founded="r@5#3", first_ns=5, last_ns=5, hits=1, period_s=1.5, claimed=True, seen={"r": 5}, pending=["r@5#7"]
-    )
+        founded="r@5000000#3", first_ns=5_000_000, last_ns=5_000_000, hits=1, period_s=1.5, claimed=True,
+        seen={"r": 5_000_000}, pending=["r@5000000#3"],
+    )  # fmt: skip
     assert lives[0] is lives[0]
-    assert list(lives) == [lives[0], lives[1]]
-    assert lives.grown() == ({}, {0: lives[0], 1: lives[1]})
-    lives[1].hits = 2
-    assert lives.grown() == ({1: lives[1]}, {0: lives[0]})
+    assert table.alone[:4].tolist() == [0, 1, 1, 0]
+
+
+def test_single_looks_are_forgotten_when_they_should() -> None:
+    """The quick census offers all that `forgotten` would forget, however time is rounded, and no track that is more."""
+    table, now_ns = Table(), 10**18 + 100 * 10**9
+    for k in range(60):
+        look = Look(f"s{k}", now_ns - 9_900_000_000 - k * 100_000_000, "r", 0.1 * (k % 10), False, [])
+        table.alone[table.n], table.r[table.n] = alone_until_ns(look.last_ns, look.period_s), 0.5 if k % 7 else 1e-5
+        table.follow(look, 1)
+    table.add(Life("x", 1, 2))
+    more, old = np.empty(61, np.int64), np.empty(61, np.int64)
+    many, single = census(table.alone, table.r, table.n, now_ns, more, old)
+    assert more[:many].tolist() == [60]
+    rows = table.lives.rows
+    assert [i for i in range(60) if forgotten(rows[i], table.r[i], now_ns)] == old[:single].tolist()
 
 
 def test_rows_that_are_removed_take_all_with_them() -> None:
     table = Table(2)
     for k in range(5):
-        row = table.add(First(f"s{k}", k, k, "r", 1.0, k % 2 == 0, f"d{k}"))
+        row = table.add(Life(f"s{k}", k, k, claimed=k % 2 == 0))
         for name in Table.ARRAYS:
             getattr(table, name)[row] = k
     table.remove([3, 1, 0])

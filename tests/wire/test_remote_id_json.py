@@ -160,3 +160,41 @@ def test_the_esp32_dialect() -> None:
     assert decode({"heartbeat": "Device is active and running."}).messages == ()
     with pytest.raises(DecodeError):
         decode({**known, "drone_lat": 95.0})
+
+
+KISMET = {
+    "kismet.device.base.macaddr": "0A:1B:2C:3D:4E:5F",
+    "uav.device": {
+        "uav.serialnumber": "ABCD5TEST1",
+        "uav.manufacturer": "DJI",
+        "uav.last_telemetry": {
+            "uav.telemetry.location": {
+                "kismet.common.location.geopoint": [30.5, 50.4],
+                "kismet.common.location.alt": 300,
+                "kismet.common.location.fix": 3,
+            },
+            "uav.telemetry.v_north": 3.0,
+            "uav.telemetry.v_east": -4.0,
+            "uav.telemetry.v_up": 0.5,
+        },
+        "uav.telemetry.home_location": {"kismet.common.location.lat": 50.41, "kismet.common.location.lon": 30.51},
+    },
+}
+
+
+def test_kismets_record_of_a_drone() -> None:
+    report = decode(KISMET)
+    assert report.transmitter == "0a:1b:2c:3d:4e:5f"
+    basic, location, system = report.messages
+    assert basic == BasicId(id_type=1, ua_type=0, uas_id="ABCD5TEST1")
+    assert isinstance(location, Location)
+    assert (location.lat_deg, location.lon_deg, location.speed_mps, location.vertical_mps) == (50.4, 30.5, 5.0, 0.5)
+    assert location.direction_deg == pytest.approx(306.87, abs=0.01)
+    assert location.geodetic_alt_m is None
+    assert system == System(location_type=0, lat_deg=50.41, lon_deg=30.51)
+
+
+def test_kismets_other_devices_are_no_report_and_no_damage() -> None:
+    assert decode({"kismet.device.base.macaddr": "0A:1B:2C:3D:4E:5F", "dot11.device": {}}).messages == ()
+    with pytest.raises(DecodeError):
+        decode({**KISMET, "uav.device": {"uav.last_telemetry": 7}})

@@ -30,6 +30,8 @@ BACK = 1.25
 def judge(faults: Faults, networks: list[Network], rates: Rates, records: Records) -> None:
     """Blame and clear sensors by what was learned of them."""
     for network in networks:
+        if not network.names:
+            continue
         sigma = np.sqrt(network.shown[..., 1])
         for name, own, mean, unsure in zip(network.names, network.listeners, network.shown[..., 0], sigma, strict=True):
             _reach(faults, name, float(own.look[L_MAX]), mean, unsure)
@@ -38,7 +40,9 @@ def judge(faults: Faults, networks: list[Network], rates: Rates, records: Record
         bad = hits > LEAST_FALSE and times > NOISY / (BACK if _named(faults, name, "false rate") else 1.0)
         words = f"reports {times:.0f} times as much that is not there as declared"
         _say(faults, name, "false rate", times if bad else 0.0, words, "find what makes noise, or set false_per_scan")
-    for name, share in zip(records.names, records.shares().tolist(), strict=True):
+    for name, share in zip(records.names, records.shares(), strict=True):
+        if share >= BLIND and not faults.found:
+            continue
         bad = share < BLIND * (BACK if _named(faults, name, "sight") else 1.0)
         words = f"sees {100.0 * share:.0f} % of what it should of objects that others see"
         _say(faults, name, "sight", share if bad else 0.0, words, "look at the sensor, or set its pd and coverage")

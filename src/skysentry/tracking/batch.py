@@ -57,7 +57,8 @@ SCHEMES = {
 }
 OTHER_SCHEME = 3
 NO_CLAIM = (0, 0)
-PLOT = 8 * m.RANGE_AZ_EL
+# Codes of looks whose detections are alike, and of all others.
+PLOT, PLACE, MIXED = 8 * m.RANGE_AZ_EL, 8 * m.POSITION3, -1
 NO_CODES: Indices = np.zeros(0, np.int64)
 NO_ROWS: Array = np.zeros((0, m.ROW))
 NO_CLAIMS: Indices = np.zeros((0, 2), np.int64)
@@ -175,26 +176,71 @@ def pack(scan: Scan, own: Listener, places: dict[str, tuple[float, float, float]
 
     `around` [shape=(13,)] is the working frame (`found.site_frame`) and the height of what has none.
     """
-    told: list[float] = []
-    taken: list[Detection] = []
-    presences: list[Detection] = []
     detections = scan.detections
     rejected, reason = 0, ""
     if len(detections) > DETECTIONS_PER_SCAN:
         rejected, reason = len(detections) - DETECTIONS_PER_SCAN, "more detections in one look than can be true"
         detections = detections[:DETECTIONS_PER_SCAN]
-    placed = own.placed
+    presences: list[Detection] = []
+    code, told = _alike(detections) if detections and own.placed else (MIXED, None)
+    if told is None:
+        taken, told, presences, refused, why = _mixed(detections, own, places)
+        rejected, reason = rejected + refused, why or reason
+    else:
+        taken = [*detections]
+    if not taken:
+        return Packed(NO_CODES, NO_ROWS, NO_CLAIMS, [], presences, rejected, reason)
+    found = len(taken)
+    order, codes, claims = np.empty(found, np.int64), np.empty(found, np.int64), np.empty((found, 2), np.int64)
+    rows, numbers = np.empty((found, m.ROW)), np.frombuffer(struct.pack(f"{len(told)}d", *told))
+    good = read(code, numbers, own.look, own.sigma_m, own.sigma_az_rad, around, order, codes, rows, claims)
+    if good < found:
+        rejected, reason = rejected + found - good, "a number that is not finite, or a covariance that is not positive"
+        codes, rows, claims = codes[:good], rows[:good], claims[:good]
+    return Packed(codes, rows, claims, [taken[k] for k in order[:good].tolist()], presences, rejected, reason)
+
+
+def _alike(detections: tuple[Detection, ...]) -> tuple[int, list[float] | None]:
+    """Return the code and the numbers of what radars send by the hundred: one kind, without claims or speeds.
+
+    The numbers are those of `read`, detection by detection; `None` where the detections are others.
+    """
+    told: list[float] = []
+    kind = type(detections[0].measurement)
+    if kind is RangeAzEl:
+        for detection in detections:
+            z: Any = detection.measurement
+            if type(z) is not RangeAzEl or detection.identity is not None or z.doppler_mps is not None:
+                return MIXED, None
+            told += (z.range_m, z.az_deg, z.el_deg, z.sigma_range_m, z.sigma_az_deg, z.sigma_el_deg)
+        return PLOT, told
+    if kind is Position:
+        for detection in detections:
+            z = detection.measurement
+            if (
+                type(z) is not Position
+                or detection.identity is not None
+                or z.velocity_mps is not None
+                or z.alt_m is None
+            ):
+                return MIXED, None
+            told += (z.lat_deg, z.lon_deg, z.alt_m, z.velocity_sigma_mps, *z.cov_m2)
+        return PLACE, told
+    return MIXED, None
+
+
+def _mixed(
+    detections: tuple[Detection, ...], own: Listener, places: dict[str, tuple[float, float, float]]
+) -> tuple[list[Detection], list[float], list[Detection], int, str]:
+    """Return what is taken of any detections, its numbers as `read` has it, presences, and what is refused and why."""
+    told: list[float] = []
+    taken: list[Detection] = []
+    presences: list[Detection] = []
+    rejected, reason, placed = 0, "", own.placed
     for detection in detections:
         measurement, identity = detection.measurement, detection.identity
         kind = type(measurement)
-        if kind is RangeAzEl and placed and identity is None and measurement.doppler_mps is None:  # type: ignore[union-attr]
-            # What radars send by the hundred, without a call.
-            taken.append(detection)
-            z: Any = measurement
-            told += (
-                PLOT, z.range_m, z.az_deg, z.el_deg, z.sigma_range_m, z.sigma_az_deg, z.sigma_el_deg, 0.0, 1.0, 0, 0,
-            )  # fmt: skip
-        elif kind is Presence:
+        if kind is Presence:
             presences.append(detection)
         elif kind is not Position and not placed:
             rejected, reason = rejected + 1, "a direction or range from a sensor whose place is unknown"
@@ -206,16 +252,7 @@ def pack(scan: Scan, own: Listener, places: dict[str, tuple[float, float, float]
             told += NO_CLAIM if identity is None else _claim(identity.scheme, identity.value)
             if kind is Tdoa:
                 told += places[measurement.other]  # type: ignore[union-attr]
-    if not taken:
-        return Packed(NO_CODES, NO_ROWS, NO_CLAIMS, [], presences, rejected, reason)
-    found = len(taken)
-    order, codes, claims = np.empty(found, np.int64), np.empty(found, np.int64), np.empty((found, 2), np.int64)
-    rows, numbers = np.empty((found, m.ROW)), np.frombuffer(struct.pack(f"{len(told)}d", *told))
-    good = read(numbers, own.look, own.sigma_m, own.sigma_az_rad, around, order, codes, rows, claims)
-    if good < found:
-        rejected, reason = rejected + found - good, "a number that is not finite, or a covariance that is not positive"
-        codes, rows, claims = codes[:good], rows[:good], claims[:good]
-    return Packed(codes, rows, claims, [taken[k] for k in order[:good].tolist()], presences, rejected, reason)
+    return taken, told, presences, rejected, reason
 
 
 def _position(z: Position) -> Told:

@@ -38,7 +38,7 @@ from skysentry.tracking.measure import (
     Z,
 )
 from skysentry.tracking.motion import Array, Indices
-from skysentry.tracking.table import First, Table
+from skysentry.tracking.table import RANKS, Table, look_key
 
 if TYPE_CHECKING:
     from skysentry.tracking.cells import Area
@@ -70,8 +70,6 @@ SETTLE_S = 6.0
 TAKEN = 0.5
 # Looks of a radar that wait: late messages come within 30 s, fast radars look a few times a second.
 MOST_WAITING = 200
-# No plot waits that is older than this: the latest looks that are taken, and the time to settle.
-MOST_LATE_NS = 40 * 1_000_000_000
 MOST_MAPS = 1_000
 
 
@@ -191,15 +189,20 @@ def count_plot(plot: Array, reach_m: float, shares: Array, cells: Array, rings: 
 
 @kernel
 def count_plots(
-    ranks: Indices, plots: Array, spared: Indices, reach_m: float, shares: Array, cells: Array, rings: Array,
-    doppler: Array,
+    ranks: Indices, plots: Array, keys: int, key: Indices, r: Array, tracks: int, reach_m: float, shares: Array,
+    cells: Array, rings: Array, doppler: Array,
 ) -> None:  # fmt: skip
-    """Add plots (k, 4) to the counts, in place, but for those whose rank (k,) is in `spared`."""
+    """Add plots (k, 4) to the counts, in place, but for those whose tracks are believed: `key`, `r` (n,) as in `Table`.
+
+    `ranks` (k,) rise; the keys of the tracks that their look founded begin at `keys`.
+    """
+    believed = np.zeros(RANKS, np.bool_)
+    for i in range(tracks):
+        rank = key[i] - keys
+        if r[i] > TAKEN and 0 <= rank < RANKS:
+            believed[rank] = True
     for k in range(plots.shape[0]):
-        counts = True
-        for rank in spared:
-            counts = counts and rank != ranks[k]
-        if counts:
+        if not believed[ranks[k]]:
             count_plot(plots[k], reach_m, shares, cells, rings, doppler)
 
 
@@ -214,13 +217,34 @@ def unclaimed(codes: Indices, rows: Array, free: Array, ranks: Indices, numbers:
     return count
 
 
-class Waiting(Struct, array_like=True):
-    """Plots of one look that wait: when it was, its id, their ranks in it (int64) and their numbers (k, 4) as bytes."""
+class Plots(Struct):
+    """Plots of one look that wait: when it was, its first key (`table.look_key`), their ranks (k,), numbers (k, 4)."""
 
     time_s: float
-    scan: str
+    keys: int
+    ranks: Indices
+    numbers: Array
+
+
+class Waiting(Struct, array_like=True):
+    """State of `Plots`, its arrays as bytes."""
+
+    time_s: float
+    keys: int
     ranks: bytes
     numbers: bytes
+
+    @staticmethod
+    def of(plots: Plots) -> Waiting:
+        """Return the state of plots that wait."""
+        return Waiting(plots.time_s, plots.keys, plots.ranks.tobytes(), plots.numbers.tobytes())
+
+    def plots(self) -> Plots:
+        """Return the plots; `ValueError` where their numbers are of another shape."""
+        ranks, numbers = np.frombuffer(self.ranks, np.int64).copy(), np.frombuffer(self.numbers).reshape(-1, 4).copy()
+        if ranks.shape[0] != numbers.shape[0] or not ((ranks >= 0) & (ranks < RANKS)).all():
+            raise ValueError("plots of another shape")
+        return Plots(self.time_s, self.keys, ranks, numbers)
 
 
 class MapDump(Struct, array_like=True):
@@ -247,7 +271,7 @@ class Map:
         self.looks = 0.0
         self.filters = False
         self.counts: Array = np.zeros(SIDE * SIDE + RINGS + BINS)
-        self.waiting: list[Waiting] = []
+        self.waiting: list[Plots] = []
         self._split()
 
     def _split(self) -> None:
@@ -255,22 +279,24 @@ class Map:
         self.rings = self.counts[SIDE * SIDE : SIDE * SIDE + RINGS]
         self.doppler = self.counts[SIDE * SIDE + RINGS :]
 
-    def settle(self, before_s: float, believed: dict[str, list[int]]) -> None:
-        """Count the plots seen before a time, but for those whose tracks are believed: ranks by scan."""
+    def settle(self, before_s: float, table: Table) -> None:
+        """Count the plots seen before a time, but for those whose tracks are believed."""
         ready = 0
         for look in self.waiting:
             if look.time_s > before_s:
                 break
             ready += 1
-            ranks, numbers = np.frombuffer(look.ranks, np.int64), np.frombuffer(look.numbers).reshape(-1, 4)
-            spared = np.array(believed.get(look.scan, ()), np.int64)
-            count_plots(ranks, numbers, spared, self.reach_m, self.shares, self.cells, self.rings, self.doppler)
+            count_plots(
+                look.ranks, look.numbers, look.keys, table.key, table.r, table.n, self.reach_m, self.shares,
+                self.cells, self.rings, self.doppler,
+            )  # fmt: skip
         del self.waiting[:ready]
 
     def dump(self) -> MapDump:
         """Return the state."""
         counts = zlib.compress(self.counts.tobytes(), 1)
-        return MapDump(self.looks, self.reach_m, self.filters, counts, self.waiting, self.shares.tobytes())
+        waiting = [Waiting.of(plots) for plots in self.waiting]
+        return MapDump(self.looks, self.reach_m, self.filters, counts, waiting, self.shares.tobytes())
 
     @staticmethod
     def load(dump: MapDump) -> Map:
@@ -281,7 +307,7 @@ class Map:
         except zlib.error as error:
             raise ValueError(str(error)) from None
         made.counts = counts.reshape(made.counts.shape).copy()
-        made.looks, made.filters, made.waiting = dump.looks, dump.filters, dump.waiting
+        made.looks, made.filters, made.waiting = dump.looks, dump.filters, [one.plots() for one in dump.waiting]
         made._split()
         return made
 
@@ -311,31 +337,18 @@ class Clutter:
         look[L_DOPPLER] = float(seen.filters)
         seen.looks = seen.looks * (1.0 - 1.0 / MEMORY_LOOKS) + 1.0
 
-    def note(self, sensor: str, scan: str, time_s: float, codes: Indices, rows: Array, free: Array) -> None:
-        """Keep the plots that no track took until it is clear what they were; `scan` names the tracks they found."""
+    def note(self, sensor: str, time_ns: int, time_s: float, codes: Indices, rows: Array, free: Array) -> None:
+        """Keep the plots that no track took until it is clear what they were; `time_ns` names the tracks they found."""
         waiting = self.maps[sensor].waiting
         ranks, numbers = np.empty(codes.shape[0], np.int64), np.empty((codes.shape[0], 4))
         count = unclaimed(codes, rows, free, ranks, numbers)
         if count and len(waiting) < MOST_WAITING:
-            waiting.append(Waiting(time_s, scan, ranks[:count].tobytes(), numbers[:count].tobytes()))
+            waiting.append(Plots(time_s, look_key(time_ns), ranks[:count].copy(), numbers[:count].copy()))
 
-    def settle(self, now_ns: int, now_s: float, table: Table) -> None:
+    def settle(self, now_s: float, table: Table) -> None:
         """Count what has waited long enough, but for the first plots of living tracks that are believed."""
-        if not any(one.waiting for one in self.maps.values()):
-            return
-        believed: dict[str, list[int]] = {}
-        lives, since_ns = table.lives.rows, now_ns - MOST_LATE_NS
-        for i in np.flatnonzero(table.r[: table.n] > TAKEN).tolist():
-            life = lives[i]
-            if type(life) is First:
-                if life.last_ns >= since_ns:
-                    believed.setdefault(life.scan, []).append(life.rank)
-            elif life.first_ns >= since_ns:
-                scan, _, rank = life.founded.rpartition("#")
-                if rank.isdecimal():
-                    believed.setdefault(scan, []).append(int(rank))
         for one in self.maps.values():
-            one.settle(now_s - SETTLE_S, believed)
+            one.settle(now_s - SETTLE_S, table)
 
     def dump(self) -> dict[str, MapDump]:
         """Return the state."""

@@ -29,7 +29,16 @@ from skysentry.tracking.measure import (
     log_likelihood,
     whiten,
 )
-from skysentry.tracking.motion import MODELS, NOISE_M2_S3, NOISE_UP_M2_S3, Array, Indices, mirror, predict
+from skysentry.tracking.motion import (
+    MODELS,
+    NOISE_M2_S3,
+    NOISE_UP_M2_S3,
+    TURN_RAD_S,
+    Array,
+    Indices,
+    mirror,
+    predict,
+)
 from skysentry.tracking.outline import O_TIME, ahead, candidates, line_up, out_of_reach, outline, sound_lag
 from skysentry.tracking.wide import WIDE
 
@@ -90,7 +99,7 @@ def _weigh(
     for m in range(MODELS):
         nu, S, PHt = kept[m, 0], kept[m, 1:7], kept[m, 7:13]
         q, q_up = NOISE_M2_S3[m], NOISE_UP_M2_S3[m]
-        dims = innovate(code, row, look, x[m], P[m], t_s, q, q_up, nu, S, PHt, work)
+        dims = innovate(code, row, look, x[m], P[m], t_s, q, q_up, TURN_RAD_S[m], nu, S, PHt, work)
         log_l, d2 = log_likelihood(nu, S, dims)
         out[m] = log_l + math.log(max(w[m], 1e-12))
         gated = gated or d2 < GATES[dims - 1]

@@ -36,10 +36,11 @@ class Courses:
     def __init__(self, kept: dict[str, tuple[float, float]] | None = None) -> None:
         self.kept = kept or {}
 
-    def note(self, now_s: float, table: Table) -> None:
-        """Keep the headings of the tracks that people are shown, and forget old ones."""
-        for i, life in enumerate(table.lives.rows):
-            if not life.hits > 1 or getattr(life, "status", None) is not TrackStatus.CONFIRMED:
+    def note(self, now_s: float, table: Table, shown: list[int]) -> None:
+        """Keep the headings of those of the rows `shown` that are seen now, and forget old ones."""
+        for i in shown:
+            life = table.lives[i]
+            if life.status is not TrackStatus.CONFIRMED:
                 continue
             v, P = table.x[i, 0, 3:5], table.P[i, 0, 3:5, 3:5]
             speed = math.hypot(v[0], v[1])

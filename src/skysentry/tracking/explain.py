@@ -8,11 +8,10 @@ from skysentry.events import Identity
 from skysentry.site import SensorKind
 from skysentry.tracking.classify import share
 from skysentry.tracking.show import HEADINGS
-from skysentry.tracking.table import Life
 
 SECOND_NS = 1_000_000_000
-# Older than this, a last look is told with its age.
-RECENT_S = 5
+# As old as this, a last look is told with its age, in whole seconds.
+RECENT_NS = 6 * SECOND_NS
 VERBS = {
     SensorKind.MICROPHONE: ("heard by", "microphone", "microphones"),
     SensorKind.ARRAY: ("heard by", "array", "arrays"),
@@ -34,24 +33,16 @@ ENDS = {
 }
 
 
-def explain(life: Life, end: str, told: str, motion: float, top: float, now_ns: int) -> str:
-    """Return the sentence; `told` is from `senses`, `motion` and `top` are the codes of `show`."""
-    unseen_s = (now_ns - life.last_ns) // SECOND_NS
-    who = told if unseen_s <= RECENT_S else f"not seen for {unseen_s} s"
-    claim = life.silence if life.identity is None else _claim(life.identity)
-    seems, tail = f"{claim}; {_class(top)}" if claim else _class(top), life.tail
-    why = f"{who}; {_motion(motion)}; {seems}; {tail}" if tail else f"{who}; {_motion(motion)}; {seems}"
-    return f"{ENDS[end]}; {why}" if end else why
-
-
 @lru_cache(maxsize=20_000)
-def _motion(code: float) -> str:
+def motion(code: float) -> str:
+    """Return a motion in words; its code is of `show`."""
     speed_mps, heading = divmod(int(code), HEADINGS)
     return f"{speed_mps} m/s heading {heading * 360 // HEADINGS}°" if speed_mps else "hovering"
 
 
 @cache
-def _class(code: float) -> str:
+def kind(code: float) -> str:
+    """Return the likeliest class in words; its code is of `show`."""
     object_class, probability = share(int(code))
     return f"{object_class.replace('_', ' ')} {probability:.2f}"
 
@@ -69,5 +60,6 @@ def senses(sensors: tuple[str, ...], kinds: dict[str, SensorKind]) -> str:
     return " and ".join(told) or "seen by no sensor lately"
 
 
-def _claim(claim: Identity) -> str:
+def said(claim: Identity) -> str:
+    """Return what a track says it is."""
     return f"says it is {claim.callsign or claim.value} ({claim.scheme.replace('_', ' ')})"

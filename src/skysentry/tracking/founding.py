@@ -15,7 +15,7 @@ from skysentry.tracking.found import found
 from skysentry.tracking.measure import AZ_EL, BEARING, CENTRE, L_TIME, NEW_SHARE, TDOA
 from skysentry.tracking.motion import Array, Indices
 from skysentry.tracking.outline import outline
-from skysentry.tracking.table import MOST_CLAIMED, MOST_OBSERVED, Table
+from skysentry.tracking.table import MOST_CLAIMED, MOST_OBSERVED, Table, clear
 
 # New tracks that one sensor may found in a second: a salvo in one radar, a thousand drones within five seconds of
 # switching on a receiver; not a flood of false identities. Claims: twice as many as new names are let in
@@ -37,8 +37,8 @@ class Budget:
     def __init__(self, spent: dict[str, tuple[int, int]] | None = None) -> None:
         self.spent = spent if spent is not None else {}
 
-    def grant(self, own: Listener, second: int, wanted: int, table: Table) -> int:
-        """Return how many of the wanted tracks this sensor may found now, and count them."""
+    def room(self, own: Listener, second: int, table: Table) -> int:
+        """Return how many tracks this sensor may found now."""
         last, count = self.spent.get(own.id, (second, 0))
         if last != second:
             count = 0
@@ -46,10 +46,12 @@ class Budget:
             room, limit = MOST_CLAIMED - table.claimed, CLAIMED_PER_S
         else:
             room, limit = MOST_OBSERVED - (table.n - table.claimed), FOUNDED_PER_S
-        room = min(room, MOST_CLAIMED + MOST_OBSERVED - table.n)
-        granted = max(min(wanted, limit - count, room), 0)
-        self.spent[own.id] = (second, count + granted)
-        return granted
+        return max(min(limit - count, room, MOST_CLAIMED + MOST_OBSERVED - table.n), 0)
+
+    def spend(self, own: Listener, second: int, granted: int) -> None:
+        """Count what this sensor has founded."""
+        last, count = self.spent.get(own.id, (second, 0))
+        self.spent[own.id] = (second, granted + (count if last == second else 0))
 
 
 def held(table: Table, now_s: float, place: Array, cov: Array) -> bool:
@@ -66,30 +68,35 @@ def held(table: Table, now_s: float, place: Array, cov: Array) -> bool:
 
 
 @kernel
-def worth(codes: Indices, rows: Array, free: Array, which: Indices) -> int:
-    """Write the measurements that may found a track into `which` (m,), in their order; return how many."""
+def found_all(
+    codes: Indices, rows: Array, free: Array, which: Indices, most: int, look: Array, prior_alt_m: float, first: int,
+    x: Array, P: Array, w: Array, t: Array, r: Array, lines: Array, own: Indices, evidence: Array, told: Array,
+    notes: Array, masks: Array, cloud: Indices, alone: Indices, key: Indices, keys: int, until_ns: int,
+) -> int:  # fmt: skip
+    """Write the measurements that are worth a track into `which` (m,), in their order; return how many.
+
+    The first `most` of them found tracks in the rows from `first` on: all columns of `Table`. The keys of a look's
+    tracks begin at `keys`; as single looks they are kept until `until_ns`.
+    """
+    room = np.empty((4, 3, 3))
     count = 0
     for j in range(codes.shape[0]):
         if free[j] <= LEAST_FREE or free[j] * rows[j, NEW_SHARE] < LEAST_BIRTH:
             continue
-        if codes[j] // 8 not in (BEARING, AZ_EL, TDOA):
-            which[count] = j
-            count += 1
+        if codes[j] // 8 in (BEARING, AZ_EL, TDOA):
+            continue
+        which[count] = j
+        if count < most:
+            i = first + count
+            found(codes[j], rows[j], look, prior_alt_m, x[i], P[i], w[i], room)
+            t[i], r[i] = look[L_TIME], free[j] * rows[j, NEW_SHARE]
+            outline(x[i], P[i], w[i], t[i], lines[i])
+            key[i] = keys + j
+        count += 1
+    last = first + min(count, most)
+    clear(own, evidence, told, notes, masks, cloud, alone, first, last)
+    alone[first:last] = until_ns
     return count
-
-
-@kernel
-def found_all(
-    codes: Indices, rows: Array, free: Array, which: Indices, look: Array, prior_alt_m: float, first: int,
-    x: Array, P: Array, w: Array, t: Array, r: Array, lines: Array,
-) -> None:  # fmt: skip
-    """Write the first states of tracks founded by measurements `which` into the rows from `first` on."""
-    room = np.empty((4, 3, 3))
-    for k in range(which.shape[0]):
-        j, i = which[k], first + k
-        found(codes[j], rows[j], look, prior_alt_m, x[i], P[i], w[i], room)
-        t[i], r[i] = look[L_TIME], free[j] * rows[j, NEW_SHARE]
-        outline(x[i], P[i], w[i], t[i], lines[i])
 
 
 @kernel

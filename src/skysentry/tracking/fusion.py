@@ -9,6 +9,7 @@ from skysentry.tracking import measure as m
 from skysentry.tracking.audible import heard, silent
 from skysentry.tracking.looks import correct
 from skysentry.tracking.sky import EPOCH_NS, SECOND_NS, Sky
+from skysentry.tracking.table import Life
 from skysentry.tracking.tell import tell
 from skysentry.tracking.tend import tend
 
@@ -64,13 +65,17 @@ class Fusion(Sky):
             if life.track_id == order.target and order.affiliation is not None:
                 life.affiliation = order.affiliation
 
+    def quiet(self, now_ns: int) -> bool:
+        """Return whether a grid instant has nothing to report: no whole second, and nothing was seen since the last."""
+        return now_ns % SECOND_NS != 0 and not self.touched
+
     def report(self, now_ns: int) -> list[AnyEvent]:
         """Return the events of a grid instant, and let tracks live or end."""
         if now_ns % SECOND_NS == 0:
             return tend(self, now_ns)
         if not self.touched:
             return []
-        lives = self.table.lives
-        due = {i: lives[i] for i in sorted(self.touched)}
+        rows: list[Life] = self.table.lives.rows  # type: ignore[assignment]
+        due = {i: rows[i] for i in sorted(self.touched)}
         self.touched.clear()
         return tell(self, now_ns, due, {}, set())

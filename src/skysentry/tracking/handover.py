@@ -33,7 +33,7 @@ from skysentry.tracking.outline import O_MEAN, O_TIME
 from skysentry.tracking.publish import SHOWN_HITS
 from skysentry.tracking.resume import SHOWN
 from skysentry.tracking.sky import SECOND_NS
-from skysentry.tracking.table import MOST_CLAIMED, MOST_OBSERVED, First, Life, Table
+from skysentry.tracking.table import MOST_CLAIMED, MOST_OBSERVED, Life, Look, Table
 
 VERSION = 1
 # Squared distance of two states of one track beyond which a copy has gone astray: all but 1e-5 of a normal in six
@@ -86,7 +86,7 @@ def tell(fusion: Fusion, area: Area, now_ns: int) -> list[Handover]:
     table, over = fusion.table, []
     places = _places(table, (now_ns - fusion.epoch_ns) / SECOND_NS)
     for i in np.flatnonzero(_bordering(area, places)).tolist() + _deep_with_custody(area, table, places):
-        if type(table.lives.rows[i]) is First:
+        if type(table.lives.rows[i]) is Look:
             continue
         life, (e, n) = table.lives[i], places[i].tolist()
         if not _keeps(area, life, e, n, now_ns):
@@ -194,7 +194,7 @@ def adopt(fusion: Fusion, area: Area, message: Handover, last_ns: int | None) ->
     # A cloud is not sent, only its moments: its number means nothing here.
     theirs.cloud[: theirs.n] = -1
     theirs.outline()
-    index = {life.founded: i for i, life in enumerate(fusion.table.lives.rows)}
+    index = {fusion.table.lives.founded(i): i for i in range(fusion.table.n)}
     for founded, term in body.agreed:
         _agreed(fusion.table, index.get(founded), message.by, term)
     for founded, owner, term in body.owned:

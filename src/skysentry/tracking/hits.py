@@ -48,7 +48,11 @@ def note_hit(sky: Sky, i: int, detection: Detection, share: float, scan: Scan, o
             sky.table.bear_out(life)
     if time_ns > life.last_ns:
         life.last_ns = time_ns
-    life.saw(own.id, time_ns)
+    if time_ns > life.seen.get(own.id, time_ns) and own.id in life.sensors:
+        # As `saw` has it: nearly always.
+        life.seen[own.id] = time_ns
+    else:
+        life.saw(own.id, time_ns)
     life.period_s = own.period_s
     if len(life.pending) < MOST_PENDING:
         life.pending.append(detection.id)

@@ -11,11 +11,11 @@ from skysentry.tracking.classify import settle_all
 from skysentry.tracking.clutter import BINS, RINGS, SIDE, count_plots, unclaimed, weigh_and_fade
 from skysentry.tracking.correct import KEPT, SCHEMES, correct_scan
 from skysentry.tracking.field import STATES, drift, heed, rays_of
-from skysentry.tracking.founding import found_all, leave, worth
+from skysentry.tracking.founding import found_all, leave
 from skysentry.tracking.groups import count_directions, count_heard, flocks, heard_only
 from skysentry.tracking.ledger import KINDS, book_heard, fade_notes, round_notes
-from skysentry.tracking.life import foresee, poisoned
-from skysentry.tracking.masks import COLUMNS, SLOTS
+from skysentry.tracking.life import census, foresee, poisoned
+from skysentry.tracking.masks import COLUMNS, SLOTS, fade_record
 from skysentry.tracking.measure import LOOK, ROW
 from skysentry.tracking.motion import MODELS, Array
 from skysentry.tracking.outline import OUTLINE, outline_all
@@ -32,6 +32,7 @@ __all__ = [
     "KEPT",
     "SCHEMES",
     "book_heard",
+    "census",
     "correct_presence",
     "correct_scan",
     "count_directions",
@@ -56,7 +57,6 @@ __all__ = [
     "warm",
     "weigh_directed",
     "weigh_heard",
-    "worth",
 ]
 
 
@@ -73,6 +73,7 @@ def warm() -> None:
         x, P, w, t, r, own, lines, 1, look, codes, rows, none, edges, edges.copy(), np.zeros(1), kept, free,
         masks, edges.copy(), np.ones((1, 3)), notes, 0,
     )  # fmt: skip
+    fade_record(np.ones((1, 3)), edges * 0, 1.0)
     clouds, weights, slots = np.zeros((1, PARTICLES, STATE)), np.ones((1, PARTICLES)), np.zeros(1, np.int64)
     correct_presence(
         x, P, w, t, r, 1, look, False, np.zeros(1), slots, clouds, weights, np.zeros((1, MEMORY)), weights.copy()
@@ -91,8 +92,11 @@ def warm() -> None:
     scatter(clouds[0], weights[0], 1, grid.astype(np.float64) + 1.0, offset, 0.0, 0.0, 500.0)
     settle(x, P, w, t, r, slots, clouds, weights, np.zeros((1, MEMORY)), slots.copy(), 1.0, 1.0, w[0].copy())
     _warm_wide(x, P, w, t, r, look, grid.astype(np.float64), offset)
-    worth(codes, rows, free, codes)
-    found_all(codes, rows, free, codes, look, 0.0, 0, x, P, w, t, r, lines)
+    found_all(
+        codes, rows, free, codes, 0, look, 0.0, 0, x, P, w, t, r, lines, own, np.zeros((1, len(CLASSES))),
+        np.zeros((1, TOLD)), notes, masks, slots, edges * 0, edges * 0, 0, 0,
+    )  # fmt: skip
+    census(edges * 0, r, 1, 0, edges * 0, edges * 0)
     twins(x, P, w, t, own, edges * 0, none.copy())
     foresee(x, P, w, t, edges * 0, 0.0, np.zeros((1, 2)))
     poisoned(x, P, r, 1)
@@ -105,8 +109,8 @@ def warm() -> None:
         words, np.zeros((1, 3)),
     )  # fmt: skip
     strayed(lines, told, one, 0.0, np.ones(1, np.bool_))
-    clear(own, evidence, told, notes, masks, slots, 0, 1)
-    fill_gaps(x, P, w, t, r, own, evidence, told, notes, lines, one, masks, slots, one, 1)
+    clear(own, evidence, told, notes, masks, slots, one, 0, 1)
+    fill_gaps(x, P, w, t, r, own, evidence, told, notes, lines, one, masks, slots, one, one, 1)
     settle_all(x, P, w, evidence, edges * 0, np.zeros(2), bands, classes)
     tags, facts, bias = np.zeros((1, TAGS), np.int64), np.zeros((1, FACTS)), np.zeros(1)
     gather(codes, codes, free, x, w, t, r, edges, look, codes, rows, 0, 0.0, 1, tags, facts, 0)
@@ -115,9 +119,9 @@ def warm() -> None:
     weigh_and_fade(codes, rows, look, *counts, 1.0)
     # What is read from bytes is of a type of its own: it cannot be written to.
     bare = np.frombuffer(b"")
-    count_plots(np.frombuffer(b"", np.int64), bare.reshape(0, 4), codes, 1.0, np.frombuffer(bytes(8 * RINGS)), *counts)
+    count_plots(codes, np.zeros((0, 4)), 0, codes, free, 0, 1.0, np.frombuffer(bytes(8 * RINGS)), *counts)
     leave(codes, rows, 0.0, 0.0, 0.0, 0.0, free)
-    read(bare, look, 0.0, 0.0, np.append(frame, 0.0), codes, codes, rows, none)
+    read(-1, bare, look, 0.0, 0.0, np.append(frame, 0.0), codes, codes, rows, none)
     unclaimed(codes, rows, free, codes, np.zeros((0, 4)))
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Literal, TypeAlias
 
 from skysentry.compiled import kernel
 from skysentry.events import TrackStatus
 from skysentry.geo import MEAN_RADIUS_M
 from skysentry.tracking.motion import MODELS, NOISE_M2_S3, Array, Indices
-from skysentry.tracking.table import First, Life, Table
+from skysentry.tracking.table import Life, Look, Table
 
 SECOND_NS = 1_000_000_000
 # Existence and looks that make a track worth showing to people: two coincidences of clutter are common, three rare.
@@ -32,11 +33,27 @@ DIVING_MPS, DIVING_SIGMA_MPS, UNDER_M = -5.0, 6.0, -50.0
 UNSEEN_S = 2.0
 # A claim or a plot without a second one.
 TENTATIVE_S = 10.0
+# Where the search for the nanosecond begins: more than times as seconds may lose.
+ROUNDING_NS = 10
 
 Fate: TypeAlias = Literal["stays", "forgotten", "gone", "lost", "too uncertain", "down"]
 
 
-def forgotten(life: Life | First, existence: float, now_ns: int) -> bool:
+def alone_until_ns(look_ns: int, period_s: float) -> int:
+    """Return when a single look of a sensor with this period is forgotten, to the nanosecond as `forgotten` has it."""
+    return look_ns + _alone_ns(period_s)
+
+
+@lru_cache(maxsize=1_000)
+def _alone_ns(period_s: float) -> int:
+    most_s = TENTATIVE_S + COAST_PERIODS * period_s
+    ns = int(most_s * SECOND_NS) - ROUNDING_NS
+    while not ns / SECOND_NS > most_s:
+        ns += 1
+    return ns
+
+
+def forgotten(life: Life | Look, existence: float, now_ns: int) -> bool:
     """Return whether a tentative track is forgotten."""
     unseen_s = (now_ns - life.last_ns) / SECOND_NS
     return existence < FORGET or unseen_s > TENTATIVE_S + COAST_PERIODS * life.period_s
@@ -77,6 +94,23 @@ def foresee(x: Array, P: Array, w: Array, t: Array, which: Indices, now_s: float
         height_m = mean[2] + (mean[0] ** 2 + mean[1] ** 2) / (2.0 * MEAN_RADIUS_M) + dt * mean[3]
         out[k, 0] = math.sqrt(max(0.5 * grown, 0.0))
         out[k, 1] = mean[3] < DIVING_MPS and climb < DIVING_SIGMA_MPS**2 and height_m < UNDER_M
+
+
+@kernel
+def census(alone: Indices, r: Array, tracks: int, now_ns: int, more: Indices, over: Indices) -> tuple[int, int]:
+    """Write the rows that are more than a single look, and of the others those that are forgotten by now.
+
+    Returns how many there are of both. `alone` (n,) is as in `Table`.
+    """
+    many, old = 0, 0
+    for i in range(tracks):
+        if alone[i] == 0:
+            more[many] = i
+            many += 1
+        elif r[i] < FORGET or now_ns >= alone[i]:
+            over[old] = i
+            old += 1
+    return many, old
 
 
 @kernel

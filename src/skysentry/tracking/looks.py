@@ -14,9 +14,10 @@ from skysentry.tracking.correct import HIT
 from skysentry.tracking.founding import LEAST_FREE
 from skysentry.tracking.hits import note_hit, take_claim
 from skysentry.tracking.ledger import COLUMN
+from skysentry.tracking.life import alone_until_ns
 from skysentry.tracking.motion import Array
 from skysentry.tracking.sky import SECOND_NS, Sky, pairs_room
-from skysentry.tracking.table import RANKS, First, look_key
+from skysentry.tracking.table import Look, look_key
 
 LEAST_SHARE = 1e-3
 # What no track explains with more than this may be false (`rates`).
@@ -63,7 +64,7 @@ def correct(sky: Sky, scan: Scan, own: Listener, packed: Packed, look: Array, si
     if sky.area is not None:
         sky.area.mask(packed.codes, packed.rows, free)
     if mapped:
-        sky.clutter.note(own.id, scan.id, float(look[m.L_TIME]), packed.codes, packed.rows, free)
+        sky.clutter.note(own.id, scan.time_ns, float(look[m.L_TIME]), packed.codes, packed.rows, free)
     if found > 1 or (found and free[0] > LEAST_FREE):
         _found(sky, scan, own, packed, look, free)
 
@@ -97,30 +98,32 @@ def _count(sky: Sky, packed: Packed, look: Array, free: Array, edges: int, since
 
 def _found(sky: Sky, scan: Scan, own: Listener, packed: Packed, look: Array, free: Array) -> None:
     """Start tracks with the measurements that no track explains, as far as this sensor may."""
-    which = np.empty(len(packed.kept), np.int64)
-    wanted = kernels.worth(packed.codes, packed.rows, free, which)
+    table, kept = sky.table, packed.kept
+    which, second = np.empty(len(kept), np.int64), scan.received_ns // SECOND_NS
+    most = sky.budget.room(own, second, table)
+    table.grow(min(len(kept), most))
+    flooded = own.reports and sky.quarantine.flooded(own.id, scan.received_ns)
+    one = Look(scan.id, scan.time_ns, own.id, own.period_s, own.reports, kept, flooded)
+    wanted = kernels.found_all(
+        packed.codes, packed.rows, free, which, most, look, sky.prior_alt_m, table.n,
+        table.x, table.P, table.w, table.t, table.r, table.lines, table.own, table.evidence, table.told,
+        table.notes, table.masks, table.cloud, table.alone, table.key, look_key(scan.time_ns),
+        alone_until_ns(scan.time_ns, own.period_s),
+    )  # fmt: skip
     if not wanted:
         return
-    table = sky.table
-    granted = sky.budget.grant(own, scan.received_ns // SECOND_NS, wanted, table)
+    granted = min(wanted, most)
+    sky.budget.spend(own, second, granted)
     if granted < wanted:
         reason = "more new objects than can be followed"
         sky.complaints.add(own.id, reason, "a flood of false reports?", wanted - granted)
-    ranks = which[:granted].tolist()
-    kept, flooded = packed.kept, own.reports and sky.quarantine.flooded(own.id, scan.received_ns)
-    look_id, at_ns, name, period_s, claims = scan.id, scan.time_ns, own.id, own.period_s, own.reports
-    firsts = [First(look_id, j, at_ns, name, period_s, claims, kept[j].id, flooded) for j in ranks]
-    first = table.add_all(firsts, look_key(at_ns) + which[:granted] % RANKS, granted if claims else 0)
-    for i, j in enumerate(ranks, first):
+    first = table.follow(one, granted)
+    for i, j in enumerate(which[:granted].tolist(), first):
         detection = kept[j]
         if detection.class_llr:
             sky.classifier.hear(table.evidence[i], detection.class_llr, 1.0, 1e9)
         if detection.identity is not None:
             take_claim(sky, i, table.lives[i], detection.identity)
-    kernels.found_all(
-        packed.codes, packed.rows, free, which[:granted], look, sky.prior_alt_m, first,
-        table.x, table.P, table.w, table.t, table.r, table.lines,
-    )  # fmt: skip
     if sky.area is not None:
         for i, (e, n) in enumerate(packed.rows[which[:granted], m.CENTRE : m.CENTRE + 2].tolist(), first):
             if sky.area.depth_m(e, n) >= 0.0:

@@ -22,7 +22,7 @@ import numpy as np
 from skysentry.compiled import kernel
 from skysentry.tracking.batch import Listener
 from skysentry.tracking.measure import L_PD, L_REPORTS, L_SENSOR, L_SOUND
-from skysentry.tracking.motion import Array
+from skysentry.tracking.motion import Array, Indices
 
 # Sensors of which a track remembers that they miss it: more than six radars over one place are rare.
 SLOTS = 6
@@ -114,6 +114,17 @@ def _contradict(slots: Array, mine: int, weight: float, record: Array) -> None:
         slots[k, LOOKS] *= 1.0 - weight
 
 
+@kernel
+def fade_record(record: Array, numbers: Indices, keep: float) -> None:
+    """Let counts fade, and write the share of the declared Pd that each of the sensors `numbers` shows, in place."""
+    for k in range(record.shape[0]):
+        record[k, 0] *= keep
+        record[k, 1] *= keep
+    for k in numbers:
+        share = (record[k, 1] + DECLARED_LOOKS) / (record[k, 0] + DECLARED_LOOKS)
+        record[k, 2] = min(max(share, LEAST_SHARE), 1.0)
+
+
 class Records:
     """What sensors of light should have seen, and what they saw. `counts` (S + 1, 3) is the `record` of `witness`."""
 
@@ -123,7 +134,7 @@ class Records:
         self.counts: Array = np.zeros((int(max([own.look[L_SENSOR] for own in known.values()], default=0)) + 1, 3))
         self.counts[:, 2] = 1.0
         self.numbers = np.array([int(own.look[L_SENSOR]) for own in self.listeners], np.int64)
-        self.declared = np.array([own.look[L_PD] for own in self.listeners])
+        self.declared = [float(own.look[L_PD]) for own in self.listeners]
 
     @property
     def listeners(self) -> list[Listener]:
@@ -132,18 +143,15 @@ class Records:
 
     def refresh(self, passed_s: float) -> None:
         """Forget a little, and scale the looks' Pd."""
-        self.counts[:, :2] *= math.exp(-min(max(passed_s, 0.0), MEMORY_S) / MEMORY_S)
-        counts = self.counts[self.numbers]
-        share = (counts[:, 1] + DECLARED_LOOKS) / (counts[:, 0] + DECLARED_LOOKS)
-        self.counts[self.numbers, 2] = np.minimum(np.maximum(share, LEAST_SHARE), 1.0)
+        fade_record(self.counts, self.numbers, math.exp(-min(max(passed_s, 0.0), MEMORY_S) / MEMORY_S))
         self.show()
 
-    def shares(self) -> Array:
-        """Return the share of the declared Pd that each of `listeners` shows."""
-        shares: Array = self.counts[self.numbers, 2]
+    def shares(self) -> list[float]:
+        """Return the share of the declared Pd that each of `names` shows."""
+        shares: list[float] = self.counts[self.numbers, 2].tolist()
         return shares
 
     def show(self) -> None:
         """Write Pd into the looks."""
-        for own, pd in zip(self.listeners, (self.declared * self.shares()).tolist(), strict=True):
-            own.look[L_PD] = pd
+        for name, declared, share in zip(self.names, self.declared, self.shares(), strict=True):
+            self.known[name].look[L_PD] = declared * share

@@ -9,12 +9,12 @@ from typing import TypeAlias
 import numpy as np
 from msgspec.structs import replace
 
-from skysentry.events import Affiliation, AnyEvent, Track, TrackEnd
+from skysentry.events import Affiliation, AnyEvent, Track, TrackEnd, TrackStatus
 from skysentry.site import AuthorisedFlight, Ring, SensorKind, Site
 from skysentry.tracking import kernels
 from skysentry.tracking.claims import FITS
 from skysentry.tracking.classify import AIRBORNE, GENUS, Classifier, Shares, told
-from skysentry.tracking.explain import explain, senses
+from skysentry.tracking.explain import ENDS, RECENT_NS, kind, motion, said, senses
 from skysentry.tracking.motion import Array
 from skysentry.tracking.show import PRESENTED, S_EXISTENCE, S_GENUS, S_GOOD, S_MOTION, S_SEVERAL, S_TOP, SHOWN
 from skysentry.tracking.table import CLASSES, Life, Table
@@ -43,6 +43,10 @@ CODES = len(CLASSES)
 CODES_BYTES = 2 * CODES
 NEVER_NS = 1 << 62
 SEVERAL = 2
+PLAIN = Track(
+    id="-", time_ns=0, received_ns=0, track_id="-", status=TrackStatus.TENTATIVE, lat_deg=0.0, lon_deg=0.0, alt_m=0.0,
+    velocity_mps=(0.0, 0.0, 0.0), cov=(), existence=0.0, first_ns=0, last_seen_ns=0,
+)  # fmt: skip
 # A row that is to be told, its life, and how it ended; empty for one that lives.
 Shown: TypeAlias = tuple[int, Life, str]
 REASONS = {
@@ -106,62 +110,70 @@ class Publisher:
             of.log_prior, of.wind, of.bands, AIRBORNE, GENUS, table.notes, table.told, out, codes, numbers,
         )  # fmt: skip
         suffix, coded = f"@{now_ns}", codes.tobytes()
-        return [
-            self._track(now_ns, suffix, life, end, row, coded[at : at + CODES_BYTES], several)
-            for (_, life, end), row, at, several in zip(
-                shown, ROW.iter_unpack(out.data), range(0, len(coded), CODES_BYTES), numbers, strict=True
-            )
-            if row[S_GOOD]
-        ]
+        plain = {status: replace(PLAIN, time_ns=now_ns, received_ns=now_ns, status=status) for status in TrackStatus}
+        made: list[AnyEvent] = []
+        for k, ((_, life, end), row) in enumerate(zip(shown, ROW.iter_unpack(out.data), strict=True)):
+            if row[S_GOOD]:
+                life.classes = told(coded[k * CODES_BYTES : (k + 1) * CODES_BYTES])
+                track = self._track(now_ns, suffix, plain[life.status], life, row)
+                if end or life.doubt or row[S_SEVERAL]:
+                    track = self._more(track, life, end, numbers[k])
+                made.append(track)
+        return made
 
-    def _track(
-        self, now_ns: int, suffix: str, life: Life, end: str, row: tuple[float, ...], codes: bytes, several: Array
-    ) -> Track:
+    def _track(self, now_ns: int, suffix: str, plain: Track, life: Life, row: tuple[float, ...]) -> Track:
+        """Return the event of a living track that stands for one object; `plain` holds what all have in common."""
         name, sensors = life.track_id or _name(life), life.sensors
         if now_ns >= life.sensors_until_ns:
             sensors = _look_around(life, now_ns)
-        life.classes = told(codes)
-        who = self.told.get(sensors) or self._told(sensors)
-        why = explain(life, end, who, row[S_MOTION], row[S_TOP], now_ns)
-        group = self._group(sensors, several) if row[S_SEVERAL] else ALONE
-        if group[1] >= A_GROUP:
-            why = f"{max(group[0], 1.0):.0f} to {group[2]:.0f} objects; {why}"
-        detections = tuple(life.pending)
-        life.pending.clear()
+        unseen_s, last_ns, claim, tail = 0, life.last_ns, life.identity, life.tail
+        if now_ns - last_ns >= RECENT_NS:
+            unseen_s = (now_ns - last_ns) // SECOND_NS
+        who = f"not seen for {unseen_s} s" if unseen_s else self.told.get(sensors) or self._told(sensors)
+        claims = life.silence if claim is None else said(claim)
+        seems = f"{claims}; {kind(row[S_TOP])}" if claims else kind(row[S_TOP])
+        why = f"{who}; {motion(row[S_MOTION])}; {seems}"
+        pending = life.pending
         life.published_ns, life.published = now_ns, life.status
-        track = Track(
+        # The others are as in `plain`: Python builds a dictionary for a call with more keywords, half a microsecond.
+        track = replace(
+            plain,
             id=name + suffix,
-            time_ns=now_ns,
-            received_ns=now_ns,
             track_id=name,
-            status=life.status,
             lat_deg=row[0],
             lon_deg=row[1],
             alt_m=row[2],
-            velocity_mps=row[3:6],  # type: ignore[arg-type]
+            velocity_mps=row[3:6],
             cov=row[6:SHOWN],
             existence=row[S_EXISTENCE],
             first_ns=life.first_ns,
-            last_seen_ns=life.last_ns,
+            last_seen_ns=last_ns,
             sensors=sensors,
-            detections=detections,
-        )
-        # In two steps: Python builds a dictionary for a call with more than 15 keywords, half a microsecond.
-        track = replace(
-            track,
+            detections=tuple(pending),
             classes=life.classes,
-            identity=life.identity,
-            affiliation=self._whose(life, now_ns, row),
-            end=REASONS[end] if end else None,
-            why=why,
+            why=f"{why}; {tail}" if tail else why,
         )
-        return track if group is ALONE and not life.doubt else replace(track, members=group, doubt=life.doubt)
+        pending.clear()
+        if claim is not None or life.affiliation is not None or row[S_GENUS] == 1.0:
+            track = replace(track, identity=claim, affiliation=self._whose(life, now_ns, row))
+        return track
+
+    def _more(self, track: Track, life: Life, end: str, several: Array) -> Track:
+        """Return the event of a track that has ended, whose claim is in doubt, or that stands for several objects."""
+        why, group = track.why, self._group(track.sensors, several)
+        if end:
+            why = f"{ENDS[end]}; {why}"
+        if group[1] >= A_GROUP:
+            why = f"{max(group[0], 1.0):.0f} to {group[2]:.0f} objects; {why}"
+        return replace(track, why=why, members=group, doubt=life.doubt, end=REASONS[end] if end else None)
 
     def _group(self, sensors: tuple[str, ...], several: Array) -> tuple[float, float, float]:
         """Return how many objects a track stands for; one where a sensor that resolves them sees it."""
         if any(self.kinds.get(name) in RESOLVING for name in sensors):
             return ALONE
         low, mean, high = several.tolist()
+        if high == 1.0:
+            return ALONE
         return low, round(mean, 1), high
 
     def _told(self, sensors: tuple[str, ...]) -> str:
@@ -177,8 +189,6 @@ class Publisher:
         """
         if life.affiliation is not None:
             return life.affiliation
-        if life.identity is None and row[S_GENUS] != 1.0:
-            return Affiliation.UNKNOWN
         claim, genus = life.identity, row[S_GENUS]
         flight = None if claim is None else self.authorised.get(claim.value)
         if flight is not None and allowed(flight, now_ns, row, life.classes) and self._agrees(life, now_ns):

@@ -8,6 +8,11 @@
     range_az_el      range, azimuth, elevation, their sigmas, rate, its sigma
     tdoa             difference (s), sigma; after the claim the place of the other sensor (3)
 
+Those of a look that are alike, without claims or speeds, come without codes, and with these numbers only:
+
+    position         lat, lon, alt, sigma of velocity, covariance (6)
+    range_az_el      range, azimuth, elevation, their sigmas
+
 `read` adds the sensor's declared sigmas of place and heading, leaves out what is not finite or has no covariance, sorts
 by content, for the order of detections in a look means nothing, and completes the rows (`found.prepare`).
 """
@@ -49,6 +54,7 @@ LEAST_UP_M2 = 25.0
 RAD = math.pi / 180.0
 # Numbers of each kind between its code and its claim, in the order of `measure`.
 WIDTHS = np.array([13, 13, 2, 4, 6, 8, 2])
+WIDEST = 13
 # Columns of a row that make its order: measurement, covariance; then centre, scheme, claim.
 CONTENT = ORIGIN
 # Distances of Shell's sort (M. Ciura, "Best increments for the average case of shellsort", 2001).
@@ -57,30 +63,41 @@ GAPS = np.array([701, 301, 132, 57, 23, 10, 4, 1])
 
 @kernel
 def read(
-    told: Array, look: Array, sigma_m: float, sigma_az: float, around: Array, order: Indices, codes: Indices,
-    rows: Array, claims: Indices,
+    alike: int, told: Array, look: Array, sigma_m: float, sigma_az: float, around: Array, order: Indices,
+    codes: Indices, rows: Array, claims: Indices,
 ) -> int:  # fmt: skip
     """Write codes (m,), rows (m, ROW) and claims (m, 2) of what is good, sorted, and `order`; return how many they are.
 
-    `order` (m,) takes the number in `told` of each; `around` (13,) is the working frame and the prior height.
+    `alike` is the code of detections that are alike, −1 for mixed ones. `order` (m,) takes the number in `told` of
+    each; `around` (13,) is the working frame and the prior height.
     """
     found = order.shape[0]
     loose_codes, loose = np.empty(found, np.int64), np.zeros((found, ROW))
-    loose_claims = np.empty((found, 2), np.int64)
+    loose_claims = np.zeros((found, 2), np.int64)
     at, good = 0, 0
+    numbers = np.zeros(WIDEST)
+    if alike >= 0:
+        numbers[WIDTHS[alike // 8] - 1] = 1.0
     for k in range(found):
-        code = int(told[at])
-        width = WIDTHS[code // 8]
         row = loose[k]
-        if _read_one(code, told[at + 1 : at + 1 + width], look, sigma_m, sigma_az, row):
+        if alike >= 0:
+            code = alike
+            at += _spread(alike // 8, told[at:], numbers)
+            fits = _read_one(code, numbers[: WIDTHS[code // 8]], look, sigma_m, sigma_az, row)
+        else:
+            code = int(told[at])
+            width = WIDTHS[code // 8]
+            fits = _read_one(code, told[at + 1 : at + 1 + width], look, sigma_m, sigma_az, row)
+            at += 1 + width
+            loose_claims[k, 0], loose_claims[k, 1] = int(told[at]), int(told[at + 1])
+            at += 2
+            if code // 8 == TDOA:
+                row[OTHER : OTHER + 3] = told[at : at + 3]
+                at += 3
+        loose_codes[k] = code
+        if fits:
             order[good] = k
             good += 1
-        at += 1 + width
-        loose_codes[k], loose_claims[k, 0], loose_claims[k, 1] = code, int(told[at]), int(told[at + 1])
-        at += 2
-        if code // 8 == TDOA:
-            row[OTHER : OTHER + 3] = told[at : at + 3]
-            at += 3
     _sort(order[:good], loose_codes, loose, loose_claims)
     for j in range(good):
         codes[j] = loose_codes[order[j]]
@@ -88,6 +105,17 @@ def read(
         claims[j] = loose_claims[order[j]]
     prepare(codes[:good], rows[:good], look, around, around[12])
     return good
+
+
+@kernel
+def _spread(kind: int, told: Array, out: Array) -> int:
+    """Write the numbers of one of detections that are alike as those of any (WIDEST,); return how many were read."""
+    if kind == RANGE_AZ_EL:
+        out[:6] = told[:6]
+        return 6
+    out[:3], out[12] = told[:3], told[3]
+    out[3:9] = told[4:10]
+    return 10
 
 
 @kernel

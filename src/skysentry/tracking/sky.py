@@ -109,6 +109,11 @@ class Sky:
         self.edge_i, self.edge_j, self.share = pairs_room(256)
         self.kept: Array = np.empty((MOST_WEIGHED, MODELS, kernels.KEPT, 6))
 
+    @property
+    def lone(self) -> bool:
+        """Whether a single sensor has ever looked, and no neighbour tells of tracks."""
+        return len(self.looked) < 2 and self.area is None
+
     def since_s(self, scan: Scan, own: Listener) -> float:
         """Return how long ago this sensor last looked; its period for the first time."""
         last_ns = self.looked.get(own.id)

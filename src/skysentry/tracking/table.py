@@ -14,7 +14,7 @@ import numpy as np
 from msgspec import Struct
 
 from skysentry.compiled import kernel
-from skysentry.events import Affiliation, Identity, ObjectClass, TrackStatus
+from skysentry.events import Affiliation, Detection, Identity, ObjectClass, TrackStatus
 from skysentry.tracking.custody import Custody
 from skysentry.tracking.groups import COUNTS
 from skysentry.tracking.ledger import KINDS
@@ -93,46 +93,36 @@ class Life(Struct, gc=False):
             self.sensors_until_ns = 0
 
 
-class First(Struct, gc=False):
-    """A look that nothing has followed yet: all that is known of most tracks, for most looks at nothing stay alone."""
+class Look(Struct, gc=False):
+    """A look whose detections founded tracks that nothing has followed yet: all that is known of most tracks.
+
+    Most looks at nothing stay alone. Each row that it founded holds the same one; its rank is in the row's key.
+    """
 
     scan: str
-    rank: int
     last_ns: int
     sensor: str
     period_s: float
     claimed: bool
-    detection: str
+    kept: list[Detection]
     quarantined: bool = False
-    hits: int = 1
-    sound: bool = False
-
-    @property
-    def founded(self) -> str:
-        """The name of the look."""
-        return f"{self.scan}#{self.rank}"
 
     @property
     def first_ns(self) -> int:
-        """When it was seen first: at that look."""
+        """When its tracks were seen first: at that look."""
         return self.last_ns
 
-    @property
-    def key(self) -> int:
-        """Its number: the microsecond of its look and its rank in it."""
-        return look_key(self.last_ns) + self.rank % RANKS
-
-    def life(self) -> Life:
-        """Return the life that began with this look."""
+    def life(self, rank: int) -> Life:
+        """Return the life that began with one of its detections."""
         return Life(
-            founded=self.founded, first_ns=self.last_ns, last_ns=self.last_ns, hits=1,
-            period_s=self.period_s, claimed=self.claimed, seen={self.sensor: self.last_ns}, pending=[self.detection],
-            quarantined=self.quarantined,
+            founded=f"{self.scan}#{rank}", first_ns=self.last_ns, last_ns=self.last_ns, hits=1,
+            period_s=self.period_s, claimed=self.claimed, seen={self.sensor: self.last_ns},
+            pending=[self.kept[rank].id], quarantined=self.quarantined,
         )  # fmt: skip
 
 
 def look_key(time_ns: int) -> int:
-    """Return the number of the first track that a look at this time founds."""
+    """Return the key of the track of a look's first detection, that of the others follow: its microsecond, and rank."""
     return (time_ns >> 10) * RANKS
 
 
@@ -140,20 +130,23 @@ class Lives:
     """The lives of tracks by row; that of a single look is made when it is first asked for.
 
     Nine of ten tracks that a radar founds are clutter and end as they began: to make a `Life` of each took a tenth of
-    all time. `rows` is the list itself, for those who can do with a `First`.
+    all time. `rows` is the list itself, for those who can do with a `Look`; `keys` and `alone` are columns of `Table`.
     """
 
-    def __init__(self, rows: list[Life] | None = None) -> None:
-        self.rows: list[Life | First] = [*rows] if rows else []
+    def __init__(self, keys: Indices, alone: Indices, rows: Sequence[Life | Look] = ()) -> None:
+        self.rows: list[Life | Look] = [*rows]
+        self.keys, self.alone = keys, alone
 
     def __getitem__(self, i: int) -> Life:
         life = self.rows[i]
-        if type(life) is First:
-            life = self.rows[i] = life.life()
+        if type(life) is Look:
+            life = self.rows[i] = life.life(int(self.keys[i]) % RANKS)
+            self.alone[i] = 0
         return life  # type: ignore[return-value]
 
     def __setitem__(self, i: int, life: Life) -> None:
         self.rows[i] = life
+        self.alone[i] = 0
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -161,16 +154,10 @@ class Lives:
     def __iter__(self) -> Iterator[Life]:
         return map(self.__getitem__, range(len(self.rows)))
 
-    def grown(self) -> tuple[dict[int, Life], dict[int, Life | First]]:
-        """Return the tracks that more than a single look supports, by row, and the others."""
-        grown: dict[int, Life] = {}
-        single: dict[int, Life | First] = {}
-        for i, life in enumerate(self.rows):
-            if type(life) is Life and (life.hits > 1 or life.sound):
-                grown[i] = life
-            else:
-                single[i] = life
-        return grown, single
+    def founded(self, i: int) -> str:
+        """Return the name of the look that founded a track."""
+        life = self.rows[i]
+        return f"{life.scan}#{int(self.keys[i]) % RANKS}" if type(life) is Look else life.founded  # type: ignore[union-attr]
 
 
 class Table:
@@ -178,15 +165,15 @@ class Table:
 
     `told` (cap, TOLD) is what was last told of each (`show.strayed`), `key` (cap,) names a track in numbers, `masks`
     (cap, SLOTS, COLUMNS) who misses it, `notes` (cap, NOTES) are for its story. `lines` (cap, OUTLINE) follow from the
-    state: the coarse gate. `claimed` counts the tracks that only claims support.
+    state: the coarse gate. `alone` (cap,) is until when a single look is kept (`life.alone_until_ns`), 0 for a track
+    that is more. `claimed` counts the tracks that only claims support.
     """
 
     KEPT = ("x", "P", "w", "t", "r", "own", "evidence", "told", "key", "masks", "notes", "cloud")
-    ARRAYS = (*KEPT, "lines")
+    ARRAYS = (*KEPT, "lines", "alone")
 
     def __init__(self, room: int = 64) -> None:
         self.n = 0
-        self.lives = Lives()
         self.x: Array = np.zeros((room, MODELS, 6))
         self.P: Array = np.zeros((room, MODELS, 6, 6))
         self.w: Array = np.zeros((room, MODELS))
@@ -200,23 +187,33 @@ class Table:
         self.notes: Array = np.zeros((room, NOTES))
         self.cloud: Indices = np.full(room, -1)
         self.lines: Array = np.zeros((room, OUTLINE))
+        self.alone: Indices = np.zeros(room, np.int64)
         self.claimed = 0
+        self.lives = Lives(self.key, self.alone)
 
-    def add(self, *lives: Life | First) -> int:
-        """Return the first of as many cleared rows as there are new tracks."""
-        return self.add_all(lives, [life.key for life in lives], sum([life.claimed for life in lives]))
-
-    def add_all(self, lives: Sequence[Life | First], keys: list[int] | Indices, claimed: int) -> int:
-        """Do so for tracks whose keys are given, and how many of them only claims support."""
-        row, self.n = self.n, self.n + len(lives)
-        while self.n > self.x.shape[0]:
+    def grow(self, count: int) -> None:
+        """Make room for so many tracks more."""
+        while self.n + count > self.x.shape[0]:
             for name in self.ARRAYS:
                 old = getattr(self, name)
                 setattr(self, name, np.concatenate([old, np.zeros_like(old)]))
-        clear(self.own, self.evidence, self.told, self.notes, self.masks, self.cloud, row, self.n)
-        self.key[row : self.n] = keys
-        self.lives.rows += lives
-        self.claimed += claimed
+        self.lives.keys, self.lives.alone = self.key, self.alone
+
+    def add(self, life: Life) -> int:
+        """Return the cleared row of a new track."""
+        self.grow(1)
+        row, self.n = self.n, self.n + 1
+        clear(self.own, self.evidence, self.told, self.notes, self.masks, self.cloud, self.alone, row, self.n)
+        self.key[row] = life.key
+        self.lives.rows.append(life)
+        self.claimed += life.claimed
+        return row
+
+    def follow(self, look: Look, count: int) -> int:
+        """Return the first of the rows that `founding.found_all` has just filled for a look."""
+        row, self.n = self.n, self.n + count
+        self.lives.rows += [look] * count
+        self.claimed += count if look.claimed else 0
         return row
 
     def remove(self, rows: list[int]) -> None:
@@ -226,11 +223,12 @@ class Table:
         lives = self.lives.rows
         for row in rows:
             self.claimed -= lives[row].claimed
-            lives[row] = lives[-1]
-            lives.pop()
+            last = lives.pop()
+            if row < len(lives):
+                lives[row] = last
         fill_gaps(
             self.x, self.P, self.w, self.t, self.r, self.own, self.evidence, self.told, self.notes, self.lines,
-            self.key, self.masks, self.cloud, np.array(rows, np.int64), self.n,
+            self.key, self.masks, self.cloud, self.alone, np.array(rows, np.int64), self.n,
         )  # fmt: skip
         self.n -= len(rows)
 
@@ -259,7 +257,7 @@ class Table:
         for name, data in zip(Table.KEPT, arrays, strict=True):
             array = getattr(table, name)
             array[:n] = np.frombuffer(data, array.dtype).reshape(array[:n].shape)
-        table.n, table.lives = n, Lives(lives)
+        table.n, table.lives = n, Lives(table.key, table.alone, lives)
         table.claimed = sum(life.claimed for life in lives)
         table.outline()
         return table
@@ -267,8 +265,9 @@ class Table:
 
 @kernel
 def clear(
-    own: Indices, evidence: Array, told: Array, notes: Array, masks: Array, cloud: Indices, first: int, last: int
-) -> None:
+    own: Indices, evidence: Array, told: Array, notes: Array, masks: Array, cloud: Indices, alone: Indices, first: int,
+    last: int,
+) -> None:  # fmt: skip
     """Clear what is beside the states in the rows from `first` up to `last`."""
     own[first:last] = 0
     evidence[first:last] = 0.0
@@ -276,18 +275,19 @@ def clear(
     notes[first:last] = 0.0
     masks[first:last] = 0.0
     cloud[first:last] = -1
+    alone[first:last] = 0
 
 
 @kernel
 def fill_gaps(
     x: Array, P: Array, w: Array, t: Array, r: Array, own: Indices, evidence: Array, told: Array, notes: Array,
-    lines: Array, key: Indices, masks: Array, cloud: Indices, rows: Indices, n: int,
+    lines: Array, key: Indices, masks: Array, cloud: Indices, alone: Indices, rows: Indices, n: int,
 ) -> None:  # fmt: skip
     """Let the last row take the place of each of `rows`, in falling order."""
     for row in rows:
         n -= 1
         if row == n:
             continue
-        t[row], r[row], key[row], cloud[row] = t[n], r[n], key[n], cloud[n]
+        t[row], r[row], key[row], cloud[row], alone[row] = t[n], r[n], key[n], cloud[n], alone[n]
         own[row], evidence[row], told[row], notes[row] = own[n], evidence[n], told[n], notes[n]
         lines[row], masks[row], w[row], x[row], P[row] = lines[n], masks[n], w[n], x[n], P[n]

@@ -11,7 +11,7 @@ from skysentry.events import AnyEvent, TrackStatus
 from skysentry.tracking import kernels
 from skysentry.tracking.custody import Farewell
 from skysentry.tracking.life import COAST_S, status
-from skysentry.tracking.publish import Shown
+from skysentry.tracking.publish import SEVERAL, Shown
 from skysentry.tracking.resume import SHOWN
 from skysentry.tracking.sky import SECOND_NS, Sky
 from skysentry.tracking.table import Life
@@ -43,8 +43,11 @@ def tell(sky: Sky, now_ns: int, due: Mapping[int, Life], ends: dict[int, str], o
             if new and sky.ours(life, now_ns):
                 made += _resume(sky, now_ns, i, shown, over)
                 life = table.lives[i]
-        # Most are due for a second has passed since their last event; `due` asks that last.
-        if (life.track_id and now_ns - life.published_ns >= SECOND_NS) or publisher.due(life, now_ns, strayed):
+        # What was told a second ago, or is seen by a single sensor, is due: nearly all. `due` asks for more.
+        if (
+            life.track_id
+            and (now_ns - life.published_ns >= SECOND_NS or (len(life.sensors) < SEVERAL and life.pending))
+        ) or publisher.due(life, now_ns, strayed):
             if life.custody is None or sky.ours(life, now_ns):
                 shown.append((i, life, ""))
             else:
@@ -55,8 +58,11 @@ def tell(sky: Sky, now_ns: int, due: Mapping[int, Life], ends: dict[int, str], o
 
 
 def _strayed(sky: Sky, now_ns: int, now_s: float, due: Mapping[int, Life]) -> Iterable[bool]:
-    """Return whether each of these rows is no longer where its last event says; at whole seconds all are told."""
-    if now_ns % SECOND_NS == 0:
+    """Return whether each of these rows is no longer where its last event says; at whole seconds all are told.
+
+    So are those that a single sensor sees, and a site may have one only.
+    """
+    if now_ns % SECOND_NS == 0 or sky.lone:
         return repeat(True, len(due))
     off = np.empty(len(due), np.bool_)
     kernels.strayed(sky.table.lines, sky.table.told, np.array([*due], np.int64), now_s, off)

@@ -11,7 +11,7 @@ from skysentry.tracking.found import FIRST_WEIGHT
 from skysentry.tracking.founding import held
 from skysentry.tracking.groups import meet
 from skysentry.tracking.hits import MOST_PENDING
-from skysentry.tracking.life import FORGET, GONE, LOST_M, TENTATIVE_S, UNSEEN_S, fate, foresee, forgotten, poisoned
+from skysentry.tracking.life import GONE, LOST_M, UNSEEN_S, fate, foresee, forgotten, poisoned
 from skysentry.tracking.motion import Indices
 from skysentry.tracking.sky import SECOND_NS, Sky
 from skysentry.tracking.table import MOST_OBSERVED, MOST_SEEN, Life
@@ -23,15 +23,15 @@ TWIN_S = 3
 MOST_TWINS = 1_000
 # What passed the grid's threshold with support of several sensors is as likely as not.
 SPAWN_EXISTENCE = 0.6
-# What was seen within these is asked no further: how a track ends, and whether a single look is forgotten.
+# What was seen within this is asked no further how it ends.
 UNSEEN_NS = round(UNSEEN_S * SECOND_NS)
-LEAST_TENTATIVE_NS = round(TENTATIVE_S * SECOND_NS)
 
 
 def tend(sky: Sky, now_ns: int) -> list[AnyEvent]:
     """Return the events of a whole second: each track is asked whether it lives on, the grid for new ones."""
     now_s = (now_ns - sky.epoch_ns) / SECOND_NS
-    sky.clouds.settle(sky.table, now_s)
+    if sky.births is not None:
+        sky.clouds.settle(sky.table, now_s)
     if sky.thin is not None:
         sky.thin.settle(sky.table, now_s)
     _unpoison(sky)
@@ -39,7 +39,7 @@ def tend(sky: Sky, now_ns: int) -> list[AnyEvent]:
     made = _age(sky, now_ns, now_s) if sky.table.n else []
     made += sky.complaints.tell(now_ns)
     made += sky.quarantine.tell(now_ns)
-    sky.clutter.settle(now_ns, now_s, sky.table)
+    sky.clutter.settle(now_s, sky.table)
     sky.clocks.poll()
     sky.corrected(sky.registration.settle(now_s))
     sky.hearing.settle(now_s, now_ns, sky.table)
@@ -49,7 +49,6 @@ def tend(sky: Sky, now_ns: int) -> list[AnyEvent]:
         for seed in sky.births.seeds():
             _spawn(sky, now_ns, seed)
     if sky.thin is not None:
-        sky.thin.courses.note(now_s, sky.table)
         for seed in sky.thin.founded():
             _spawn(sky, now_ns, seed, True)
     return made
@@ -83,32 +82,44 @@ def _spawn(sky: Sky, now_ns: int, seed: Seed, wide: bool = False) -> None:
 
 def _age(sky: Sky, now_ns: int, now_s: float) -> list[AnyEvent]:
     """Return the events of all tracks, each asked first whether it lives on."""
-    table, existence = sky.table, sky.table.r[: sky.table.n].tolist()
-    grown, single = table.lives.grown()
+    table = sky.table
+    grown, over = _census(sky, now_ns)
     which, ahead = np.array([*grown], np.int64), np.empty((len(grown), 2))
     sky.classifier.settle(table, which)
     _review(sky, now_ns, now_s, grown)
     foresee(table.x, table.P, table.w, table.t, which, now_s, ahead)
     doubled = _doubled(sky, grown, which[table.cloud[which] > WIDE])
     ends: dict[int, str] = {}
-    for (i, life), (spread_m, down) in zip(grown.items(), ahead.tolist(), strict=True):
+    existence = table.r[which].tolist()
+    for (i, life), likely, (spread_m, down) in zip(grown.items(), existence, ahead.tolist(), strict=True):
         if i in doubled:
             ends[i] = "merged"
         elif sky.thin is not None and table.cloud[i] <= WIDE:
             end = sky.thin.fate(table, i, life.status is TrackStatus.TENTATIVE)
             if end != "stays":
                 ends[i] = end
-        elif existence[i] < GONE or now_ns - life.last_ns > UNSEEN_NS or spread_m > LOST_M:
-            end = fate(life, existence[i], now_ns, spread_m, down)
+        elif likely < GONE or now_ns - life.last_ns > UNSEEN_NS or spread_m > LOST_M:
+            end = fate(life, likely, now_ns, spread_m, down)
             if end != "stays":
                 ends[i] = end
-    oldest_ns = now_ns - LEAST_TENTATIVE_NS
-    over = {
-        i
-        for i, life in single.items()
-        if (existence[i] < FORGET or life.last_ns < oldest_ns) and forgotten(life, existence[i], now_ns)
-    }
     return tell(sky, now_ns, grown, ends, over)
+
+
+def _census(sky: Sky, now_ns: int) -> tuple[dict[int, Life], set[int]]:
+    """Return the tracks that more than a single look supports, by row, and the rows of others that are forgotten."""
+    table = sky.table
+    lives, n = table.lives.rows, table.n
+    more, old = np.empty(n, np.int64), np.empty(n, np.int64)
+    many, single = kernels.census(table.alone, table.r, n, now_ns, more, old)
+    grown: dict[int, Life] = {}
+    over = set(old[:single].tolist())
+    for i in more[:many].tolist():
+        life = lives[i]
+        if life.hits > 1 or life.sound:
+            grown[i] = life
+        elif forgotten(life, float(table.r[i]), now_ns):
+            over.add(i)
+    return grown, over
 
 
 def _review(sky: Sky, now_ns: int, now_s: float, grown: dict[int, Life]) -> None:
@@ -116,6 +127,8 @@ def _review(sky: Sky, now_ns: int, now_s: float, grown: dict[int, Life]) -> None
     table = sky.table
     known = [i for i, life in grown.items() if life.status is not TrackStatus.TENTATIVE]
     kernels.fade_notes(table.notes, table.n, np.array(known, np.int64), 1.0)
+    if sky.thin is not None:
+        sky.thin.courses.note(now_s, table, known)
     only = kernels.heard_only(table.notes, table.r, table.n)
     if len(only):
         kernels.flocks(table.lines, table.notes, only, now_s)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 GRID_NS = 100_000_000
 SECOND_NS = 1_000_000_000
-SNAPSHOT_VERSION = 9
+SNAPSHOT_VERSION = 10
 
 
 class Tracker:
@@ -51,10 +51,11 @@ class Tracker:
     def step(self, now_ns: int, events: Sequence[AnyEvent]) -> list[AnyEvent]:
         """Return the tracks, and the complaints about sources, of all grid instants up to `now_ns`."""
         if self.now_ns is not None and self.now_ns + GRID_NS == now_ns and now_ns % GRID_NS == 0:
-            due = [event for event in events if isinstance(event, (Scan, Order))] if events else []
-            told = self._instant(now_ns, due)
             self.now_ns = now_ns
-            return told
+            if events:
+                return self._instant(now_ns, [event for event in events if isinstance(event, (Scan, Order))])
+            # Most of ten instants in a second, where there are few sensors.
+            return [] if self.fusion is None or self.fusion.quiet(now_ns) else self.fusion.report(now_ns)
         made: list[AnyEvent] = []
         for instant_ns, part in instants(self.now_ns, now_ns, events):
             made += self._instant(instant_ns, part)

@@ -1,6 +1,6 @@
 """Remote ID that a receiver has already decoded, one report as a JSON object or list (docs/formats/remote-id-json.md).
 
-Three dialects are read, and told apart by their keys:
+Five dialects are read, and told apart by their keys:
 
 - *Messages*, as DroneID, droneid-go, Sniffle bridges and ESP32 receivers send them to DragonSync: objects keyed by
   "Basic ID", "Location/Vector Message", "System Message", "Self-ID Message", "Operator ID Message"; either one object
@@ -9,6 +9,12 @@ Three dialects are read, and told apart by their keys:
   "drone_long", "drone_altitude", "pilot_lat", "pilot_long", "basic_id"}; altitude is F3411's geodetic one in whole
   metres and 0 where it is not known, as 0, 0 is for places. "home_lat", "home_long" are of the take-off. Their
   {"heartbeat": ...}, once a minute, says nothing of an aircraft: a report without messages.
+- *Kismet*, a device record of its interface (`/devices/…json`): {"kismet.device.base.macaddr", "uav.device":
+  {"uav.serialnumber", "uav.last_telemetry": {"uav.telemetry.location": {"kismet.common.location.geopoint": [lon, lat],
+  "kismet.common.location.alt", "kismet.common.location.fix"}, "uav.telemetry.v_north", "…v_east", "…v_up",
+  "…height"}}}; older versions have "…lat" and "…lon". Its altitudes are DJI's, whose meaning is not settled, and are
+  not taken. A device without "uav.device" is no aircraft: a report without messages.
+- *DroneScout*: {"protocol": 1.0, "data": {…}}, see `dronescout`. Its {"status": …} is a report without messages.
 - *Flat*, ours: {"id", "lat", "lon", "alt_m", "height_m", "speed_mps", "heading_deg", "climb_mps", ...}.
 
 The result is the messages of `remote_id`, so that everything after is the same as for captured bytes. What is absent,
@@ -26,6 +32,7 @@ import msgspec
 from msgspec import Struct
 
 from skysentry.errors import DecodeError
+from skysentry.wire import dronescout
 from skysentry.wire.remote_id import BasicId, IdType, Location, Message, OperatorId, SelfId, System
 
 MAX_BYTES = 16_384
@@ -34,6 +41,7 @@ ID_CHARACTERS, TEXT_CHARACTERS = 40, 100
 # Upper bounds in metres of the horizontal accuracy codes 12 to 1 (F3411-22a table 8).
 HORIZONTAL_M = (1.0, 3.0, 10.0, 30.0, 92.6, 185.2, 555.6, 926.0, 1_852.0, 3_704.0, 7_408.0, 18_520.0)
 
+KISMET = "kismet.device.base.macaddr"
 ESP32_KEYS = frozenset(("drone_lat", "drone_long", "basic_id"))
 HEARTBEAT = "heartbeat"
 
@@ -84,7 +92,8 @@ def decode(data: bytes) -> Report:
     if len(data) > MAX_BYTES:
         raise DecodeError(f"a Remote ID report of {len(data)} bytes")
     try:
-        value = msgspec.json.decode(data)
+        # DroneScout ends its texts as C does.
+        value = msgspec.json.decode(data.rstrip(b"\0"))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DecodeError(f"not JSON: {error}") from None
     parts = value if isinstance(value, list) else [value]
@@ -94,8 +103,15 @@ def decode(data: bytes) -> Report:
         report = _from_messages(parts)
     elif len(parts) == 1 and not ESP32_KEYS.isdisjoint(parts[0]):
         report = _from_esp32(parts[0])
-    elif len(parts) == 1 and HEARTBEAT in parts[0]:
+    elif len(parts) == 1 and not {HEARTBEAT, "status"}.isdisjoint(parts[0]):
         return Report(transmitter="", messages=())
+    elif len(parts) == 1 and "protocol" in parts[0] and "data" in parts[0]:
+        address, messages = dronescout.report(parts[0])
+        report = Report(transmitter=address, messages=tuple(messages))
+    elif len(parts) == 1 and KISMET in parts[0]:
+        report = _from_kismet(parts[0])
+        if "uav.device" not in parts[0]:
+            return report
     elif len(parts) == 1:
         report = _from_flat(parts[0])
     else:
@@ -155,6 +171,42 @@ def _from_flat(fields: Fields) -> Report:
     if value := _text(fields, "text", "description"):
         messages.append(SelfId(text_type=0, text=value))
     return Report(transmitter=_text(fields, "mac", length=ID_CHARACTERS).lower(), messages=tuple(messages))
+
+
+def _from_kismet(fields: Fields) -> Report:
+    address = _text(fields, KISMET, length=ID_CHARACTERS).lower()
+    device = _inner(fields, "uav.device")
+    messages: list[Message] = []
+    if value := _text(device, "uav.serialnumber", length=ID_CHARACTERS):
+        messages.append(BasicId(id_type=IdType.SERIAL, ua_type=0, uas_id=value))
+    said = _inner(device, "uav.last_telemetry")
+    lat_deg, lon_deg = _kismet_place(_inner(said, "uav.telemetry.location"))
+    north, east = (_number(said, f"uav.telemetry.v_{way}", low=-300.0, high=300.0) for way in ("north", "east"))
+    moving = north is not None and east is not None
+    if lat_deg is not None:
+        messages.append(
+            Location(
+                lat_deg=lat_deg,
+                lon_deg=lon_deg,
+                speed_mps=math.hypot(north or 0.0, east or 0.0) if moving else None,
+                direction_deg=math.degrees(math.atan2(east or 0.0, north or 0.0)) % 360.0 if moving else None,
+                vertical_mps=_number(said, "uav.telemetry.v_up", low=-62.0, high=62.0),
+            )
+        )
+    for location_type, key in ((1, "uav.telemetry.app_location"), (0, "uav.telemetry.home_location")):
+        lat_deg, lon_deg = _kismet_place(_inner(device, key))
+        if lat_deg is not None:
+            messages.append(System(location_type=location_type, lat_deg=lat_deg, lon_deg=lon_deg))
+            break
+    return Report(transmitter=address, messages=tuple(messages))
+
+
+def _kismet_place(fields: Fields) -> tuple[float | None, float | None]:
+    last = _inner(fields, "kismet.common.location.last") or fields
+    point = last.get("kismet.common.location.geopoint")
+    if isinstance(point, list) and len(point) == 2:
+        last = {"lon": point[0], "lat": point[1]}
+    return _place(last, ("lat", "kismet.common.location.lat"), ("lon", "kismet.common.location.lon"))
 
 
 def _from_esp32(fields: Fields) -> Report:
@@ -244,6 +296,12 @@ _READERS: dict[str, Callable[[Fields], Message]] = {
 
 
 # --- values -------------------------------------------------------------------------------------------------
+
+
+def _inner(fields: Fields, name: str) -> Fields:
+    """Return the object of a name, empty where there is none."""
+    value = fields.get(name)
+    return value if isinstance(value, dict) else {}
 
 
 def _text(fields: Fields, *names: str, length: int = TEXT_CHARACTERS) -> str:

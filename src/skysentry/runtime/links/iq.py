@@ -24,6 +24,7 @@ from msgspec import Struct
 
 from skysentry.errors import ConfigError, DecodeError, LinkError
 from skysentry.events import AnyEvent, Block, HealthState, health
+from skysentry.formats.iq import SAMPLES as FORMATS
 from skysentry.runtime.links.address import Address
 from skysentry.runtime.links.inlet import Inlet
 from skysentry.runtime.links.stream import CONNECT_S, DEAD_S, persistently, ticking
@@ -33,8 +34,6 @@ from skysentry.wire import rtl_tcp
 NANO = 1_000_000_000
 BLOCK_S = 0.1
 LATE_S = 0.5
-# Bytes of a sample, numpy's name, values.
-FORMATS = {"cf32": (8, "complex64", 1), "cs16": (4, "int16", 2), "cs8": (2, "int8", 2), "cu8": (2, "uint8", 2)}
 RATES_HZ, CENTRES_HZ = (200e3, 61.44e6), (1e6, 100e9)
 # PLL and USB buffers of an RTL-SDR: 20 ms until samples of the new frequency come.
 RETUNE_S = 0.02

@@ -39,9 +39,9 @@ from skysentry.events import (
 )
 from skysentry.sensing.remote_id_place import measure
 from skysentry.sensing.remote_id_sender import Transmitter, identity_of, learn
-from skysentry.sensing.rf.droneid_search import Found, offsets, search, sizes
+from skysentry.sensing.rf.droneid_search import Found, offsets, search
 from skysentry.sensing.rf.droneid_signal import BURST, RATE_HZ, SIZE
-from skysentry.sensing.rf.samples import complex_of, is_radio
+from skysentry.sensing.rf.samples import is_radio, samples, wrong_with
 from skysentry.site import Sensor, SensorKind, Site
 from skysentry.wire import dji_wifi, droneid
 
@@ -55,7 +55,9 @@ RASTER_HZ = tuple(1e6 * mhz for mhz in (
 LEAST_SNR_DB = -6.5
 # Above this every code word that we know decodes; so many in a row that do not are of another kind.
 CLEAR_SNR_DB, UNKNOWN_IN_A_ROW = 2.0, 3
-# What chunks share: a burst, half of a channel's step of the chirp at either end, and the filter's ringing.
+# Samples of a chunk, and what chunks share (both at 15.36 Msps): a burst, half of a channel's step of the chirp at
+# either end, and the filter's ringing. A burst has to lie whole in one: long chunks share a smaller part.
+CHUNK = 262_144
 SHARED = BURST + 3 * SIZE
 # Bursts that are remembered to tell them once; receivers that are followed.
 REMEMBERED, MOST_STREAMS = 64, 64
@@ -112,18 +114,17 @@ class DroneIdReceiver:
         stream = self.streams.get(name)
         if stream is None and len(self.streams) >= MOST_STREAMS:
             return
-        try:
-            samples, broken = complex_of(block)
-        except ValueError:
-            self._fault(name, block, "blocks of another size than they say", made)
+        if wrong := wrong_with(block):
+            self._fault(name, block, wrong, made)
             return
+        heard, broken = samples(block)
         if stream is None or stream.rate_hz != block.rate_hz or self._gap(stream, block):
             counts, faults = (stream.counts, stream.faults) if stream is not None else ({}, 0)
             stream = Stream(block.rate_hz, block.time_ns, counts=counts, faults=faults)
             self.streams[name] = stream
         if broken:
             self._fault(name, block, "samples that are no numbers", made)
-        self._look(name, stream, samples, block, looks_ahead, made)
+        self._look(name, stream, heard, block, looks_ahead, made)
 
     def _gap(self, stream: Stream, block: Block) -> bool:
         """Whether a block does not go on where the last one ended, within what clocks of receivers are worth."""
@@ -135,24 +136,23 @@ class DroneIdReceiver:
         self,
         name: str,
         stream: Stream,
-        samples: NDArray[np.complex64],
+        heard: NDArray[np.complex64],
         block: Block,
         looks_ahead: bool,
         made: list[AnyEvent],
     ) -> None:
-        size, channel = sizes(block.rate_hz)
-        shared = math.ceil(SHARED * size / channel)
+        ratio = block.rate_hz / RATE_HZ
+        size, shared = math.ceil(CHUNK * ratio), math.ceil(SHARED * ratio)
         places = offsets(block.rate_hz, block.centre_hz, RASTER_HZ)
-        whole = np.concatenate([np.frombuffer(stream.rest, np.complex64), samples])
+        whole = np.concatenate([np.frombuffer(stream.rest, np.complex64), heard])
         at = 0
         while at + size <= whole.shape[0]:
             self._tell_all(name, stream, whole[at : at + size], at, places, block, made)
             at += size - shared
         left = whole[at:]
         if looks_ahead and left.shape[0] > BURST // 2:
-            padded = np.zeros(size, np.complex64)
-            padded[: left.shape[0]] = left
-            self._tell_all(name, stream, padded, at, places, block, made)
+            ending = np.concatenate([left, np.zeros(shared, np.complex64)])
+            self._tell_all(name, stream, ending, at, places, block, made)
         stream.first += at
         stream.rest = left.tobytes()
 
@@ -166,10 +166,10 @@ class DroneIdReceiver:
         block: Block,
         made: list[AnyEvent],
     ) -> None:
-        size, channel = sizes(block.rate_hz)
+        ratio = block.rate_hz / RATE_HZ
         for found in search(chunk, block.rate_hz, places):
-            begin = stream.first + at + round(found.at * size / channel)
-            near = 4.0 * size / channel
+            begin = stream.first + at + round(found.at * ratio)
+            near = 4.0 * ratio
             known = [decoded for when, decoded in stream.told if abs(when - begin) <= near]
             if any(known):
                 continue

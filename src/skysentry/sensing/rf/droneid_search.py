@@ -1,12 +1,10 @@
-"""Where DroneID bursts are in a wide band: each chunk of samples is cut into channels of 15.36 Msps, each of which is
-compared with the two pilots.
+"""Where DroneID bursts are in a wide band: channels of 15.36 Msps, each of which is compared with the two pilots.
 
-    chunk ─transform─▶ bins around an offset ─▶ × pilot of root 600 ─back─▶ peaks ─▶ root 147 at each ─▶ `Found`
+    chunk ─`droneid_pilots`─▶ peaks of root 600 ─samples around each at 15.36 Msps─▶ root 147 ─▶ `Found`
 
-One transform of the chunk serves all offsets; to take the bins of 15.36 MHz around one *is* mixing, filtering (a raised
-cosine beyond the 4.5 MHz of the signal) and resampling at once, so any rate will do. Root 600 is −1: a straight chirp.
-A chirp that comes k carriers too high looks k · 1024 / 601 samples late and else the same, so one look is enough for
-`STEP_HZ` around an offset. Root 147 tells how much of a peak's time is frequency: it fits at one shift only.
+Root 600 is −1: a straight chirp. A chirp that comes k carriers too high looks k · 1024 / 601 samples late and else the
+same, so one look is enough for `STEP_HZ` around an offset. Root 147 tells how much of a peak's time is frequency: it
+fits at one shift only.
 
 Both are told as N ρ², the squared correlation of 600 carriers with the pilot over their power: its mean is 1 in noise,
 600 s / (1 + s) for a signal-to-noise ratio s a carrier. Source: reference/signals.md 3.2 and 3.4; D. Chu, 1972.
@@ -15,14 +13,15 @@ Both are told as N ρ², the squared correlation of 600 carriers with the pilot 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from fractions import Fraction
 from functools import cache
 from typing import NamedTuple
 
 import numpy as np
+from numpy.fft import fft, ifft
 from numpy.typing import NDArray
 
+from skysentry.sensing.rf.droneid_pilots import END_HZ, FLAT_HZ, Peak, pilots
 from skysentry.sensing.rf.droneid_signal import (
     BURST,
     CARRIERS,
@@ -31,44 +30,43 @@ from skysentry.sensing.rf.droneid_signal import (
     SIZE,
     SPACING_HZ,
     STARTS,
-    Carriers,
     bins,
-    pilot_samples,
     zadoff_chu,
 )
-from skysentry.sensing.rf.droneid_transform import back, transformed
 
-# Samples of a channel in a chunk: a burst has to lie whole in one, so what chunks share grows cheaper with their size.
-CHUNK = 131_072
 # How far apart channels are looked at: at half of it the chirp has lost 8 % of its carriers, 0.4 dB.
 STEP_HZ = 1.5e6
 # The chirp's delay for each carrier that it comes too high.
 LATE = SIZE / CARRIERS
-# Half a band that is flat, and where the filter ends: the signal is 9.015 MHz wide.
-FLAT_HZ, END_HZ = 5.0e6, 7.6e6
-# What root 600 must show, times the mean around it, to be looked at: at −13 dB a pilot shows 28 on average, and of
-# noise 8 samples a second pass.
-PEAK = 14.5
-MOST_PEAKS = 12
-# Both together: `make bench-rf` fits the tail of noise, one in an hour of one channel.
-PRESENT = 40.0
+# Both pilots together, where `FEW` places are searched: `make bench-rf` fits the tail of noise, 0.05 an hour and place.
+# It falls by e each 1.4, so that with `TAIL` more for each e-fold of places a whole band has no more than a few have.
+PRESENT, FEW, TAIL = 40.0, 5, 1.5
 # And each of them by itself: a tenth of a percent of pilots at −13 dB show less.
 LEAST = 9.0
 # A burst that shows as much as this share of another beside it is one of its own.
 LIKE = 0.85
-# Of a channel where nothing is but rounding.
-EMPTY = 1e-9
 # Shifts of root 147 that are tried, in half carriers.
 SHIFTS = np.arange(-2 * math.ceil(0.55 * STEP_HZ / SPACING_HZ), 2 * math.ceil(0.55 * STEP_HZ / SPACING_HZ) + 1)
 AROUND = 3
+# Samples at either end of a stretch that the filter's ringing from the other end reaches.
+EDGE = 64
+# Samples around a peak where the first pilot is compared: peaks are told on another rate's samples.
+NEAR = 1
+# Of what stands in a stretch, where nothing is but rounding.
+EMPTY = 1e-9
+# Bins to either side whose mean is the level of one. A floor that slopes by 20 dB in a channel gave six times as many
+# false bursts as a level one before (0.27 an hour and place).
+LEVEL = 32
+# From the first pilot to the second.
+APART = STARTS[5] - STARTS[3]
 
 Samples = NDArray[np.complex64]
 
 
 class Found(NamedTuple):
-    """One burst: where it begins in its chunk (channel samples), its offset, both pilots' N ρ², its channel's samples.
+    """One burst: where it begins in its chunk (samples of 15.36 Msps), its offset, both pilots' N ρ², its samples.
 
-    `cut` has `SIZE` samples before the burst, and after it, where the chunk has them.
+    `cut` has `SIZE` samples before the burst and after it, zero where the chunk has none.
     """
 
     at: float
@@ -84,44 +82,6 @@ class Found(NamedTuple):
         return 10.0 * math.log10(share / (1.0 - share))
 
 
-@cache
-def sizes(rate_hz: float) -> tuple[int, int]:
-    """Return (samples in, samples of a channel) of a chunk; their ratio is that of the rates to 1e-7."""
-    ratio = Fraction(RATE_HZ / rate_hz).limit_denominator(20_000)
-    times = max(CHUNK // ratio.numerator, 1)
-
-    def cost(m: int) -> float:
-        return (_cost(ratio.denominator * m) + 4.0 * _cost(ratio.numerator * m)) / m
-
-    best = min(range(times, 2 * times + 1), key=cost)
-    return ratio.denominator * best, ratio.numerator * best
-
-
-def _cost(size: int) -> float:
-    """Return what a transform of a size costs, about: powers of two take a third of what other smooth lengths take."""
-    rest = size
-    for prime in (2, 3, 5, 7, 11):
-        while rest % prime == 0:
-            rest //= prime
-    return size * (1.0 if size & (size - 1) == 0 else 3.0 if rest == 1 else 10.0)
-
-
-@cache
-def _filter(channel: int) -> NDArray[np.float32]:
-    """Return the channel filter's gain at each bin, in the order of transforms."""
-    hz = np.abs(np.fft.fftfreq(channel, 1.0 / RATE_HZ))
-    slope = np.clip((hz - FLAT_HZ) / (END_HZ - FLAT_HZ), 0.0, 1.0)
-    return np.asarray(0.5 * (1.0 + np.cos(np.pi * slope)), np.float32)
-
-
-@cache
-def _chirp(channel: int) -> Samples:
-    """Return the transform of the first pilot, conjugated, over a chunk, times the channel filter."""
-    padded = np.zeros(channel, np.complex64)
-    padded[:SIZE] = pilot_samples(3)
-    return np.asarray(np.conj(transformed(padded)) * _filter(channel), np.complex64)
-
-
 def offsets(rate_hz: float, centre_hz: float | None, raster_hz: tuple[float, ...]) -> tuple[float, ...]:
     """Return where to look in a band: channels of the raster that lie in it, everywhere where the centre is unknown."""
     free = max(0.5 * rate_hz - 0.5 * CARRIERS * SPACING_HZ, 0.0)
@@ -133,80 +93,104 @@ def offsets(rate_hz: float, centre_hz: float | None, raster_hz: tuple[float, ...
     return tuple(float(x) for x in (np.arange(count) - 0.5 * (count - 1)) * min(STEP_HZ, 2.0 * free / count + 1.0))
 
 
-def search(chunk: Samples, rate_hz: float, places_hz: tuple[float, ...]) -> Iterator[Found]:
-    """Yield the bursts of a chunk [shape=(sizes(rate_hz)[0],)], each once, in order of time."""
-    size, channel = sizes(rate_hz)
-    spectrum = transformed(chunk)
-    found: list[Found] = []
-    for offset_hz in places_hz:
-        shift = round(offset_hz / rate_hz * size)
-        peaks = _peaks(back(_band(spectrum, shift, _chirp(channel))))
-        if not peaks:
-            continue
-        samples = back(_band(spectrum, shift, _filter(channel)))
-        floor = EMPTY * float((samples.real**2 + samples.imag**2).mean())
-        for at in peaks:
-            if float((np.abs(samples[at : at + SIZE]) ** 2).mean()) <= floor:
-                continue
-            one = _look(samples, at, shift * rate_hz / size)
-            if one is not None:
-                found.append(one)
-    yield from _once(found)
+def search(chunk: Samples, rate_hz: float, places_hz: tuple[float, ...]) -> list[Found]:
+    """Return the bursts of a chunk [shape=(n,)] at places of its band, each once, in order of time."""
+    least = present(len(places_hz))
+    looks = (_look(chunk, rate_hz, peak, least) for peak in pilots(chunk, rate_hz, places_hz))
+    return _once([one for one in looks if one is not None])
 
 
-def _band(spectrum: Samples, shift: int, gain: Samples | NDArray[np.float32]) -> Samples:
-    """Return the bins of a channel around a shift, in the order of transforms, times a gain [shape=(channel,)]."""
-    size, channel = spectrum.shape[0], gain.shape[0]
-    out = np.empty(channel, np.complex64)
-    high = min((channel + 1) // 2, size // 2)
-    out[high : channel - high] = 0.0
-    for first, count, to in ((shift, high, 0), (shift - high, high, channel - high)):
-        at = first % size
-        head = min(count, size - at)
-        np.multiply(spectrum[at : at + head], gain[to : to + head], out=out[to : to + head])
-        np.multiply(spectrum[: count - head], gain[to + head : to + count], out=out[to + head : to + count])
-    return out
+def present(places: int) -> float:
+    """Return what both pilots must show together where so many places are searched."""
+    return PRESENT + TAIL * math.log(max(places, FEW) / FEW)
 
 
-def _peaks(chirp: Samples) -> list[int]:
-    """Return where the first pilot may begin: the largest samples of blocks that stand out of their surroundings."""
-    from skysentry.sensing.rf.droneid_kernels import block_peaks
-
-    blocks = chirp.shape[0] // SIZE
-    best, most, means = np.empty(blocks, np.int64), np.empty(blocks), np.empty(blocks)
-    block_peaks(chirp, SIZE, best, most, means)
-    level = np.convolve(np.pad(means, 1, mode="edge"), np.full(3, 1 / 3), mode="valid")
-    ratio = most / np.maximum(level, 1e-30)
-    order = [int(k) for k in np.argsort(-ratio)[:MOST_PEAKS] if ratio[k] > PEAK]
-    return [k * SIZE + int(best[k]) for k in order]
+@cache
+def sizes(rate_hz: float, least: int) -> tuple[int, int]:
+    """Return (samples in, samples at 15.36 Msps, at least so many); their ratio is that of the rates to 1e-7."""
+    ratio = Fraction(RATE_HZ / rate_hz).limit_denominator(20_000)
+    times = -(-least // ratio.numerator)
+    best = min(range(times, times + times // 3 + 1), key=lambda m: _cost(ratio.denominator * m))
+    return ratio.denominator * best, ratio.numerator * best
 
 
-def _look(samples: Samples, at: int, offset_hz: float) -> Found | None:
-    """Return the burst whose first pilot seems to begin at a sample, if its second one fits too."""
-    apart = STARTS[5] - STARTS[3]
-    if at + apart + SIZE + 4 > samples.shape[0]:
+def _cost(size: int) -> int:
+    """Return what a transform of a size costs, about: in proportion to the sum of its factors."""
+    total, rest, prime = 0, size, 2
+    while rest > 1 and prime < 64:
+        while rest % prime == 0:
+            rest, total = rest // prime, total + prime
+        prime += 1
+    return size * (total + rest - 1)
+
+
+def _stretch(chunk: Samples, rate_hz: float, first: int, least: int, offset_hz: float) -> tuple[Samples, float]:
+    """Return samples of a channel at 15.36 Msps from sample `first` of the chunk on, and its exact offset.
+
+    What lies outside the chunk is zero.
+    """
+    size, channel = sizes(rate_hz, least)
+    taken = np.zeros(size, np.complex64)
+    head, tail = max(first, 0), min(first + size, chunk.shape[0])
+    if head < tail:
+        taken[head - first : tail - first] = chunk[head:tail]
+    spectrum = fft(taken)
+    shift = round(offset_hz / rate_hz * size)
+    half = min(channel, size) // 2
+    kept = np.zeros(channel, np.complex64)
+    around = np.arange(-half, half)
+    kept[around % channel] = spectrum[(around + shift) % size] * _filter(channel)[around % channel]
+    return np.asarray(ifft(kept) * (channel / size), np.complex64), shift * rate_hz / size
+
+
+@cache
+def _filter(channel: int) -> NDArray[np.float32]:
+    """Return the channel filter's gain at each bin, in the order of transforms."""
+    hz = np.abs(np.fft.fftfreq(channel, 1.0 / RATE_HZ))
+    slope = np.clip((hz - FLAT_HZ) / (END_HZ - FLAT_HZ), 0.0, 1.0)
+    return np.asarray(0.5 * (1.0 + np.cos(np.pi * slope)), np.float32)
+
+
+def _look(chunk: Samples, rate_hz: float, peak: Peak, least: float) -> Found | None:
+    """Return the burst whose first pilot seems to begin at a peak, if both show at least so much."""
+    ratio = RATE_HZ / rate_hz
+    if peak.at + (APART + SIZE + 4) / ratio > chunk.shape[0]:
         return None
-    first = transformed(samples[at : at + SIZE])[bins()]
-    chirp = _fit(first, zadoff_chu(PILOTS[3]))
-    best, where = 0.0, (0, 0)
-    window = samples[at + apart : at + apart + SIZE]
+    before = round(EDGE / ratio)
+    samples, offset_hz = _stretch(chunk, rate_hz, peak.at - before, APART + SIZE + 2 * EDGE, peak.offset_hz)
+    power = samples.real**2 + samples.imag**2
+    near = round(before * ratio) + np.arange(-NEAR, NEAR + 1)
+    chirps = [_chirp(samples[k : k + SIZE]) for k in near]
+    chirp, at = max(chirps), int(near[int(np.argmax(chirps))])
+    window = slice(at + APART, at + APART + SIZE)
+    if float(min(power[at : at + SIZE].mean(), power[window].mean())) <= EMPTY * float(power.mean()):
+        return None
+    best, shift, late = _second(samples[window])
+    if chirp + best < least or min(chirp, best) < LEAST:
+        return None
+    begin = peak.at - before + (at + late - STARTS[3]) / ratio
+    first = round(begin - (SIZE + EDGE) / ratio)
+    longer, near_hz = _stretch(chunk, rate_hz, first, BURST + 2 * (SIZE + EDGE), offset_hz)
+    head = round((begin - first) * ratio) - SIZE
+    offset_hz += 0.5 * shift * SPACING_HZ
+    cut = _mixed(longer[head : head + BURST + 2 * SIZE], (offset_hz - near_hz) / SPACING_HZ)
+    return Found(begin * ratio, offset_hz, chirp, best, cut)
+
+
+def _second(window: Samples) -> tuple[float, int, int]:
+    """Return the second pilot's N ρ², the shift (half carriers) that fits best, and how much later it comes there."""
+    best, shift, late = 0.0, 0, 0
     for half in range(2):
-        spectrum = transformed(window * _half_carrier() if half else window)
+        spectrum = _even(window * _half_carrier() if half else window)
         power = max(float((np.abs(spectrum[bins()]) ** 2).sum()), 1e-30)
-        shifts, which, pilots = _shifts(half)
-        fits = np.abs(np.einsum("skc,sc->sk", pilots, spectrum[which])) ** 2
+        shifts, which, seconds = _shifts(half)
+        fits = np.abs(np.einsum("skc,sc->sk", seconds, spectrum[which])) ** 2
         k, near = divmod(int(fits.argmax()), fits.shape[1])
         if fits[k, near] > best * power:
             best = float(fits[k, near]) / power
-            where = (int(shifts[k]), round(-0.5 * int(shifts[k]) * LATE) + near - AROUND)
-    if chirp + best < PRESENT or min(chirp, best) < LEAST:
-        return None
-    begin = at + where[1] - STARTS[3]
-    head = max(begin - SIZE, 0)
-    cut = samples[head : begin + BURST + SIZE]
-    if head > begin - SIZE:
-        cut = np.concatenate([np.zeros(head - begin + SIZE, np.complex64), cut])
-    return Found(float(begin), offset_hz + 0.5 * where[0] * SPACING_HZ, chirp, best, _mixed(cut, 0.5 * where[0]))
+            shift = int(shifts[k])
+            late = round(-0.5 * shift * LATE) + near - AROUND
+    return best, shift, late
 
 
 @cache
@@ -234,10 +218,19 @@ def _mixed(samples: Samples, carriers: float) -> Samples:
     return np.asarray(samples * turn, np.complex64)
 
 
-def _fit(carriers: Carriers, pilot: Carriers) -> float:
-    """Return N ρ² of carriers and a pilot."""
+def _even(window: Samples) -> Samples:
+    """Return the transform of a symbol over the level around each bin: its noise is as strong everywhere."""
+    spectrum = fft(window)
+    power = np.concatenate([[0.0], np.cumsum(np.pad(np.abs(spectrum) ** 2, LEVEL, mode="wrap"))])
+    level = np.maximum((power[2 * LEVEL + 1 :] - power[: -2 * LEVEL - 1]) / (2 * LEVEL + 1), 1e-30)
+    return np.asarray(spectrum / np.sqrt(level), np.complex64)
+
+
+def _chirp(window: Samples) -> float:
+    """Return the first pilot's N ρ²."""
+    carriers = _even(window)[bins()]
     power = float((np.abs(carriers) ** 2).sum())
-    return float(abs(np.vdot(pilot, carriers)) ** 2 / max(power, 1e-30))
+    return float(abs(np.vdot(zadoff_chu(PILOTS[3]), carriers)) ** 2 / max(power, 1e-30))
 
 
 def _once(found: list[Found]) -> list[Found]:

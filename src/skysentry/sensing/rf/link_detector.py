@@ -36,7 +36,7 @@ from skysentry.events import (
 )
 from skysentry.sensing.rf import link_bursts, link_cycles, link_kinds
 from skysentry.sensing.rf.link_kinds import Found, Look
-from skysentry.sensing.rf.link_samples import Samples, samples, wrong_with
+from skysentry.sensing.rf.samples import Samples, centred, wrong_with
 from skysentry.site import SensorKind, Site
 
 SNAPSHOT_VERSION = 1
@@ -98,7 +98,7 @@ class LinkDetector:
 
     def _take(self, block: Block, made: list[AnyEvent]) -> None:
         wrong = wrong_with(block)
-        x = None if wrong else samples(block, min(MOST_SAMPLES, int(LOOK_S * block.rate_hz)))
+        x = None if wrong else centred(block, min(MOST_SAMPLES, int(LOOK_S * block.rate_hz)))
         if not wrong and x is None:
             wrong = "samples that are not numbers"
         if wrong:

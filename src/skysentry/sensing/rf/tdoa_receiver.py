@@ -5,7 +5,8 @@ Receivers are those of kind `rf` with a place and a clock within `SYNCHRONOUS_S`
 `WAIT_NS` of received time are over; of the part that all share, the `SNIPPET` samples with the most power at the first
 receiver are compared (`tdoa_delay`). Sigma of a difference: the bound, both clocks, and both receivers' places.
 Four receivers give a `Position` (`tdoa_fix`), in the scan of the first: only a place can found a track, and three
-hyperbolas that agree are one. Fewer, or where the place is not sure, give `Tdoa`, which corrects tracks that are there.
+hyperbolas that agree are one. Fewer, or where the place is not sure, give `Tdoa`, which corrects tracks that are there:
+each in a scan of its own receiver, for of one scan a track takes one detection.
 Silence gives no scan: `link_detector` of each receiver says that.
 
 At 10–50 ns a disciplined clock is 3–15 m, far above the bound of a strong burst (0.3 m at 0 dB over 9 MHz, 0.6 ms):
@@ -24,7 +25,7 @@ from msgspec import Struct
 from skysentry.errors import StateError
 from skysentry.events import AnyEvent, Block, Detection, Position, Scan, Tdoa, scan_id
 from skysentry.geo import Frame
-from skysentry.sensing.rf.link_samples import Samples, samples, wrong_with
+from skysentry.sensing.rf.samples import Samples, centred, wrong_with
 from skysentry.sensing.rf.tdoa_delay import delay
 from skysentry.sensing.rf.tdoa_fix import LIGHT_MPS, Fix, locate
 from skysentry.site import Sensor, SensorKind, Site
@@ -116,29 +117,38 @@ class TdoaReceiver:
         if not tdoas:
             return []
         received_ns = max(block.received_ns for block in waiting.blocks.values())
-        return [self._scan(names[0], time_ns, received_ns, tdoas, [waiting.blocks[name].id for name in names])]
+        return self._scans(names[0], time_ns, received_ns, tdoas, tuple(waiting.blocks[name].id for name in names))
 
-    def _scan(
-        self, first: str, time_ns: int, received_ns: int, tdoas: list[tuple[str, float, float, float]], used: list[str]
-    ) -> Scan:
-        key, own2 = scan_id(first, time_ns), _own_s(self.sensors[first]) ** 2
+    def _scans(
+        self,
+        first: str,
+        time_ns: int,
+        received_ns: int,
+        tdoas: list[tuple[str, float, float, float]],
+        used: tuple[str, ...],
+    ) -> list[AnyEvent]:
+        own2 = _own_s(self.sensors[first]) ** 2
         z = np.array([tau for _, tau, _, _ in tdoas])
         each2 = [sigma**2 + _own_s(self.sensors[name]) ** 2 for name, _, sigma, _ in tdoas]
         sites = np.array([_place(self.sensors[name], self.frame) for name in (first, *(row[0] for row in tdoas))])
         fix = locate(sites, z, np.diag(each2) + own2, max(self.sensors[name].coverage.max_m for name in (first,)))
+        said: list[tuple[str, Position | Tdoa]] = []
         if fix is not None:
-            found = [Detection(id=f"{key}#0", measurement=self._position(fix), evidence=tuple(used))]
+            said.append((first, self._position(fix)))
         else:
-            # A difference is "here minus there": the scan is the first receiver's.
-            found = [
-                Detection(
-                    id=f"{key}#{index}",
-                    measurement=Tdoa(other=name, tdoa_s=-tau, sigma_s=float(np.sqrt(each2[index] + own2))),
-                    evidence=tuple(used),
-                )
-                for index, (name, tau, _, _) in enumerate(tdoas)
-            ]
-        return Scan(id=key, time_ns=time_ns, received_ns=received_ns, sensor=first, detections=tuple(found))
+            # A difference is "here minus there".
+            for (name, tau, _, _), one2 in zip(tdoas, each2, strict=True):
+                said.append((name, Tdoa(other=first, tdoa_s=tau, sigma_s=float(np.sqrt(one2 + own2)))))
+        return [
+            Scan(
+                id=(key := scan_id(name, time_ns)),
+                time_ns=time_ns,
+                received_ns=received_ns,
+                sensor=name,
+                detections=(Detection(id=f"{key}#0", measurement=measured, evidence=used),),
+            )
+            for name, measured in said
+        ]
 
     def _position(self, fix: Fix) -> Position:
         lat_deg, lon_deg, alt_m = self.frame.to_geodetic(*(float(value) for value in fix.place))
@@ -188,7 +198,7 @@ def _common(blocks: list[Block], rate_hz: float) -> tuple[list[Samples], int, li
     count = min(block.shape[0] - skip for block, skip in zip(blocks, whole, strict=True))
     if count <= 0:
         return None
-    taken = [samples(block, skip + count) for block, skip in zip(blocks, whole, strict=True)]
+    taken = [centred(block, skip + count) for block, skip in zip(blocks, whole, strict=True)]
     parts = [x[skip:] for x, skip in zip(taken, whole, strict=True) if x is not None]
     if len(parts) < len(blocks):
         return None
