@@ -112,6 +112,14 @@ def test_a_tracker_restored_in_a_gap_goes_on_bit_by_bit(sky: SimpleNamespace) ->
     assert two.snapshot() == one.snapshot()
 
 
+def test_a_network_that_a_radar_covers_is_not_thin(sky: SimpleNamespace) -> None:
+    alone, covered = Tracker(sky.site(*belt(sky))), Tracker(sky.site(*belt(sky), sky.radar()))
+    assert alone.fusion is not None
+    assert covered.fusion is not None
+    assert alone.fusion.thin is not None
+    assert covered.fusion.thin is None
+
+
 def test_courses_weigh_headings_by_how_many_flew_so() -> None:
     assert (Courses().weights() == 1.0).all()
     south = Courses({f"t{k}": (0.0, math.pi) for k in range(20)}).weights()

@@ -10,6 +10,9 @@ A wide track lives by existence alone: silence of those who could have heard it 
 not, but for the mean time after which what nobody sees has landed. It is shown to people when two sensors have heard it
 and its place is known to `SHOWN_M`, or by one array that knows it as well as any track; it ends when that has grown to
 `LOST_M`. Radars and cameras see it like any other track, and make it a normal one.
+
+Only networks that are thin nearly everywhere that they cover have such tracks. At the thin rim of a dense one they
+spread over what its sensors turn out to hear (`hearing`), and *raid* got worse.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ import numpy as np
 from msgspec import Struct
 
 from skysentry.events import Detection
+from skysentry.site import SensorKind
 from skysentry.tracking import kernels
 from skysentry.tracking import measure as m
 from skysentry.tracking.batch import Listener, Packed
@@ -40,6 +44,8 @@ from skysentry.tracking.wide import WIDE, WIDE_PARTICLES
 
 # Coverage below which a place is thin: one sensor and the edge of another.
 THIN = 1.3
+# Less coverage than this is none. A network is thin where more than this share of what it covers is.
+COVERED, NEARLY_ALL = 0.1, 0.9
 # One sensor founds where of the others, in one look, fewer than this would have heard it.
 OTHERS = 0.5
 # ... with so many unexplained looks within the time that hits are remembered, over this span.
@@ -80,7 +86,10 @@ class Thin:
         self.births = births
         self.courses = Courses()
         rows, columns = births.grid.shape[1:]
-        looks = np.array([own.look for own in known.values() if own.placed and not own.reports])
+        placed = [own for own in known.values() if own.placed and not own.reports]
+        looks = np.array([own.look for own in placed])
+        # A radar tells a place by itself, nobody need bear it out: it alone is enough, also where it sees half of it.
+        looks[[own.kind is SensorKind.RADAR for own in placed], m.L_PD] = 2.0 * THIN
         up_m = births.site_alt_m + ALT_PRIOR_M
         self.coverage: Array = np.zeros((rows, columns))
         kernels.cover(looks, births.corner, births.cell_m, up_m, self.coverage)
@@ -96,6 +105,11 @@ class Thin:
         self.pd: Array = np.zeros((room, WIDE_PARTICLES))
 
     # --- how they start -----------------------------------------------------------------------------------------
+
+    def mostly(self) -> bool:
+        """Return whether coverage is thin nearly wherever there is any; in other networks nothing here is used."""
+        covered = self.coverage[self.coverage > COVERED]
+        return bool(covered.size) and float(np.mean(covered < THIN)) > NEARLY_ALL
 
     def is_thin(self, east_m: float, north_m: float) -> bool:
         """Return whether coverage is thin at a place of the working frame."""
