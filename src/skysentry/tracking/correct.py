@@ -40,6 +40,7 @@ from skysentry.tracking.motion import (
     predict,
 )
 from skysentry.tracking.outline import O_TIME, ahead, candidates, line_up, out_of_reach, outline, sound_lag
+from skysentry.tracking.wide import WIDE
 
 # Squared Mahalanobis gates for 1 … 6 dimensions: all but 1e-5 of a normal; a wider tail only costs false alarms.
 GATES = np.array([19.5, 23.0, 25.9, 28.5, 30.9, 33.1])
@@ -187,13 +188,14 @@ def mend(P: Array, part: float, dims: int, kept: Array, dx: Array, mean: Array) 
 def _edges(
     x: Array, P: Array, w: Array, t: Array, r: Array, own: Indices, lines: Array, tracks: int, look: Array,
     codes: Indices, rows: Array, claims: Indices, edge_i: Indices, edge_j: Indices, ratio: Array, models: Array,
-    kept: Array, seen: Array, expected: Array, masks: Array, work: Array,
+    kept: Array, seen: Array, expected: Array, masks: Array, cloud: Indices, work: Array,
 ) -> int:  # fmt: skip
     """Write the pairs of track and measurement that may belong together; return their number.
 
     Tracks near a measurement are moved to its time; `seen` (n,) takes the probability of detection of every track.
     """
     found, room = codes.shape[0], edge_i.shape[0]
+    hears = look[L_SOUND] > 0.0
     order, east_m, close = np.empty(found, np.int64), np.empty(found), np.empty(found, np.int64)
     nowhere, widest = line_up(codes, rows, order, east_m)
     reports, light = look[L_REPORTS] != 0.0, look[L_SOUND] == 0.0
@@ -202,6 +204,9 @@ def _edges(
     mean = work[0]
     edges = 0
     for i in range(tracks):
+        # What a wide cloud hears is weighed by its particles (`wide`).
+        if hears and cloud[i] <= WIDE:
+            continue
         if light and out_of_reach(lines[i], look, low, high, widest):
             continue
         lag = look[L_TIME] - lines[i, O_TIME] if light else sound_lag(lines, i, look, mean)
@@ -262,7 +267,7 @@ def correct_scan(
     expected = np.zeros(tracks)
     edges = _edges(
         x, P, w, t, r, own, lines, tracks, look, codes, rows, claims, edge_i, edge_j, ratio, models, kept, seen,
-        expected, masks, work,
+        expected, masks, cloud, work,
     )  # fmt: skip
     marginals(edge_i[:edges], edge_j[:edges], ratio[:edges], codes.shape[0], share[:edges])
     free[:] = 1.0

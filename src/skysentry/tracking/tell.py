@@ -15,6 +15,7 @@ from skysentry.tracking.publish import SEVERAL, SHOWN_HITS, Shown
 from skysentry.tracking.resume import SHOWN
 from skysentry.tracking.sky import SECOND_NS, Sky
 from skysentry.tracking.table import Life
+from skysentry.tracking.wide import WIDE
 
 COAST_NS = round(COAST_S * SECOND_NS)
 
@@ -39,8 +40,11 @@ def tell(sky: Sky, now_ns: int, due: Mapping[int, Life], ends: dict[int, str], o
             continue
         # A confirmed track that was seen just now stays confirmed: the most frequent case by far.
         if life.status is not TrackStatus.CONFIRMED or now_ns - life.last_ns > COAST_NS:
-            before, life.status = life.status, status(life, float(table.r[i]), now_ns, table, i)
-            new = before is TrackStatus.TENTATIVE and life.status is TrackStatus.CONFIRMED
+            wide, before = table.cloud[i] <= WIDE, life.status
+            unknown = wide and before is TrackStatus.TENTATIVE
+            if not unknown or (sky.thin is not None and sky.thin.shown(table, i)):
+                life.status = status(life, float(table.r[i]), now_ns, table, i, bool(wide))
+            new = before is TrackStatus.TENTATIVE and life.status is TrackStatus.CONFIRMED and not wide
             if new and sky.ours(life, now_ns):
                 made += _resume(sky, now_ns, i, shown, over)
                 life = table.lives[i]
