@@ -7,8 +7,10 @@ import pytest
 
 from skysentry.events import ObjectClass
 from skysentry.sensing.acoustic import bands, fuse, net, texture
+from training import texture as texture_fit
 
-SPREAD, STEP, DRIFT, SWELL, TREMBLE, LINES = (slice(k * texture.GROUPS, (k + 1) * texture.GROUPS) for k in range(6))
+STEP, DRIFT, TREMBLE, LINES = (slice(k * texture.GROUPS, (k + 1) * texture.GROUPS) for k in range(4))
+NOTHING, MULTIROTOR, CHAINSAW, TOOL = (net.KINDS.index(name) for name in ("nothing", "multirotor", "chainsaw", "tool"))
 
 
 def levels(seed: int = 1) -> np.ndarray:
@@ -28,11 +30,11 @@ def test_a_steady_sound_moves_least() -> None:
     assert texture.measures(steady)[: LINES.start] == pytest.approx(np.log(texture.LEAST_DB))
 
 
-def test_a_swell_of_all_bands_is_told_from_bands_that_move_apart() -> None:
+def test_bands_that_move_together_tremble_more_than_bands_that_move_apart() -> None:
     apart = levels()
     together = np.full_like(apart, -40.0) + apart[:, :1]
-    assert texture.measures(together)[SWELL].mean() > texture.measures(apart)[SWELL].mean() + 1.0
-    assert texture.measures(together)[SPREAD].mean() == pytest.approx(texture.measures(apart)[SPREAD].mean(), abs=0.4)
+    assert texture.measures(together)[TREMBLE].mean() > texture.measures(apart)[TREMBLE].mean() + 1.0
+    assert texture.measures(together)[STEP].mean() == pytest.approx(texture.measures(apart)[STEP].mean(), abs=0.4)
 
 
 def test_a_slow_change_drifts_and_a_fast_one_steps() -> None:
@@ -62,9 +64,40 @@ def test_many_seconds_at_once_are_as_one_by_one() -> None:
     assert texture.measures(some) == pytest.approx(np.stack([texture.measures(one) for one in some]), abs=1e-5)
 
 
+def surely(*kinds: int) -> np.ndarray:
+    """Return log p where the net holds these kinds for equally likely and no other for likely."""
+    log_p = np.full(len(net.KINDS), -12.0, dtype=np.float32)
+    log_p[list(kinds)] = 0.0
+    return log_p
+
+
 def test_texture_speaks_of_multirotors_alone() -> None:
-    log_p = np.zeros(len(net.KINDS), dtype=np.float32)
+    log_p = surely(NOTHING, MULTIROTOR)
     plain, more = (dict(fuse.ratios(fuse.heard(None, log_p, None, said))) for said in (0.0, 3.0))
     assert more[ObjectClass.MULTIROTOR] > plain[ObjectClass.MULTIROTOR] + 1.0
     for name in (ObjectClass.JET, ObjectClass.FIXED_WING_PISTON, ObjectClass.HELICOPTER):
         assert more[name] == pytest.approx(plain[name], abs=1e-9)
+
+
+def test_what_the_net_calls_a_machine_is_no_multirotor_by_texture() -> None:
+    for machine in (CHAINSAW, TOOL):
+        assert fuse.owned(1.0, surely(machine)) < 1e-4
+        assert fuse.owned(1.0, surely(MULTIROTOR, machine)) == pytest.approx(0.5, abs=1e-3)
+        assert fuse.owned(-1.0, surely(machine)) == -1.0, "against a multirotor it may speak"
+    assert fuse.owned(1.0, surely(MULTIROTOR)) > 0.999
+
+
+@pytest.mark.parametrize("level", [0.0, -60.0, -1e3])
+def test_the_share_is_a_number_whatever_the_net_says(level: float) -> None:
+    log_p = np.full(len(net.KINDS), level, dtype=np.float32)
+    log_p[NOTHING] = 0.0
+    assert 0.0 <= fuse.owned(1.0, log_p) <= 1.0
+
+
+def test_kinds_weigh_by_their_shares_however_many_windows_they_have() -> None:
+    label = np.array(["multirotor"] * 3 + ["nothing"] * 50 + ["helicopter"] * 7 + ["chainsaw"])
+    weight = texture_fit._weights(label)
+    assert weight.sum() == pytest.approx(1.0)
+    assert weight[label == "multirotor"].sum() == pytest.approx(0.5)
+    for kind, share in texture_fit.SHARES.items():
+        assert weight[label == kind].sum() == pytest.approx(0.5 * share)

@@ -1,11 +1,11 @@
 """Evidence of seconds → ratios of classes: a hidden Markov chain over the kinds of sound, forward only.
 
-    α_t(k) ∝ [ (1 − q)·α_{t−1}(k) + q·π(k) ] · exp( κ·log p(z_t|k) + λ·comb_t(k) + μ·texture_t(k) )
+    α_t(k) ∝ [ (1 − q)·α_{t−1}(k) + q·π(k) ] · exp( κ·log p(z_t|k) + λ·comb_t(k) + μ·owned_t(k) )
 
 q is the chance that a second's sound changes (14 s of memory), π the chances of kinds at a place with no news.
 κ < 1 because neighbouring seconds share place, wind and microphone; λ is the comb's voice, μ that of `texture`, which
-speaks of multirotors alone. κ, λ, μ and q are chosen on recordings left out of training
-(`python -m bench.acoustic_learned --fit`): few numbers, for recordings are few.
+speaks of multirotors alone, and for them only as far as the nets name no machine (`owned`). κ, λ, μ and q are chosen on
+recordings left out of training (`python -m bench.acoustic_learned --fit`): few numbers, for recordings are few.
 
 What is published of a class is log p(z_1…t|class) − log p(z_1…t|nothing there), where "nothing there" is what places
 sound like without anything that flies: a fifth of it machines, voices and thunder (`CONFUSED`). So a chainsaw speaks
@@ -62,7 +62,7 @@ class Model(Struct, frozen=True):
 
 # The least cost is at λ = 0.5 and q = 0.05 (0.40 bit, here 0.41), but one-second windows lose a tenth of their recall
 # with that λ, and with that q a clear drone after long quiet is told in its second second, not its first.
-MODEL = Model(kappa=0.4, comb=0.3, texture=0.5, change=0.07)
+MODEL = Model(kappa=0.4, comb=0.3, texture=0.7, change=0.07)
 # No chance is less: logs need a floor, and 1e-30 is beyond what any bounded ratio can tell.
 LEAST = 1e-30
 # A place's habits are learned in ten minutes; four fifths of them, so that no kind becomes impossible.
@@ -85,6 +85,8 @@ def _chances() -> Belief:
 
 
 CHANCES = _chances()
+_MULTIROTOR = 1 + FLYING.index(ObjectClass.MULTIROTOR)
+_MACHINES = slice(KINDS.index("chainsaw"), KINDS.index("tool") + 1)
 _FLYING = slice(1, 1 + len(FLYING))
 _DRONES = slice(1, 5)
 _QUIET = np.array([0, *range(1 + len(FLYING), len(KINDS))])
@@ -104,10 +106,24 @@ def heard(
     for name, value in comb or ():
         if name in FLYING:
             log[1 + FLYING.index(name)] += model.comb * value
-    log[1 + FLYING.index(ObjectClass.MULTIROTOR)] += model.texture * texture
+    log[_MULTIROTOR] += model.texture * owned(texture, log_p)
     made: Belief = np.exp(log - log.max())
     made /= made.sum()
     return np.maximum(made, LEAST)
+
+
+def owned(texture: float, log_p: Array) -> float:
+    """Return what texture may say: for a multirotor only the share that multirotors have among them and machines.
+
+    Both move alike, and the nets have heard machines of which texture knows the chainsaw alone.
+    """
+    if texture <= 0.0:
+        return texture
+    log = log_p.astype(np.float64)
+    chance = np.exp(log - log.max())
+    multirotor = float(chance[_MULTIROTOR])
+    # The likeliest kind may be neither: two chances of 0 share alike.
+    return texture * (multirotor + LEAST) / (multirotor + float(chance[_MACHINES].sum()) + 2.0 * LEAST)
 
 
 def without_comb(log_p: Array) -> Array:
