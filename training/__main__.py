@@ -78,7 +78,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         files = prepared(folder)
-        trained(files, folder / "all", [], [WEIGHTS / name for name in net.WEIGHTS])
+        members = [folder / f"net-{seed}.onnx" for seed in MEMBERS]
+        trained(files, folder / "all", [], members)
+        _await(_run("training.joint", str(WEIGHTS / net.WEIGHTS), *map(str, members)))
         _await(_run("training.texture"))
         if wanted.folds:
             figures = {}

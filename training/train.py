@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import torch
 from numpy.typing import NDArray
 from torch import nn
@@ -34,8 +33,6 @@ BATCH = 64
 MOST_RATE = 3e-3
 SMOOTH = 0.03
 KEEP = 0.998
-# Weights of fewer numbers stay in 32 bits.
-LARGE = 256
 MIXED = 0.4
 TEACH = 1.0
 NEPER = np.float32(np.log(10.0) / 10.0)
@@ -157,24 +154,6 @@ def export(net: Net, path: Path) -> None:
         net, (torch.zeros(1, 3, bands.BANDS, bands.FRAMES),), str(path), dynamo=False, input_names=["picture"],
         output_names=["logits"],
     )  # fmt: skip
-    onnx.save(halved(onnx.load(path)), path)
-
-
-def halved(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return the model with its large weights kept in 16 bits and cast once when it is loaded: half the file."""
-    graph, casts = model.graph, []
-    for weights in list(graph.initializer):
-        values = onnx.numpy_helper.to_array(weights)
-        if values.dtype == np.float32 and values.size >= LARGE:
-            graph.initializer.remove(weights)
-            short = f"{weights.name}/short"
-            graph.initializer.append(onnx.numpy_helper.from_array(values.astype(np.float16), short))
-            casts.append(onnx.helper.make_node("Cast", [short], [weights.name], to=onnx.TensorProto.FLOAT))
-    nodes = [*casts, *graph.node]
-    del graph.node[:]
-    graph.node.extend(nodes)
-    onnx.checker.check_model(model)
-    return model
 
 
 def main() -> None:

@@ -75,6 +75,8 @@ def _blocks() -> list[tuple[slice, Array]]:
 
 _BLOCKS = _blocks()
 LESS_NEAR = _neighbourhood()
+_LESS_NEAR_TURNED: Array = np.ascontiguousarray(LESS_NEAR.T)
+_PER_SCALE: Array = (1.0 / np.array(SCALES_DB, dtype=np.float32))[:, None, None]
 
 
 def levels_db(power: Array) -> Array:
@@ -90,12 +92,12 @@ def levels_db(power: Array) -> Array:
 
 def channels(db: Array) -> Array:
     """Return the picture [shape=(..., 3, 96, 32)] of levels [shape=(..., 32, 96)]."""
-    db = np.maximum(db, db.max(axis=(-2, -1), keepdims=True) - np.float32(DEEPEST_DB))
-    parts = (
-        db - db.mean(axis=(-2, -1), keepdims=True),
-        db @ LESS_NEAR,
-        db - db.mean(axis=-2, keepdims=True),
-    )
-    made = np.stack([part / np.float32(scale) for part, scale in zip(parts, SCALES_DB, strict=True)], axis=-3)
-    clipped: Array = np.clip(made, -MOST, MOST).swapaxes(-1, -2)
+    db = np.maximum(db, db.max(axis=(-2, -1), keepdims=True) - np.float32(DEEPEST_DB)).swapaxes(-1, -2)
+    made = np.empty((*db.shape[:-2], len(SCALES_DB), BANDS, FRAMES), dtype=np.float32)
+    own = db.mean(axis=-1, keepdims=True)
+    np.subtract(db, own.mean(axis=-2, keepdims=True), out=made[..., 0, :, :])
+    np.matmul(_LESS_NEAR_TURNED, db, out=made[..., 1, :, :])
+    np.subtract(db, own, out=made[..., 2, :, :])
+    made *= _PER_SCALE
+    clipped: Array = np.clip(made, -MOST, MOST, out=made)
     return clipped

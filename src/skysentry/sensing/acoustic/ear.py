@@ -189,13 +189,14 @@ class Ear:
                 end_ns = start_ns + round(taken * 1e9 / self.rate_hz)
                 time_ns = (end_ns + TICK_NS // 2) // TICK_NS * TICK_NS
                 second = np.concatenate(self.pending)
-                if float(np.mean(np.abs(second) >= CLIPPED_LEVEL)) > CLIPPED_SHARE:
+                lowest, highest = float(second.min()), float(second.max())
+                if max(-lowest, highest) >= CLIPPED_LEVEL and _clipped(second):
                     wrong.append("clipped seconds")
-                seconds.append(self._measure(second, max(time_ns, 0), block.received_ns))
+                seconds.append(self._measure(second, lowest == highest, max(time_ns, 0), block.received_ns))
                 self.pending, self.held, self.evidence = [_array(b"")], 0, []
         return seconds
 
-    def _measure(self, second: Array, time_ns: int, received_ns: int) -> Second:
+    def _measure(self, second: Array, deaf: bool, time_ns: int, received_ns: int) -> Second:
         keep = spectrum.tail_frames(len(second))
         # Before the first second there is nothing: its mirror image keeps level and lines, silence would click.
         tail = second[keep - 1 :: -1] if self.tail is None else self.tail
@@ -210,7 +211,6 @@ class Ear:
         strongest = max(high, low, piston, key=lambda found: found.score)
         drift = 0.0 if self.f0_hz is None else math.log(strongest.f0_hz / self.f0_hz)
         self.f0_hz = strongest.f0_hz
-        deaf = float(second.max()) == float(second.min())
         noise_db = spectrum.noise_dbfs(floor_db)
         octaves_db = spectrum.octaves_db(power)
         flutter_db = self._flutter(octaves_db)
@@ -285,6 +285,10 @@ def _check(state: EarState) -> None:
             raise ValueError("chances that are none")
     if len(state.pending) % 4 or len(state.pending) >= 4 * max(whole, 1):
         raise ValueError("more than a second of pending sound")
+
+
+def _clipped(second: Array) -> bool:
+    return float(np.mean(np.abs(second) >= CLIPPED_LEVEL)) > CLIPPED_SHARE
 
 
 def _array(data: bytes) -> Array:

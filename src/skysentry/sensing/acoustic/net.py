@@ -1,8 +1,8 @@
 """The learned branch: the levels of a second → log p(z|kind) of sixteen kinds of sound, up to a common constant.
 
-Weights: two nets that differ by their seed, made by `make train-acoustic`, described in docs/model-card-acoustic.md;
-their logits are averaged. The logs of the shares that the kinds had in training are taken off the last layer when a net
-is exported.
+Weights: two nets that differ by their seed, joined into one model that gives the mean of their logits, made by `make
+train-acoustic`, described in docs/model-card-acoustic.md. The logs of the shares that the kinds had in training are
+taken off the last layer when a net is exported.
 
 One thread and one second at a time: sums then run in the same order whatever else a server hears, and a replay gives
 the same bits. Batching over microphones would save 0.05 ms a second; equal results are worth more.
@@ -25,7 +25,7 @@ KINDS = (
     "nothing", "multirotor", "fixed_wing_electric", "fixed_wing_piston", "jet", "helicopter", "aeroplane",
     "chainsaw", "mower", "generator", "engine", "vacuum", "tool", "speech", "siren", "thunder",
 )  # fmt: skip
-WEIGHTS = ("weights-1.onnx", "weights-2.onnx")
+WEIGHTS = "weights.onnx"
 CONFUSERS = KINDS[KINDS.index("chainsaw") :]
 # Classes with no real recording behind them: learned from drawn sounds, shown by nobody in the field.
 UNVALIDATED = ("fixed_wing_electric", "fixed_wing_piston", "jet", "aeroplane")
@@ -34,24 +34,19 @@ NOTHING_HEARD: Array = np.zeros(len(KINDS), dtype=np.float32)
 
 
 @functools.cache
-def _sessions() -> list[Any]:
+def _session() -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.use_deterministic_compute = True
     options.log_severity_level = 3
-    folder = resources.files("skysentry.sensing.acoustic")
-    return [
-        onnxruntime.InferenceSession((folder / name).read_bytes(), options, providers=["CPUExecutionProvider"])
-        for name in WEIGHTS
-    ]
+    weights = (resources.files("skysentry.sensing.acoustic") / WEIGHTS).read_bytes()
+    return onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
 
 
 def log_p(levels_db: Array) -> Array:
     """Return log p(z|kind) [shape=(16,)] less that of the likeliest, of the levels of a second [shape=(32, 96)]."""
-    picture = bands.channels(levels_db)
-    logits = [session.run(None, {"picture": picture[None]})[0][0] for session in _sessions()]
-    mean = np.mean(logits, axis=0, dtype=np.float32)
-    made: Array = mean - mean.max()
+    logits: Array = _session().run(None, {"picture": bands.channels(levels_db)[None]})[0][0]
+    made: Array = logits - logits.max()
     return made
