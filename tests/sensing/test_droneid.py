@@ -251,6 +251,21 @@ def test_a_strong_burst_comes_from_nearer_and_a_weak_one_from_anywhere() -> None
     assert reaches[1] is None
 
 
+@pytest.mark.parametrize(("rate_hz", "offset_hz"), [(61.44e6, 21.3e6), (61.44e6, -7.81e6), (50e6, 0.4e6)])
+def test_a_burst_anywhere_in_a_wide_band_without_a_centre(rate_hz: float, offset_hz: float) -> None:
+    rng, sent = np.random.default_rng(8), burst(droneid.encode(TELEMETRY))
+    wide, half = np.zeros(round(len(sent) * rate_hz / RATE_HZ), np.complex128), len(sent) // 2
+    spectrum = np.fft.fft(sent)
+    wide[:half], wide[-half:] = spectrum[:half], spectrum[-half:]
+    at_rate = np.fft.ifft(wide) * (len(wide) / len(sent))
+    stream = (1.2 * rng.normal(size=(4 * 40_000, 2)) @ [1, 1j]).astype(np.complex64)
+    stream[31_777 : 31_777 + len(wide)] += at_rate * np.exp(2j * np.pi * offset_hz / rate_hz * np.arange(len(wide)))
+    (found,) = heard(blocks(stream, rate_hz))
+    assert found.identity is not None
+    assert found.identity.value == TELEMETRY.serial
+    assert dict(found.features)["offset_hz"] == pytest.approx(offset_hz, abs=500.0)
+
+
 def test_two_bursts_that_overlap() -> None:
     weak = noisy(10.0, at=12_000)
     strong = burst(droneid.encode(TELEMETRY)) * 12.0
