@@ -49,13 +49,16 @@ bench-acoustic: $(VENV)/.test-installed $(VENV)/.compiled
 bench-rf: $(VENV)/.test-installed $(VENV)/.compiled
 	OMP_NUM_THREADS=1 $(BIN)/python -m bench.rf
 
-# Its own environment: torch is never on the path of what runs.
+# Its own environment: torch is never on the path of what runs. No GPU is used: where pip finds a wheel of this version
+# without CUDA (an extra index or PIP_FIND_LINKS), it is taken; PyPI's own works too, and is some gigabytes.
+TORCH ?= torch==2.13.0
 train-acoustic: $(VENV)/train/.installed
 	PYTHONPATH=src:. OMP_NUM_THREADS=1 $(VENV)/train/bin/python -m training
 
 $(VENV)/train/.installed: requirements/train.txt | $(BIN)/python
 	$(PYTHON) -m venv $(VENV)/train
 	$(VENV)/train/bin/pip install -q --require-hashes --no-deps -r requirements/train.txt
+	$(VENV)/train/bin/pip install -q "$(TORCH)"
 	@touch $@
 
 lock:

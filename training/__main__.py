@@ -79,6 +79,7 @@ def main() -> None:
         folder = Path(name)
         files = prepared(folder)
         trained(files, folder / "all", [], [WEIGHTS / name for name in net.WEIGHTS])
+        _await(_run("training.texture"))
         if wanted.folds:
             figures = {}
             for left, arguments in LEFT_OUT.items():

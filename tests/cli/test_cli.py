@@ -100,6 +100,9 @@ def test_init_writes_a_site_that_doctor_understands(tmp_path: Path) -> None:
     assert b"hint:" in again.stderr
     found = lines(skysentry("doctor", "site.toml", "--json", "--port", "18097", cwd=tmp_path).stdout)
     assert {"check": "site", "state": "ok", "found": "my site: 1 sensors, 1 zones", "mend": ""} in found
+    (sound,) = [one for one in found if one["check"] == "sound"]
+    assert sound["state"] == "ok"
+    assert "simulated, unvalidated: fixed wing electric, fixed wing piston, jet, aeroplane" in sound["found"]
 
 
 @pytest.mark.parametrize(

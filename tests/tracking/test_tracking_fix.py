@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from skysentry.tracking import measure as m
-from skysentry.tracking.correct import GATES, KEPT, _weigh, mend, mend_place
-from skysentry.tracking.fix import PLACE, fix_places, weigh_place
+from skysentry.tracking.correct import GATES, KEPT, _weigh, mend
+from skysentry.tracking.fix import PLACE, fix_places, gain_place, mend_place, take_place, weigh_place
 from skysentry.tracking.motion import MODELS
 
 
@@ -87,8 +87,20 @@ def test_a_state_is_mended_alike() -> None:
     row[m.ROTATION : m.ROTATION + 9] = np.eye(3).ravel()
     kept = np.empty((MODELS, KEPT, 6))
     weigh_place(x, P, w, row, GATES[2], kept, np.empty(MODELS))
-    ours, theirs, mean, other = P[0].copy(), P[0].copy(), np.zeros(6), np.zeros(6)
-    mend_place(ours, 0.7, kept[0].copy(), mean)
-    mend(theirs, 0.7, 3, kept[0].copy(), np.empty(6), other)
-    np.testing.assert_allclose(mean, other, rtol=1e-12)
-    np.testing.assert_allclose(np.tril(ours), np.tril(theirs), rtol=1e-12)
+    theirs, other = P[0].copy(), np.zeros(6)
+    whole = kept[0].copy()
+    whole[7:, :3] = P[0][:, :3]
+    mend(theirs, 0.7, 3, whole.copy(), np.empty(6), other)
+    # The gain may come of P itself, before it is mended, or of what is kept of it.
+    for source in (P[0], whole[7:].copy()):
+        ours, mean, gained = P[0].copy(), np.zeros(6), kept[0].copy()
+        gain_place(source, gained, gained[7:])
+        mend_place(ours, 0.7, gained[7:], mean)
+        np.testing.assert_allclose(mean, other, rtol=1e-12)
+        np.testing.assert_allclose(np.tril(ours), np.tril(theirs), rtol=1e-12)
+    # A single place at once: with the moments of the mixture, and symmetric to the bit.
+    state, cov = x[0].copy(), P[0].copy()
+    take_place(state, cov, 0.7, kept[0].copy(), np.empty((6, 6)))
+    np.testing.assert_allclose(state, x[0] + other, rtol=1e-12)
+    np.testing.assert_allclose(np.tril(cov), np.tril(theirs - np.outer(other, other)), rtol=1e-9, atol=1e-9)
+    np.testing.assert_array_equal(cov, cov.T)

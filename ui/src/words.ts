@@ -19,6 +19,11 @@ export const CLASS_WORD: Record<ObjectClass, string> = {
   other: "other",
 };
 
+// What sound says of these stands on simulation alone: no free recording of them is known.
+export const UNVALIDATED_BY_SOUND: ReadonlySet<ObjectClass> = new Set([
+  "fixed_wing_electric", "fixed_wing_piston", "jet", "aeroplane",
+]);
+
 export const CLASS_LETTER: Record<ObjectClass, string> = {
   multirotor: "M",
   fixed_wing_electric: "E",

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import click
+import numpy as np
 
 from skysentry import config
 from skysentry.errors import SkysentryError
@@ -55,6 +56,7 @@ def _checks(site_file: Path | None, data: Path, port: int) -> list[Callable[[], 
     return [
         _python,
         _kernels,
+        _ears,
         _screen,
         lambda: _port(port),
         lambda: _disk(data),
@@ -81,6 +83,19 @@ def _kernels() -> Iterator[Finding]:
     kernels.warm()
     arrival.warm()
     yield Finding("compiled kernels", "ok", "compiled, and they load")
+
+
+def _ears() -> Iterator[Finding]:
+    """Say whether sound can be told apart, and which of its classes stand on simulation alone."""
+    from skysentry.sensing.acoustic import bands, net
+
+    try:
+        net.log_p(np.zeros((bands.FRAMES, bands.BANDS), dtype=np.float32))
+    except Exception as error:  # whatever keeps the library or the weights from loading is the finding
+        yield Finding("sound", "fail", f"the nets do not load: {error}", "install again")
+        return
+    names = ", ".join(name.replace("_", " ") for name in net.UNVALIDATED)
+    yield Finding("sound", "ok", f"the nets load; by sound, these classes are simulated, unvalidated: {names}")
 
 
 def _screen() -> Iterator[Finding]:

@@ -30,6 +30,8 @@ def _weigh(sky: Sky, own: Listener, look: Array, since_s: float, share: Array, h
         table.cloud, clouds.particles, clouds.weights, clouds.memories, clouds.heard,
     )  # fmt: skip
     table.outline()
+    if sky.thin is not None:
+        quiet = sky.thin.listen(table, own, look, quiet, hit, share)
     kernels.count_heard(table.lines, table.r, table.notes, n, look, hit, since_s)
     kernels.book_heard(table.notes, COLUMN[own.kind], before, table.r, share, hit)
     sky.hearing.note(own, look, since_s, table, NOBODY, share, False)

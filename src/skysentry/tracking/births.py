@@ -86,14 +86,15 @@ class Hit(Struct, array_like=True):
 class Seed(Struct):
     """A new track: mean (6,), covariance (6, 6) of the working frame, and the hits that support it.
 
-    `cells` are those it comes from, where nothing but microphones supports it.
+    `cells` are those it comes from; `heard` says that nothing but microphones supports it.
     """
 
     mean: Array
     cov: Array
     cell: str
     hits: list[Hit]
-    cells: Cells | None
+    cells: Cells
+    heard: bool
 
 
 class FieldDump(Struct):
@@ -227,20 +228,19 @@ class Births:
         mean4 = points @ weight
         off = points - mean4[:, None]
         cov4 = (off * weight) @ off.T
-        mean, cov = self._state(mean4, cov4)
+        mean, cov = self.state(mean4, cov4)
         hits = [self.hits[k] for k in np.flatnonzero(self._support(mean, asked))]
         if len({hit.sensor for hit in hits}) < SENSORS_NEEDED or len(hits) < LOOKS_NEEDED:
             return None
         if hits[-1].time_s - hits[0].time_s < SPAN_NEEDED_S:
             return None
-        cells = None
-        if all(hit.sigma_rad < 0.0 for hit in hits):
-            first = self.corner + self.cell_m * np.array([columns.start, rows.start])
-            cells = Cells(box.astype(np.float64), self.offset.copy(), float(first[0]), float(first[1]), self.cell_m)
+        first = self.corner + self.cell_m * np.array([columns.start, rows.start])
+        cells = Cells(box.astype(np.float64), self.offset.copy(), float(first[0]), float(first[1]), self.cell_m)
         name = f"{i + self.first[0]}.{j + self.first[1]}"
-        return Seed(mean=mean, cov=cov, cell=name, hits=hits, cells=cells)
+        heard = all(hit.sigma_rad < 0.0 for hit in hits)
+        return Seed(mean=mean, cov=cov, cell=name, hits=hits, cells=cells, heard=heard)
 
-    def _state(self, mean4: Array, cov4: Array) -> tuple[Array, Array]:
+    def state(self, mean4: Array, cov4: Array) -> tuple[Array, Array]:
         """Return the state of six with height and the widths that the grid cannot hold."""
         drop_m = (mean4[0] ** 2 + mean4[1] ** 2) / (2.0 * MEAN_RADIUS_M)
         mean = np.array([mean4[0], mean4[1], ALT_PRIOR_M - drop_m, mean4[2], mean4[3], 0.0])

@@ -9,7 +9,8 @@ an aircraft's address that other sensors bear out.
 from __future__ import annotations
 
 import math
-from functools import cache, lru_cache
+from functools import lru_cache
+from struct import Struct
 from typing import TypeAlias
 
 import numpy as np
@@ -144,15 +145,18 @@ def settle_all(
             evidence[i, c] = max((evidence[i, c] - against) * FADE, -MOST_EVIDENCE)
 
 
+CODED = Struct(f"{len(CLASSES)}h")
+# By code: a class, a hundred and one hundredths each.
+SHARES = [(CLASSES[code // CODE], code % CODE / 100.0) for code in range(len(CLASSES) * CODE)]
+
+
 # Most tracks of a sky show the same few thousand of rounded posteriors.
 @lru_cache(maxsize=20_000)
 def told(codes: bytes) -> Shares:
     """Return the classes with their probabilities from the codes [shape=(classes,), int16] that `show` has written."""
-    return tuple([share(code) for code in np.frombuffer(codes, np.int16).tolist() if code >= 0])
+    return tuple([SHARES[code] for code in CODED.unpack(codes) if code >= 0])
 
 
-@cache
 def share(code: int) -> tuple[ObjectClass, float]:
-    """Return a class and its probability; there are 1,010 codes."""
-    k, hundredths = divmod(code, CODE)
-    return CLASSES[k], hundredths / 100.0
+    """Return a class and its probability."""
+    return SHARES[code]

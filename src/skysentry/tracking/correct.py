@@ -13,7 +13,7 @@ import numpy as np
 from skysentry.compiled import kernel
 from skysentry.tracking.associate import marginals
 from skysentry.tracking.coverage import detectable, filtered
-from skysentry.tracking.fix import PLACE, fix_places, mend_place, weigh_place
+from skysentry.tracking.fix import PLACE, fix_places, gain_place, mend_place, take_place, weigh_place
 from skysentry.tracking.ledger import book
 from skysentry.tracking.masks import sighted, witness
 from skysentry.tracking.measure import (
@@ -40,6 +40,7 @@ from skysentry.tracking.motion import (
     predict,
 )
 from skysentry.tracking.outline import O_TIME, ahead, candidates, line_up, out_of_reach, outline, sound_lag
+from skysentry.tracking.wide import WIDE
 
 # Squared Mahalanobis gates for 1 … 6 dimensions: all but 1e-5 of a normal; a wider tail only costs false alarms.
 GATES = np.array([19.5, 23.0, 25.9, 28.5, 30.9, 33.1])
@@ -116,13 +117,14 @@ def _weigh(
 
 @kernel
 def _collapse(
-    x: Array, P: Array, w: Array, codes: Indices, hits: Indices, share: Array, models: Array, kept: Array, work: Array
+    x: Array, P: Array, w: Array, codes: Indices, hits: Indices, share: Array, models: Array, kept: Array, now: bool,
+    work: Array,
 ) -> None:  # fmt: skip
     """Correct one track with all its measurements `hits`, weighted by `share`, and collapse each model by moments.
 
     `models` [shape=(hits, MODELS)] are the model weights given each measurement, `kept` (hits, MODELS, KEPT, 6) the
-    whitened innovation, factor and P Hᵀ of each. A Kalman update takes K K' from P with K = P Hᵀ L⁻ᵀ, so the moments
-    of the mixture need no state of any single measurement.
+    whitened innovation, factor and P Hᵀ of each; of places taken `now` P has that. A Kalman update takes K K' from P
+    with K = P Hᵀ L⁻ᵀ, so the moments of the mixture need no state of any single measurement.
     """
     missed = 1.0
     for p in share:
@@ -135,14 +137,23 @@ def _collapse(
         for k in range(hits.shape[0]):
             weight += share[k] * models[k, m]
         total_weight += weight
-        if weight >= 1e-12:
+        if hits.shape[0] == 1 and now and codes[hits[0]] == PLACE and weight >= 1e-12:
+            part = share[0] * models[0, m] / weight
+            if part >= 1e-9:
+                take_place(x[m], P[m], part, kept[0, m], work[2:])
+        elif weight >= 1e-12:
             mean[:] = 0.0
+            for k in range(hits.shape[0]):
+                if now and codes[hits[k]] == PLACE:
+                    gain_place(P[m], kept[k, m], kept[k, m, 7:])
+                elif dims_of(codes[hits[k]]) == 3:
+                    gain_place(kept[k, m, 7:], kept[k, m], kept[k, m, 7:])
             for k in range(hits.shape[0]):
                 part = share[k] * models[k, m] / weight
                 if part < 1e-9:
                     continue
                 if dims_of(codes[hits[k]]) == 3:
-                    mend_place(P[m], part, kept[k, m], mean)
+                    mend_place(P[m], part, kept[k, m, 7:], mean)
                 else:
                     mend(P[m], part, dims_of(codes[hits[k]]), kept[k, m], dx, mean)
             for a in range(6):
@@ -177,13 +188,14 @@ def mend(P: Array, part: float, dims: int, kept: Array, dx: Array, mean: Array) 
 def _edges(
     x: Array, P: Array, w: Array, t: Array, r: Array, own: Indices, lines: Array, tracks: int, look: Array,
     codes: Indices, rows: Array, claims: Indices, edge_i: Indices, edge_j: Indices, ratio: Array, models: Array,
-    kept: Array, seen: Array, expected: Array, masks: Array, work: Array,
+    kept: Array, seen: Array, expected: Array, masks: Array, cloud: Indices, work: Array,
 ) -> int:  # fmt: skip
     """Write the pairs of track and measurement that may belong together; return their number.
 
     Tracks near a measurement are moved to its time; `seen` (n,) takes the probability of detection of every track.
     """
     found, room = codes.shape[0], edge_i.shape[0]
+    hears = look[L_SOUND] > 0.0
     order, east_m, close = np.empty(found, np.int64), np.empty(found), np.empty(found, np.int64)
     nowhere, widest = line_up(codes, rows, order, east_m)
     reports, light = look[L_REPORTS] != 0.0, look[L_SOUND] == 0.0
@@ -192,6 +204,9 @@ def _edges(
     mean = work[0]
     edges = 0
     for i in range(tracks):
+        # What a wide cloud hears is weighed by its particles (`wide`).
+        if hears and cloud[i] <= WIDE:
+            continue
         if light and out_of_reach(lines[i], look, low, high, widest):
             continue
         lag = look[L_TIME] - lines[i, O_TIME] if light else sound_lag(lines, i, look, mean)
@@ -252,7 +267,7 @@ def correct_scan(
     expected = np.zeros(tracks)
     edges = _edges(
         x, P, w, t, r, own, lines, tracks, look, codes, rows, claims, edge_i, edge_j, ratio, models, kept, seen,
-        expected, masks, work,
+        expected, masks, cloud, work,
     )  # fmt: skip
     marginals(edge_i[:edges], edge_j[:edges], ratio[:edges], codes.shape[0], share[:edges])
     free[:] = 1.0
@@ -276,7 +291,10 @@ def correct_scan(
                     j = edge_j[e]
                     _weigh(x[i], P[i], w[i], t[i], codes[j], rows[j], look, work[1:], spare[e - first], models[e])
                 mine = spare
-            _collapse(x[i], P[i], w[i], codes, edge_j[first:last], share[first:last], models[first:last], mine, work)
+            now = abs(look[L_TIME] - t[i]) < NOW_S
+            _collapse(
+                x[i], P[i], w[i], codes, edge_j[first:last], share[first:last], models[first:last], mine, now, work
+            )
             outline(x[i], P[i], w[i], t[i], lines[i])
         if last > first or seen[i] > 0.0:
             unseen = min(seen[i], bound)

@@ -146,7 +146,7 @@ def heed(
     widest = farthest(look, EDGES) + EDGES * 0.3 * cell_m
     pds = _tabulate(look, cell_m, widest)
     cells, bins = np.empty(grid.size, np.int64), np.empty(grid.size, np.int64)
-    rays = _rays(look, bearings)
+    rays = rays_of(look, bearings)
     gains = np.zeros((grid.size if rays.shape[0] > 0 else 0, rays.shape[0]))
     count = _visit(grid, offset, corner, cell_m, t_s, height_m, look, widest, rays, pds, cells, bins, gains)
     flat = grid.ravel()
@@ -213,7 +213,7 @@ def _visit(
             last_j = min(int((-ve * shift + half - e0) / cell_m) + 2, columns)
             for j in range(first_j, last_j):
                 de, dn = e0 + j * cell_m, n0 + i * cell_m
-                tau = _emitted(look[L_SOUND], lead, de, dn, height_m, ve, vn)
+                tau = emitted(look[L_SOUND], lead, de, dn, height_m, ve, vn)
                 de += ve * tau
                 dn += vn * tau
                 distance = math.sqrt(de * de + dn * dn + height_m * height_m)
@@ -254,7 +254,7 @@ def sector(e: float, n: float) -> int:
 
 
 @kernel
-def _rays(look: Array, bearings: Array) -> Array:
+def rays_of(look: Array, bearings: Array) -> Array:
     """Return bearings as rows (k, 4): unit vector east, north in the working frame, variance, competing density."""
     rays = np.empty((bearings.shape[0], 4))
     r = L_ROTATION
@@ -292,7 +292,7 @@ def _faces(look: Array, de: float, dn: float) -> bool:
 
 
 @kernel
-def _emitted(sound: float, lead: float, de: float, dn: float, du: float, ve: float, vn: float) -> float:
+def emitted(sound: float, lead: float, de: float, dn: float, du: float, ve: float, vn: float) -> float:
     """Return when, after the grid's time, a thing here emitted what arrives `lead` after it."""
     if sound == 0.0:
         return lead

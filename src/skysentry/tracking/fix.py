@@ -82,7 +82,8 @@ def _narrow(row: Array) -> bool:
 def weigh_place(x: Array, P: Array, w: Array, row: Array, gate: float, kept: Array, out: Array) -> float:
     """Write each model's likelihood share of a place, taken now, into `out` (MODELS,); return the log of their sum.
 
-    As `correct._weigh`: `kept` (MODELS, KEPT, 6) takes innovation, factor and P Hᵀ; −inf where no model gates it.
+    As `correct._weigh`: `kept` (MODELS, KEPT, 6) takes innovation and factor; −inf where no model gates it. P Hᵀ is
+    in P itself until it is corrected.
     """
     best = -np.inf
     gated = False
@@ -110,9 +111,6 @@ def weigh_place(x: Array, P: Array, w: Array, row: Array, gate: float, kept: Arr
         best = max(best, out[m])
     if not gated:
         return -np.inf
-    for m in range(MODELS):
-        for a in range(6):
-            kept[m, 7 + a, 0], kept[m, 7 + a, 1], kept[m, 7 + a, 2] = P[m, a, 0], P[m, a, 1], P[m, a, 2]
     total = 0.0
     for m in range(MODELS):
         out[m] = math.exp(out[m] - best)
@@ -123,20 +121,45 @@ def weigh_place(x: Array, P: Array, w: Array, row: Array, gate: float, kept: Arr
 
 
 @kernel
-def mend_place(P: Array, part: float, kept: Array, mean: Array) -> None:
-    """Add one place's share `part` of the change to the lower triangle of P and to `mean` (6,), as `correct.mend`."""
+def gain_place(PHt: Array, kept: Array, gain: Array) -> None:
+    """Write the whitened gain of one place, and its change of the state, into `gain` [shape=(6, ≥ 4)].
+
+    `PHt` (6, ≥ 3) is P before it is corrected, or what `kept` (KEPT, 6) itself holds of it.
+    """
     n0, n1, n2 = kept[0, 0], kept[0, 1], kept[0, 2]
     l00, l10, l11 = 1.0 / kept[1, 0], kept[2, 0], 1.0 / kept[2, 1]
     l20, l21, l22 = kept[3, 0], kept[3, 1], 1.0 / kept[3, 2]
     for a in range(6):
-        k0 = kept[7 + a, 0] * l00
-        k1 = (kept[7 + a, 1] - l10 * k0) * l11
-        k2 = (kept[7 + a, 2] - l20 * k0 - l21 * k1) * l22
-        kept[7 + a, 0], kept[7 + a, 1], kept[7 + a, 2] = k0, k1, k2
-        kept[7 + a, 3] = k0 * n0 + k1 * n1 + k2 * n2
-        mean[a] += part * kept[7 + a, 3]
+        k0 = PHt[a, 0] * l00
+        k1 = (PHt[a, 1] - l10 * k0) * l11
+        k2 = (PHt[a, 2] - l20 * k0 - l21 * k1) * l22
+        gain[a, 0], gain[a, 1], gain[a, 2], gain[a, 3] = k0, k1, k2, k0 * n0 + k1 * n1 + k2 * n2
+
+
+@kernel
+def mend_place(P: Array, part: float, gain: Array, mean: Array) -> None:
+    """Add one place's share `part` of the change to the lower triangle of P and to `mean` (6,), as `correct.mend`."""
     for a in range(6):
-        k0, k1, k2, dx = kept[7 + a, 0], kept[7 + a, 1], kept[7 + a, 2], kept[7 + a, 3]
+        mean[a] += part * gain[a, 3]
+    for a in range(6):
+        k0, k1, k2, dx = gain[a, 0], gain[a, 1], gain[a, 2], gain[a, 3]
         for b in range(a + 1):
-            taken = k0 * kept[7 + b, 0] + k1 * kept[7 + b, 1] + k2 * kept[7 + b, 2] - dx * kept[7 + b, 3]
+            taken = k0 * gain[b, 0] + k1 * gain[b, 1] + k2 * gain[b, 2] - dx * gain[b, 3]
             P[a, b] -= part * taken
+
+
+@kernel
+def take_place(x: Array, P: Array, part: float, kept: Array, gain: Array) -> None:
+    """Correct one model, x (6,) and P (6, 6), with the share `part` of one place: nearly all tracks have one only.
+
+    `gain` (6, ≥ 4) is room.
+    """
+    gain_place(P, kept, gain)
+    for a in range(6):
+        k0, k1, k2, dx = gain[a, 0], gain[a, 1], gain[a, 2], gain[a, 3]
+        mean = part * dx
+        x[a] += mean
+        for b in range(a + 1):
+            taken = k0 * gain[b, 0] + k1 * gain[b, 1] + k2 * gain[b, 2] - dx * gain[b, 3]
+            value = P[a, b] - part * taken - mean * (part * gain[b, 3])
+            P[a, b], P[b, a] = value, value

@@ -28,6 +28,7 @@ from skysentry.tracking.motion import Array, Indices
 from skysentry.tracking.rates import Rates, RatesDump
 from skysentry.tracking.reaches import Doubt, Network, learn
 from skysentry.tracking.table import Table
+from skysentry.tracking.wide import WIDE
 
 # Correlated looks: a sensor's look counts a tenth for each second, as its silence does for tracks.
 NATS_PER_S = 0.1
@@ -112,6 +113,9 @@ class Hearing:
         listening = np.flatnonzero(self.looked_s > now_s - SILENT_S)
         for i, life in enumerate(table.lives):
             if life.status is TrackStatus.TENTATIVE or table.r[i] < SURE or now_ns - life.first_ns < YOUNG_NS:
+                continue
+            # What reach itself has placed teaches none.
+            if table.cloud[i] <= WIDE:
                 continue
             lately = [name for name, seen_ns in life.seen.items() if now_ns - seen_ns < LATELY_NS]
             if len(lately) >= 2 and self._near(lately, listening, table.lines[i, :2]):

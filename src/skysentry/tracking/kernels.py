@@ -10,14 +10,14 @@ from skysentry.tracking.align import FACTS, TAGS, fold_all, gather
 from skysentry.tracking.classify import settle_all
 from skysentry.tracking.clutter import BINS, RINGS, SIDE, count_plots, unclaimed, weigh_and_fade
 from skysentry.tracking.correct import KEPT, SCHEMES, correct_scan
-from skysentry.tracking.field import STATES, drift, heed
+from skysentry.tracking.field import STATES, drift, heed, rays_of
 from skysentry.tracking.founding import found_all, leave
 from skysentry.tracking.groups import count_directions, count_heard, flocks, heard_only
 from skysentry.tracking.ledger import KINDS, book_heard, fade_notes, round_notes
 from skysentry.tracking.life import census, foresee, poisoned
 from skysentry.tracking.masks import COLUMNS, SLOTS, fade_record
 from skysentry.tracking.measure import LOOK, ROW
-from skysentry.tracking.motion import MODELS
+from skysentry.tracking.motion import MODELS, Array
 from skysentry.tracking.outline import OUTLINE, outline_all
 from skysentry.tracking.particles import COLUMNS as STATE
 from skysentry.tracking.particles import MEMORY, PARTICLES, scatter, settle
@@ -26,6 +26,7 @@ from skysentry.tracking.read import read
 from skysentry.tracking.show import PRESENTED, present, strayed
 from skysentry.tracking.table import CLASSES, NOTES, TOLD, clear, fill_gaps
 from skysentry.tracking.twins import twins
+from skysentry.tracking.wide import WIDE_PARTICLES, cover, sense, settle_wide, weigh_directed, weigh_heard
 
 __all__ = [
     "KEPT",
@@ -36,6 +37,7 @@ __all__ = [
     "correct_scan",
     "count_directions",
     "count_heard",
+    "cover",
     "drift",
     "fade_notes",
     "flocks",
@@ -45,11 +47,16 @@ __all__ = [
     "heard_only",
     "heed",
     "present",
+    "rays_of",
     "scatter",
+    "sense",
     "settle",
+    "settle_wide",
     "strayed",
     "twins",
     "warm",
+    "weigh_directed",
+    "weigh_heard",
 ]
 
 
@@ -84,6 +91,7 @@ def warm() -> None:
     flocks(lines, notes, edges * 0, 0.0)
     scatter(clouds[0], weights[0], 1, grid.astype(np.float64) + 1.0, offset, 0.0, 0.0, 500.0)
     settle(x, P, w, t, r, slots, clouds, weights, np.zeros((1, MEMORY)), slots.copy(), 1.0, 1.0, w[0].copy())
+    _warm_wide(x, P, w, t, r, look, grid.astype(np.float64), offset)
     found_all(
         codes, rows, free, codes, 0, look, 0.0, 0, x, P, w, t, r, lines, own, np.zeros((1, len(CLASSES))),
         np.zeros((1, TOLD)), notes, masks, slots, edges * 0, edges * 0, 0, 0,
@@ -115,6 +123,18 @@ def warm() -> None:
     leave(codes, rows, 0.0, 0.0, 0.0, 0.0, free)
     read(-1, bare, look, 0.0, 0.0, np.append(frame, 0.0), codes, codes, rows, none)
     unclaimed(codes, rows, free, codes, np.zeros((0, 4)))
+
+
+def _warm_wide(x: Array, P: Array, w: Array, t: Array, r: Array, look: Array, box: Array, offset: Array) -> None:
+    """Call the kernels of wide clouds."""
+    clouds, weights, slots = np.zeros((1, WIDE_PARTICLES, STATE)), np.ones((1, WIDE_PARTICLES)), np.zeros(1, np.int64)
+    scatter(clouds[0], weights[0], 1, box + 1.0, offset, 0.0, 0.0, 500.0)
+    rays, pd, gains = rays_of(look, np.zeros((0, 3))), np.zeros(WIDE_PARTICLES), np.zeros((WIDE_PARTICLES, 0))
+    sense(clouds[0], weights[0], 0.0, 300.0, look, rays, pd, gains)
+    weigh_heard(weights[0], pd, False, 0.5)
+    weigh_directed(weights[0], pd, gains, np.zeros(0))
+    settle_wide(x, P, w, t, r, slots, clouds, weights, np.zeros(1), slots.copy(), 1.0, 1.0, w[0].copy())
+    cover(look[None], np.zeros(2), 500.0, 300.0, np.zeros((1, 1)))
 
 
 if __name__ == "__main__":

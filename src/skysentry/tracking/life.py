@@ -135,13 +135,13 @@ def poisoned(x: Array, P: Array, r: Array, tracks: int) -> int:
     return count
 
 
-def status(life: Life, existence: float, now_ns: int, table: Table, i: int) -> TrackStatus:
+def status(life: Life, existence: float, now_ns: int, table: Table, i: int, wide: bool = False) -> TrackStatus:
     """Return the status that a living track, row `i` of the table, has now."""
     if life.status is TrackStatus.TENTATIVE:
         if existence < CONFIRM_EXISTENCE or life.hits < CONFIRM_HITS or life.quarantined:
             return TrackStatus.TENTATIVE
         P = table.P[i]
-        if float(table.w[i] @ (P[:, 0, 0] + P[:, 1, 1])) > 2.0 * CONFIRM_M * CONFIRM_M:
+        if not wide and float(table.w[i] @ (P[:, 0, 0] + P[:, 1, 1])) > 2.0 * CONFIRM_M * CONFIRM_M:
             return TrackStatus.TENTATIVE
     unseen_s = (now_ns - life.last_ns) / SECOND_NS
     return TrackStatus.COASTING if unseen_s > COAST_PERIODS * life.period_s + COAST_S else TrackStatus.CONFIRMED

@@ -115,14 +115,21 @@ def _contradict(slots: Array, mine: int, weight: float, record: Array) -> None:
 
 
 @kernel
-def fade_record(record: Array, numbers: Indices, keep: float) -> None:
-    """Let counts fade, and write the share of the declared Pd that each of the sensors `numbers` shows, in place."""
+def fade_record(record: Array, numbers: Indices, keep: float) -> bool:
+    """Let counts fade, and write the share of the declared Pd that each of the sensors `numbers` shows, in place.
+
+    Returns whether any share is another now.
+    """
+    changed = False
     for k in range(record.shape[0]):
         record[k, 0] *= keep
         record[k, 1] *= keep
     for k in numbers:
         share = (record[k, 1] + DECLARED_LOOKS) / (record[k, 0] + DECLARED_LOOKS)
-        record[k, 2] = min(max(share, LEAST_SHARE), 1.0)
+        share = min(max(share, LEAST_SHARE), 1.0)
+        changed = changed or share != record[k, 2]
+        record[k, 2] = share
+    return changed
 
 
 class Records:
@@ -143,8 +150,9 @@ class Records:
 
     def refresh(self, passed_s: float) -> None:
         """Forget a little, and scale the looks' Pd."""
-        fade_record(self.counts, self.numbers, math.exp(-min(max(passed_s, 0.0), MEMORY_S) / MEMORY_S))
-        self.show()
+        keep = math.exp(-min(max(passed_s, 0.0), MEMORY_S) / MEMORY_S)
+        if fade_record(self.counts, self.numbers, keep):
+            self.show()
 
     def shares(self) -> list[float]:
         """Return the share of the declared Pd that each of `names` shows."""

@@ -80,7 +80,7 @@ GOLDEN, MIX_1, MIX_2 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5
 
 
 @kernel
-def _mixed(z: np.uint64) -> np.uint64:
+def mixed(z: np.uint64) -> np.uint64:
     """Return the hash of a number: the splitmix64 generator's output for it as state."""
     z = (z ^ (z >> np.uint64(30))) * MIX_1
     z = (z ^ (z >> np.uint64(27))) * MIX_2
@@ -90,11 +90,11 @@ def _mixed(z: np.uint64) -> np.uint64:
 @kernel
 def chance(key: np.uint64, k: int) -> float:
     """Return the k-th uniform number of (0, 1) that belongs to a key."""
-    return (float(_mixed(key + np.uint64(k + 1) * GOLDEN) >> np.uint64(11)) + 0.5) * 1.1102230246251565e-16
+    return (float(mixed(key + np.uint64(k + 1) * GOLDEN) >> np.uint64(11)) + 0.5) * 1.1102230246251565e-16
 
 
 @kernel
-def _normal(key: np.uint64, k: int) -> float:
+def normal(key: np.uint64, k: int) -> float:
     """Return the k-th standard normal number of a key (Box and Muller)."""
     return math.sqrt(-2.0 * math.log(chance(key, 2 * k))) * math.cos(2.0 * math.pi * chance(key, 2 * k + 1))
 
@@ -102,7 +102,7 @@ def _normal(key: np.uint64, k: int) -> float:
 @kernel
 def key_of(seed: int, second: int) -> np.uint64:
     """Return the key of a track's chances in a second."""
-    return _mixed(np.uint64(seed) ^ _mixed(np.uint64(second) + GOLDEN))
+    return mixed(np.uint64(seed) ^ mixed(np.uint64(second) + GOLDEN))
 
 
 @kernel
@@ -236,16 +236,16 @@ def renew(cloud: Array, weight: Array, seed: int, second: int, dt_s: float, far:
     for k in range(weight.shape[0]):
         crowded += (weight[k] / total) ** 2
     if crowded * weight.shape[0] * LEAST_EFFECTIVE >= 1.0:
-        _draw_anew(cloud, weight, key)
+        draw_anew(cloud, weight, key)
     for k in range(cloud.shape[0]):
-        _fly(cloud[k], _mixed(key ^ np.uint64(k + 1)), dt_s, far)
+        _fly(cloud[k], mixed(key ^ np.uint64(k + 1)), dt_s, far)
         _round(cloud[k])
         for a in range(2):
             cloud[k, a] = min(max(cloud[k, a], cloud[0, a] - FURTHEST_M), cloud[0, a] + FURTHEST_M)
 
 
 @kernel
-def _draw_anew(cloud: Array, weight: Array, key: np.uint64) -> None:
+def draw_anew(cloud: Array, weight: Array, key: np.uint64) -> None:
     """Draw a cloud by its weights, each particle shifted by a kernel that leaves mean and covariance as they are."""
     count, total = cloud.shape[0], weight.sum()
     mean, root = _spread(cloud, weight)
@@ -256,11 +256,11 @@ def _draw_anew(cloud: Array, weight: Array, key: np.uint64) -> None:
             source += 1
             reached += held[source]
         cloud[k] = old[source]
-        own = _mixed(key ^ _mixed(np.uint64(k + 1)))
+        own = mixed(key ^ mixed(np.uint64(k + 1)))
         for a in range(VN + 1):
             shift = 0.0
             for b in range(a + 1):
-                shift += root[a, b] * _normal(own, b)
+                shift += root[a, b] * normal(own, b)
             cloud[k, a] = mean[a] + SHRINK * (cloud[k, a] - mean[a]) + KERNEL * shift
         weight[k] = float(np.float32(1.0 / count))
 
@@ -300,22 +300,22 @@ def _fly(p: Array, key: np.uint64, dt_s: float, far: float) -> None:
     e, n, ve, vn = _arc(p[VE], p[VN], p[TURN], dt_s)
     p[E] += e
     p[N] += n
-    speed = math.hypot(ve, vn) + SPEED_MPS * math.sqrt(dt_s) * _normal(key, 2)
-    heading = math.atan2(ve, vn) + HEADING_RAD * math.sqrt(dt_s) * _normal(key, 3)
+    speed = math.hypot(ve, vn) + SPEED_MPS * math.sqrt(dt_s) * normal(key, 2)
+    heading = math.atan2(ve, vn) + HEADING_RAD * math.sqrt(dt_s) * normal(key, 3)
     if CRUISING_MPS[0] < speed < CRUISING_MPS[1]:
         speed += DRAWN * (CRUISE_MPS - speed) * dt_s
     if chance(key, 10) < ANEW * dt_s:
-        p[E] += BESIDE_M * _normal(key, 6)
-        p[N] += BESIDE_M * _normal(key, 7)
+        p[E] += BESIDE_M * normal(key, 6)
+        p[N] += BESIDE_M * normal(key, 7)
         heading = 2.0 * math.pi * chance(key, 16)
-        speed *= math.exp(PACE * _normal(key, 9))
+        speed *= math.exp(PACE * normal(key, 9))
         p[TURN], p[BEFORE], p[AGE] = 0.0, 0.0, 0.0
     if chance(key, 20) < far:
-        p[E] += FAR_M * _normal(key, 11)
-        p[N] += FAR_M * _normal(key, 12)
+        p[E] += FAR_M * normal(key, 11)
+        p[N] += FAR_M * normal(key, 12)
         if chance(key, 21) < 0.5:
             heading = 2.0 * math.pi * chance(key, 26)
-        speed *= math.exp(PACE * _normal(key, 14))
+        speed *= math.exp(PACE * normal(key, 14))
         p[TURN], p[BEFORE], p[AGE] = 0.0, 0.0, 0.0
     speed = min(max(speed, SLOWEST_MPS), FASTEST_MPS)
     p[VE], p[VN] = speed * math.sin(heading), speed * math.cos(heading)
@@ -346,13 +346,13 @@ def scatter(
             at += 1
             reached += box[at // cells, at % cells // columns, at % columns]
         s = at // cells
-        own = _mixed(key ^ np.uint64(k + 1))
+        own = mixed(key ^ np.uint64(k + 1))
         p = cloud[k]
         p[E] = east_m + offset[s, 0] + cell_m * (at % columns + chance(own, 0) - 0.5)
         p[N] = north_m + offset[s, 1] + cell_m * (at % cells // columns + chance(own, 1) - 0.5)
         ve, vn = velocity(s)
         heading = math.atan2(ve, vn) + 2.0 * math.pi / HEADINGS * (chance(own, 2) - 0.5)
-        speed = math.hypot(ve, vn) + NEW_SPEED_MPS * _normal(own, 2)
+        speed = math.hypot(ve, vn) + NEW_SPEED_MPS * normal(own, 2)
         if s == HEADINGS:
             heading, speed = 2.0 * math.pi * chance(own, 2), STANDING_MPS * chance(own, 3)
         speed = min(max(speed, SLOWEST_MPS), FASTEST_MPS)

@@ -19,6 +19,7 @@ from skysentry.tracking.coverage import detectable, farthest
 from skysentry.tracking.measure import L_FALSE, L_MISS_FLOOR, L_ORIGIN, L_PD, emission_lag
 from skysentry.tracking.motion import MODELS, NOISE_M2_S3, Array, Indices
 from skysentry.tracking.particles import TEMPER, TIME, hear, surprise, trusted, weigh
+from skysentry.tracking.wide import WIDE
 
 # Gauss–Hermite points and weights of the standard normal, five of them: exact up to degree nine.
 POINTS = np.array([-2.8569700138728, -1.3556261799742, 0.0, 1.3556261799742, 2.8569700138728])
@@ -118,6 +119,8 @@ def hearing(
             for a in range(6):
                 mean[a] += w[i, m] * x[i, m, a]
         pd[i] = 0.0
+        if slots[i] <= WIDE:
+            continue
         lag = emission_lag(mean, t[i], look)
         e, n, u = mean[0] + lag * mean[3], mean[1] + lag * mean[4], mean[2] + lag * mean[5]
         far = widest + NEARER * math.sqrt(spread)

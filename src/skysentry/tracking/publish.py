@@ -76,18 +76,6 @@ class Publisher:
         self.told: dict[tuple[str, ...], str] = {}
         self.authorised = {flight.identity: flight for flight in site.authorised}
 
-    def due(self, life: Life, now_ns: int, strayed: bool) -> bool:
-        """Return whether a living track has something to show: a look that tells more than its last event, or a second.
-
-        Where several sensors see one thing, most looks say what reckoning on from the last event says: only what has
-        `strayed` from it is told between whole seconds. What one sensor sees is told look by look; a status at once.
-        """
-        if not life.track_id and life.hits < SHOWN_HITS:
-            return False
-        if life.pending and (strayed or len(life.sensors) < SEVERAL or life.published is not life.status):
-            return True
-        return now_ns - life.published_ns >= SECOND_NS
-
     def pass_over(self, life: Life, now_ns: int, now_s: float, table: Table, i: int) -> None:
         """Note that another cell publishes this news of row `i`: what is told next depends on it."""
         life.track_id = life.track_id or _name(life)
@@ -110,12 +98,15 @@ class Publisher:
             of.log_prior, of.wind, of.bands, AIRBORNE, GENUS, table.notes, table.told, out, codes, numbers,
         )  # fmt: skip
         suffix, coded = f"@{now_ns}", codes.tobytes()
-        plain = {status: replace(PLAIN, time_ns=now_ns, received_ns=now_ns, status=status) for status in TrackStatus}
+        plain: dict[TrackStatus, Track] = {}
         made: list[AnyEvent] = []
         for k, ((_, life, end), row) in enumerate(zip(shown, ROW.iter_unpack(out.data), strict=True)):
             if row[S_GOOD]:
                 life.classes = told(coded[k * CODES_BYTES : (k + 1) * CODES_BYTES])
-                track = self._track(now_ns, suffix, plain[life.status], life, row)
+                status = life.status
+                if status not in plain:
+                    plain[status] = replace(PLAIN, time_ns=now_ns, received_ns=now_ns, status=status)
+                track = self._track(now_ns, suffix, plain[status], life, row)
                 if end or life.doubt or row[S_SEVERAL]:
                     track = self._more(track, life, end, numbers[k])
                 made.append(track)

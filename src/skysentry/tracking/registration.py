@@ -107,7 +107,7 @@ class Registration:
     ) -> None:
         """Keep the sure hits of one scan. `edges` are rows of tracks, measurements, and their shares."""
         k = self.index.get(own.id)
-        if k is None or (self.calm and int(look[m.L_TIME] / WINDOW_S) % CALM):
+        if k is None or len(self.sensors) < 2 or (self.calm and int(look[m.L_TIME] / WINDOW_S) % CALM):
             return
         self.count = kernels.gather(
             *edges, table.x, table.w, table.t, table.r, table.key, look, packed.codes, packed.rows, k,

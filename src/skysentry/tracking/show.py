@@ -166,19 +166,21 @@ def rank_classes(share: Array, codes: NDArray[np.int16]) -> None:
             share[c] = 0.0
         total += share[c]
     left = 100
+    rest = np.empty(classes)
     for c in range(classes):
         share[c] = 100.0 * share[c] / total
+        rest[c] = share[c] - math.floor(share[c])
+        share[c] = math.floor(share[c])
         left -= int(share[c])
     # The largest remainders are rounded up.
     while left > 0:
         best = 0
         for c in range(classes):
-            if share[c] % 1.0 > share[best] % 1.0:
+            if rest[c] > rest[best]:
                 best = c
-        share[best] = math.floor(share[best]) + 1.0
+        share[best] += 1.0
+        rest[best] = 0.0
         left -= 1
-    for c in range(classes):
-        share[c] = math.floor(share[c])
     for c in range(classes):
         rank = 0
         for other in range(classes):

@@ -35,6 +35,7 @@ from skysentry.tracking.repeats import Record, Repeats
 from skysentry.tracking.resume import Gone, Resumption
 from skysentry.tracking.roster import Roster
 from skysentry.tracking.table import Life, Table
+from skysentry.tracking.thin import Thin, WideDump
 
 SECOND_NS = 1_000_000_000
 # Times are seconds since the last midnight (UTC) before the first look: exact to 1e-11 s, and the same in all cells.
@@ -66,6 +67,8 @@ class Dump(Struct):
     quarantine: Quarantine
     clouds: list[CloudDump]
     repeats: tuple[dict[str, Record], int]
+    wide: list[WideDump]
+    courses: dict[str, tuple[float, float]]
 
 
 class Sky:
@@ -97,8 +100,11 @@ class Sky:
         self.authorised = frozenset(flight.identity for flight in site.authorised)
         self.clouds = Clouds()
         self.births: Births | None = None
+        self.thin: Thin | None = None
         if any(sensor.kind in FEEDING and sensor.position is not None for sensor in site.sensors):
             self.births = Births(self.roster.known, site.sensors, origin.alt_m or 0.0, area)
+            thin = Thin(self.births, self.roster.known)
+            self.thin = thin if thin.mostly() else None
         self.faults = Faults()
         self.hearing = Hearing(self.roster.known, site.weather, self.faults)
         self.clocks = Clocks(self.faults)
@@ -156,6 +162,8 @@ class Sky:
             self.quarantine,
             self.clouds.dump(self.table),
             (self.classifier.repeats.records, self.classifier.repeats.age_s),
+            [] if self.thin is None else self.thin.dump(self.table),
+            {} if self.thin is None else self.thin.courses.kept,
         )
 
     def load(self, dump: Dump) -> None:
@@ -179,6 +187,9 @@ class Sky:
             raise ValueError("a snapshot of another site")
         if self.births is not None and dump.births is not None:
             self.births.load(dump.births)
+        if self.thin is not None:
+            self.thin.load(dump.wide)
+            self.thin.courses.kept = dump.courses
 
 
 def pairs_room(room: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -11,16 +11,22 @@ from skysentry.events import AnyEvent, TrackStatus
 from skysentry.tracking import kernels
 from skysentry.tracking.custody import Farewell
 from skysentry.tracking.life import COAST_S, status
-from skysentry.tracking.publish import SEVERAL, Shown
+from skysentry.tracking.publish import SEVERAL, SHOWN_HITS, Shown
 from skysentry.tracking.resume import SHOWN
 from skysentry.tracking.sky import SECOND_NS, Sky
 from skysentry.tracking.table import Life
+from skysentry.tracking.wide import WIDE
 
 COAST_NS = round(COAST_S * SECOND_NS)
 
 
 def tell(sky: Sky, now_ns: int, due: Mapping[int, Life], ends: dict[int, str], over: set[int]) -> list[AnyEvent]:
-    """Return the events of the rows `due`; those with an end are forgotten, and those in `over` without a word."""
+    """Return the events of the rows `due`; those with an end are forgotten, and those in `over` without a word.
+
+    A living track has something to show after a second, and when a look tells more than its last event. Where several
+    sensors see one thing, most looks say what reckoning on from the last event says: only what has strayed from it is
+    told between whole seconds. What one sensor sees is told look by look; a status at once.
+    """
     table, publisher = sky.table, sky.publisher
     made: list[AnyEvent] = []
     shown: list[Shown] = []
@@ -34,16 +40,18 @@ def tell(sky: Sky, now_ns: int, due: Mapping[int, Life], ends: dict[int, str], o
             continue
         # A confirmed track that was seen just now stays confirmed: the most frequent case by far.
         if life.status is not TrackStatus.CONFIRMED or now_ns - life.last_ns > COAST_NS:
-            before, life.status = life.status, status(life, float(table.r[i]), now_ns, table, i)
-            new = before is TrackStatus.TENTATIVE and life.status is TrackStatus.CONFIRMED
+            wide, before = table.cloud[i] <= WIDE, life.status
+            unknown = wide and before is TrackStatus.TENTATIVE
+            if not unknown or (sky.thin is not None and sky.thin.shown(table, i)):
+                life.status = status(life, float(table.r[i]), now_ns, table, i, bool(wide))
+            new = before is TrackStatus.TENTATIVE and life.status is TrackStatus.CONFIRMED and not wide
             if new and sky.ours(life, now_ns):
                 made += _resume(sky, now_ns, i, shown, over)
                 life = table.lives[i]
-        # What was told a second ago, or is seen by a single sensor, is due: nearly all. `due` asks for more.
-        if (
-            life.track_id
-            and (now_ns - life.published_ns >= SECOND_NS or (len(life.sensors) < SEVERAL and life.pending))
-        ) or publisher.due(life, now_ns, strayed):
+        if (life.track_id or life.hits >= SHOWN_HITS) and (
+            now_ns - life.published_ns >= SECOND_NS
+            or (life.pending and (strayed or len(life.sensors) < SEVERAL or life.published is not life.status))
+        ):
             if life.custody is None or sky.ours(life, now_ns):
                 shown.append((i, life, ""))
             else:

@@ -16,6 +16,7 @@ from skysentry.tracking.motion import Indices
 from skysentry.tracking.sky import SECOND_NS, Sky
 from skysentry.tracking.table import MOST_OBSERVED, MOST_SEEN, Life
 from skysentry.tracking.tell import tell
+from skysentry.tracking.wide import WIDE
 
 # How long two tracks must be one before the younger ends, and how many pairs are looked at in a second.
 TWIN_S = 3
@@ -31,6 +32,8 @@ def tend(sky: Sky, now_ns: int) -> list[AnyEvent]:
     now_s = (now_ns - sky.epoch_ns) / SECOND_NS
     if sky.births is not None:
         sky.clouds.settle(sky.table, now_s)
+    if sky.thin is not None:
+        sky.thin.settle(sky.table, now_s)
     _unpoison(sky)
     sky.touched.clear()
     made = _age(sky, now_ns, now_s) if sky.table.n else []
@@ -45,11 +48,14 @@ def tend(sky: Sky, now_ns: int) -> list[AnyEvent]:
         sky.births.advance(now_s)
         for seed in sky.births.seeds():
             _spawn(sky, now_ns, seed)
+    if sky.thin is not None:
+        for seed in sky.thin.founded():
+            _spawn(sky, now_ns, seed, True)
     return made
 
 
-def _spawn(sky: Sky, now_ns: int, seed: Seed) -> None:
-    """Start a track from the grid of undetected objects."""
+def _spawn(sky: Sky, now_ns: int, seed: Seed, wide: bool = False) -> None:
+    """Start a track from the grid of undetected objects; a wide one where one sensor founds it."""
     last = seed.hits[-1]
     first_ns = sky.epoch_ns + round(seed.hits[0].time_s * SECOND_NS)
     founded = f"{last.detection}@{now_ns}/{seed.cell}"
@@ -59,14 +65,17 @@ def _spawn(sky: Sky, now_ns: int, seed: Seed) -> None:
     life.pending = [hit.detection for hit in seed.hits[-MOST_PENDING:]]
     life.sound = True
     table, now_s = sky.table, (now_ns - sky.epoch_ns) / SECOND_NS
-    if table.n - table.claimed >= MOST_OBSERVED or held(table, now_s, seed.mean, seed.cov):
+    if table.n - table.claimed >= MOST_OBSERVED or (not wide and held(table, now_s, seed.mean, seed.cov)):
         return
     if sky.area is not None:
         life.custody = sky.area.first(seed.mean[0], seed.mean[1], now_ns)
     i = table.add(life)
     table.x[i], table.P[i], table.w[i] = seed.mean, seed.cov, FIRST_WEIGHT
     table.t[i], table.r[i] = now_s, SPAWN_EXISTENCE
-    if seed.cells is not None:
+    thin = sky.thin
+    if thin is not None and (wide or thin.is_thin(*seed.mean[:2].tolist())):
+        thin.start(table, i, now_s, seed.cells, seed.hits)
+    elif seed.heard:
         sky.clouds.start(table, i, now_s, seed.cells)
     table.outline(i)
 
@@ -79,12 +88,16 @@ def _age(sky: Sky, now_ns: int, now_s: float) -> list[AnyEvent]:
     sky.classifier.settle(table, which)
     _review(sky, now_ns, now_s, grown)
     foresee(table.x, table.P, table.w, table.t, which, now_s, ahead)
-    doubled = _doubled(sky, grown, which)
+    doubled = _doubled(sky, grown, which[table.cloud[which] > WIDE])
     ends: dict[int, str] = {}
     existence = table.r[which].tolist()
     for (i, life), likely, (spread_m, down) in zip(grown.items(), existence, ahead.tolist(), strict=True):
         if i in doubled:
             ends[i] = "merged"
+        elif sky.thin is not None and table.cloud[i] <= WIDE:
+            end = sky.thin.fate(table, i, life.status is TrackStatus.TENTATIVE)
+            if end != "stays":
+                ends[i] = end
         elif likely < GONE or now_ns - life.last_ns > UNSEEN_NS or spread_m > LOST_M:
             end = fate(life, likely, now_ns, spread_m, down)
             if end != "stays":
@@ -114,6 +127,8 @@ def _review(sky: Sky, now_ns: int, now_s: float, grown: dict[int, Life]) -> None
     table = sky.table
     known = [i for i, life in grown.items() if life.status is not TrackStatus.TENTATIVE]
     kernels.fade_notes(table.notes, table.n, np.array(known, np.int64), 1.0)
+    if sky.thin is not None:
+        sky.thin.courses.note(now_s, table, known)
     only = kernels.heard_only(table.notes, table.r, table.n)
     if len(only):
         kernels.flocks(table.lines, table.notes, only, now_s)

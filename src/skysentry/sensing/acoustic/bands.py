@@ -14,6 +14,8 @@ needs a running state, these need one second.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from skysentry.sensing.acoustic.spectrum import BIN_HZ, Array
@@ -28,6 +30,8 @@ BINS = int(HIGHEST_HZ * 1.1 / BIN_HZ)
 DEEPEST_DB = 70.0
 # A tenth of the rounding of 16-bit samples: digital silence is flat.
 LEAST_POWER = 1e-8
+# Edges of blocks of bands that are summed together: a fifth of the work of the whole matrix.
+BLOCKS = (0, 48, 72, 84, BANDS)
 # Half the neighbourhood in channel 1, bands: an octave in all.
 NEAR = 6
 # Spread of levels in dB, so that the channels are of order one.
@@ -58,14 +62,30 @@ def _neighbourhood() -> Array:
     return made
 
 
-_TRIANGLES = _triangles()
-_LESS_NEAR = _neighbourhood()
+def _blocks() -> list[tuple[slice, Array]]:
+    """Return the matrix, which is mostly zero, cut into blocks of bands: the bins of each, and its part."""
+    whole, blocks = _triangles(), []
+    for low, high in pairwise(BLOCKS):
+        part = whole[:, low:high]
+        used = np.flatnonzero(part.any(axis=1))
+        bins = slice(int(used[0]), int(used[-1]) + 1)
+        blocks.append((bins, np.ascontiguousarray(part[bins])))
+    return blocks
+
+
+_BLOCKS = _blocks()
+LESS_NEAR = _neighbourhood()
 
 
 def levels_db(power: Array) -> Array:
     """Return the level in each band of each frame, dB [shape=(32, 96)]."""
-    made: Array = np.log10(power[:, :BINS] @ _TRIANGLES + np.float32(LEAST_POWER))
-    return made * np.float32(10.0)
+    made = np.empty((len(power), BANDS), dtype=np.float32)
+    for (bins, part), (low, high) in zip(_BLOCKS, pairwise(BLOCKS), strict=True):
+        np.matmul(power[:, bins], part, out=made[:, low:high])
+    made += np.float32(LEAST_POWER)
+    np.log10(made, out=made)
+    made *= np.float32(10.0)
+    return made
 
 
 def channels(db: Array) -> Array:
@@ -73,7 +93,7 @@ def channels(db: Array) -> Array:
     db = np.maximum(db, db.max(axis=(-2, -1), keepdims=True) - np.float32(DEEPEST_DB))
     parts = (
         db - db.mean(axis=(-2, -1), keepdims=True),
-        db @ _LESS_NEAR,
+        db @ LESS_NEAR,
         db - db.mean(axis=-2, keepdims=True),
     )
     made = np.stack([part / np.float32(scale) for part, scale in zip(parts, SCALES_DB, strict=True)], axis=-3)

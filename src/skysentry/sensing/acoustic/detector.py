@@ -38,7 +38,7 @@ from skysentry.sensing.acoustic.comb import Comb
 from skysentry.sensing.acoustic.ear import LOUD_SCORE, Ear, EarState, Second
 from skysentry.site import Sensor, SensorKind, Site
 
-SNAPSHOT_VERSION = 2
+SNAPSHOT_VERSION = 3
 HEALTH_EVERY_NS = 10_000_000_000
 # No sound card is faster: pairs or complex numbers that come faster are radio, another stage's business.
 FASTEST_SOUND_HZ = 1_000_000.0
@@ -242,6 +242,7 @@ def _detection(scan: str, second: Second) -> Detection:
             ("drone_llr", fuse.drone(belief, place)),
             ("confirmed", float(flies >= fuse.CONFIRM_LLR)),
             *((("unknown_mechanical_source", other),) if strange else ()),
+            *((("no_motion_heard_s", float(second.still_s)),) if second.still_s else ()),
             *fuse.confusers(belief),
         ),
     )

@@ -17,7 +17,7 @@ import numpy as np
 from msgspec import Struct
 
 from skysentry.events import Block
-from skysentry.sensing.acoustic import comb, fuse, llr, net, spectrum
+from skysentry.sensing.acoustic import bands, comb, fuse, llr, net, spectrum, still, texture
 from skysentry.sensing.acoustic.spectrum import Array
 
 # Below 4 kHz a comb of ten orders does not fit; above 200 kHz it is not a microphone.
@@ -39,6 +39,8 @@ CLIPPED_SHARE = 0.01
 # Louder than any sound card gives: float samples beyond are held, or squares would overflow.
 MOST_LEVEL = 1e3
 FLUTTER_KEEP = 0.9
+# A machine's level is that of its loudest octave below 3.2 kHz: where its lines are, above the wind.
+LEVEL_OCTAVES = 4
 # Octave changes beyond this are starts and stops, all alike.
 MOST_CHANGE_DB = 12.0
 # The largest score in ten minutes of noise (5.3 in white, 6.1 in 1/f²: python -m bench.acoustic): below it is no comb.
@@ -66,6 +68,7 @@ class Second(Struct, frozen=True):
     piston: comb.Comb
     flutter_db: float
     drift_per_s: float
+    still_s: int
     hum: bool
     log_p: tuple[float, ...]
     belief: tuple[float, ...]
@@ -84,6 +87,7 @@ class EarState(Struct):
     octaves: bytes | None = None
     flutter_db: float | None = None
     f0_hz: float | None = None
+    still: still.Still = still.Still()
     quiet_db: float | None = None
     belief: tuple[float, ...] | None = None
     place: tuple[float, ...] | None = None
@@ -103,6 +107,7 @@ class Ear:
         self.paths = None if state.paths is None else _array(state.paths).reshape(-1, comb.STEPS)
         self.octaves = None if state.octaves is None else _array(state.octaves)
         self.flutter_db, self.f0_hz, self.quiet_db = state.flutter_db, state.f0_hz, state.quiet_db
+        self.still = state.still
         self.belief = None if state.belief is None else np.array(state.belief)
         self.place = fuse.CHANCES if state.place is None else np.array(state.place)
 
@@ -118,6 +123,7 @@ class Ear:
             octaves=None if self.octaves is None else self.octaves.tobytes(),
             flutter_db=self.flutter_db,
             f0_hz=self.f0_hz,
+            still=self.still,
             quiet_db=self.quiet_db,
             belief=None if self.belief is None else tuple(self.belief.tolist()),
             place=tuple(self.place.tolist()),
@@ -166,6 +172,7 @@ class Ear:
         """Begin anew; only the floor and the habits of the place are kept."""
         self.tail, self.pending, self.held, self.evidence = None, [_array(b"")], 0, []
         self.paths, self.octaves, self.flutter_db, self.f0_hz, self.belief = None, None, None, None, None
+        self.still = still.Still()
 
     def _cut(self, sound: Array, start_ns: int, block: Block, wrong: list[str]) -> list[Second]:
         """Append sound, and measure every second that it completes."""
@@ -205,12 +212,24 @@ class Ear:
         self.f0_hz = strongest.f0_hz
         deaf = float(second.max()) == float(second.min())
         noise_db = spectrum.noise_dbfs(floor_db)
-        flutter_db = self._flutter(spectrum.octaves_db(power))
+        octaves_db = spectrum.octaves_db(power)
+        flutter_db = self._flutter(octaves_db)
         hum = strongest.score > LOUD_SCORE and comb.hums(sound[-spectrum.RATE_HZ :], strongest.f0_hz)
-        log_p = net.NOTHING_HEARD if deaf else net.log_p(fine)
-        log_p = fuse.without_comb(log_p) if hum else log_p
-        said = None if deaf or hum else llr.of_combs(high.score, low.score, piston.score, flutter_db)
-        place, self.belief = self.place, fuse.heard(self.belief, log_p, said, place=self.place)
+        if strongest.score > LOUD_SCORE:
+            self.still = still.heard(
+                self.still, strongest.f0_hz, float(octaves_db[:, :LEVEL_OCTAVES].max(axis=1).mean())
+            )
+        else:
+            self.still = still.missed(self.still)
+        log_p, said, flutters = net.NOTHING_HEARD, None, 0.0
+        if not deaf:
+            levels_db = bands.levels_db(fine)
+            log_p, flutters = net.log_p(levels_db), float(texture.ratio(levels_db, texture.shipped()))
+        if hum:
+            log_p, flutters = fuse.without_comb(log_p), min(flutters, 0.0)
+        elif not deaf:
+            said = llr.of_combs(high.score, low.score, piston.score, flutter_db)
+        place, self.belief = self.place, fuse.heard(self.belief, log_p, said, flutters, place=self.place)
         self.place = place if deaf else fuse.habit(place, self.belief)
         return Second(
             time_ns=time_ns,
@@ -224,6 +243,7 @@ class Ear:
             piston=piston,
             flutter_db=flutter_db,
             drift_per_s=drift,
+            still_s=self.still.seconds,
             hum=hum,
             log_p=tuple(log_p.tolist()),
             belief=tuple(self.belief.tolist()),

@@ -1,10 +1,11 @@
 """Evidence of seconds → ratios of classes: a hidden Markov chain over the kinds of sound, forward only.
 
-    α_t(k) ∝ [ (1 − q)·α_{t−1}(k) + q·π(k) ] · exp( κ·log p(z_t|k) + λ·comb_t(k) )
+    α_t(k) ∝ [ (1 − q)·α_{t−1}(k) + q·π(k) ] · exp( κ·log p(z_t|k) + λ·comb_t(k) + μ·texture_t(k) )
 
 q is the chance that a second's sound changes (14 s of memory), π the chances of kinds at a place with no news.
-κ < 1 because neighbouring seconds share place, wind and microphone; λ is the comb's voice. κ, λ and q are chosen on
-recordings left out of training (`python -m bench.acoustic_learned --fit`): few numbers, for recordings are few.
+κ < 1 because neighbouring seconds share place, wind and microphone; λ is the comb's voice, μ that of `texture`, which
+speaks of multirotors alone. κ, λ, μ and q are chosen on recordings left out of training
+(`python -m bench.acoustic_learned --fit`): few numbers, for recordings are few.
 
 What is published of a class is log p(z_1…t|class) − log p(z_1…t|nothing there), where "nothing there" is what places
 sound like without anything that flies: a fifth of it machines, voices and thunder (`CONFUSED`). So a chainsaw speaks
@@ -51,16 +52,17 @@ FLYING_CHANCES = (0.14, 0.005, 0.04, 0.02, 0.07, 0.025)
 
 
 class Model(Struct, frozen=True):
-    """κ, λ and q."""
+    """κ, λ, μ and q."""
 
     kappa: float
     comb: float
+    texture: float
     change: float
 
 
 # The least cost is at λ = 0.5 and q = 0.05 (0.40 bit, here 0.41), but one-second windows lose a tenth of their recall
 # with that λ, and with that q a clear drone after long quiet is told in its second second, not its first.
-MODEL = Model(kappa=0.4, comb=0.3, change=0.07)
+MODEL = Model(kappa=0.4, comb=0.3, texture=0.5, change=0.07)
 # No chance is less: logs need a floor, and 1e-30 is beyond what any bounded ratio can tell.
 LEAST = 1e-30
 # A place's habits are learned in ten minutes; four fifths of them, so that no kind becomes impossible.
@@ -89,14 +91,20 @@ _QUIET = np.array([0, *range(1 + len(FLYING), len(KINDS))])
 
 
 def heard(
-    belief: Belief | None, log_p: Array, comb: Ratios | None, model: Model = MODEL, place: Belief = CHANCES
+    belief: Belief | None,
+    log_p: Array,
+    comb: Ratios | None,
+    texture: float = 0.0,
+    model: Model = MODEL,
+    place: Belief = CHANCES,
 ) -> Belief:
-    """Return α after a second: the net's log p of each kind [shape=(16,)] and what the comb says, if it does."""
+    """Return α after a second: the net's log p of each kind [shape=(16,)], what the comb says and what texture does."""
     before = place if belief is None else (1.0 - model.change) * belief + model.change * place
     log = np.log(before) + model.kappa * log_p.astype(np.float64)
     for name, value in comb or ():
         if name in FLYING:
             log[1 + FLYING.index(name)] += model.comb * value
+    log[1 + FLYING.index(ObjectClass.MULTIROTOR)] += model.texture * texture
     made: Belief = np.exp(log - log.max())
     made /= made.sum()
     return np.maximum(made, LEAST)

@@ -1,4 +1,4 @@
-"""The learned branch: the picture of a second → log p(z|kind) of sixteen kinds of sound, up to a common constant.
+"""The learned branch: the levels of a second → log p(z|kind) of sixteen kinds of sound, up to a common constant.
 
 Weights: two nets that differ by their seed, made by `make train-acoustic`, described in docs/model-card-acoustic.md;
 their logits are averaged. The logs of the shares that the kinds had in training are taken off the last layer when a net
@@ -27,6 +27,8 @@ KINDS = (
 )  # fmt: skip
 WEIGHTS = ("weights-1.onnx", "weights-2.onnx")
 CONFUSERS = KINDS[KINDS.index("chainsaw") :]
+# Classes with no real recording behind them: learned from drawn sounds, shown by nobody in the field.
+UNVALIDATED = ("fixed_wing_electric", "fixed_wing_piston", "jet", "aeroplane")
 # What a deaf second says of the kinds: nothing.
 NOTHING_HEARD: Array = np.zeros(len(KINDS), dtype=np.float32)
 
@@ -46,9 +48,9 @@ def _sessions() -> list[Any]:
     ]
 
 
-def log_p(power: Array) -> Array:
-    """Return log p(z|kind) [shape=(16,)] less that of the likeliest, of the frames of a second [shape=(32, 1025)]."""
-    picture = bands.channels(bands.levels_db(power))
+def log_p(levels_db: Array) -> Array:
+    """Return log p(z|kind) [shape=(16,)] less that of the likeliest, of the levels of a second [shape=(32, 96)]."""
+    picture = bands.channels(levels_db)
     logits = [session.run(None, {"picture": picture[None]})[0][0] for session in _sessions()]
     mean = np.mean(logits, axis=0, dtype=np.float32)
     made: Array = mean - mean.max()

@@ -2,10 +2,10 @@
 
     samples ─stretches of a symbol, four in each─▶ × falling chirp ─▶ transform ─power─▶ peaks of groups of bins
 
-The pilot is a chirp, so that a stretch times its conjugate has a tone, whose frequency is the burst's offset plus
+The pilot is a chirp, so a stretch times its conjugate has a tone, whose frequency is the burst's offset plus
 `FALL_HZ_S` times how much later than the stretch it begins. Which of both, the tone does not tell: it stands out where
-stretch and pilot lie within an eighth of a symbol, 1.1 MHz. Each tone is looked at in the middle of both halves of that,
-when the chirp would appear there.
+stretch and pilot lie within an eighth of a symbol, 1.1 MHz. Each tone is looked at in the middle of both halves of
+that, when the chirp would appear there.
 
 At best it shows what `droneid_pilots` shows of one place; an eighth of a symbol beside it 1.2 dB less, a quarter of a
 bin beside it 0.2 to 0.9. It costs the same however many places there are.

@@ -1,0 +1,138 @@
+"""Where sensors stand far apart: one founds a track, it outlives the gap to the next, and dense networks ask more."""
+
+from __future__ import annotations
+
+import math
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from skysentry.events import Scan, TrackStatus
+from skysentry.site import Coverage, Sensor, SensorKind
+from skysentry.tracking.courses import MOST_KEPT, Courses
+from skysentry.tracking.field import HEADINGS, STATES
+from skysentry.tracking.tracker import Tracker
+from skysentry.tracking.wide import WIDE
+
+SECONDS = 330
+GAP_S = 175.0
+
+
+def course(t: float) -> np.ndarray:
+    """South at 50 m/s, 800 m west of the sensors on the meridian."""
+    return np.array([-800.0, 10_500.0 - 50.0 * t, 300.0])
+
+
+def ear(sky: SimpleNamespace, name: str, e: float, n: float, kind: SensorKind = SensorKind.MICROPHONE) -> Sensor:
+    false = 0.02 if kind is SensorKind.ARRAY else 0.005
+    return Sensor(
+        id=name, kind=kind, position=sky.place(e, n, 5.0), position_sigma_m=1.0, pd=0.9, false_per_scan=false,
+        coverage=Coverage(max_m=2_500.0, soft_m=100.0),
+    )  # fmt: skip
+
+
+def belt(sky: SimpleNamespace) -> list[Sensor]:
+    """Three arrays in a row along the course, 8 km apart, and two microphones far beside."""
+    arrays = [ear(sky, f"a{k}", 0.0, 8_000.0 - 8_000.0 * k, SensorKind.ARRAY) for k in range(3)]
+    return [*arrays, ear(sky, "m0", 9_000.0, 4_000.0), ear(sky, "m1", -9_000.0, 4_000.0)]
+
+
+def heard(sky: SimpleNamespace, sensors: list[Sensor], seconds: range) -> list[Scan]:
+    scans = []
+    for sensor in sensors:
+        assert sensor.position is not None
+        rng = np.random.default_rng([sum(sensor.id.encode()), seconds.start])
+        at = np.array(sky.FRAME.to_local(sensor.position.lat_deg, sensor.position.lon_deg, sensor.position.alt_m))
+        for k in seconds:
+            made = sky.emitted(course, at, k + 0.37)
+            found = []
+            if np.linalg.norm(made - at) < 2_500.0 and rng.random() < 0.9:
+                array = sensor.kind is SensorKind.ARRAY
+                found = [sky.direction(sensor, made, rng) if array else sky.Presence()]
+            scans.append(sky.scan(sensor.id, k + 0.37, found))
+    return sorted(scans, key=lambda scan: (scan.time_ns, scan.id))
+
+
+def test_a_track_that_one_array_founds_outlives_the_gap_to_the_next(sky: SimpleNamespace) -> None:
+    tracker = Tracker(sky.site(*belt(sky)))
+    made = sky.run(tracker, heard(sky, belt(sky), range(SECONDS)), float(SECONDS))
+    shown = sky.tracks(made, "confirmed", "coasting")
+    assert len({track.track_id for track in shown}) == 1
+    last = shown[-1]
+    assert set(last.sensors) <= {"a1"}
+    at = course((last.time_ns - sky.START_NS) / 1e9)
+    assert np.linalg.norm(sky.where(last)[:2] - at[:2]) < 800.0
+    assert last.velocity_mps[1] == pytest.approx(-50.0, abs=6.0)
+    # In the gap nobody could hear it: it goes on, and its covariance says how little is known.
+    coasting = [track for track in shown if track.status is TrackStatus.COASTING]
+    assert coasting
+    for track in coasting:
+        at = course((track.time_ns - sky.START_NS) / 1e9)
+        off = sky.where(track)[:2] - at[:2]
+        cov = np.array([[track.cov[0], track.cov[1]], [track.cov[1], track.cov[6]]])
+        assert float(off @ np.linalg.solve(cov, off)) < 16.0
+
+
+def test_a_microphone_alone_shows_nobody_a_track(sky: SimpleNamespace) -> None:
+    sensors = [ear(sky, "m0", 0.0, 8_000.0), ear(sky, "m1", 0.0, -9_000.0)]
+    tracker = Tracker(sky.site(*sensors))
+    made = sky.run(tracker, heard(sky, sensors, range(120)), 120.0)
+    assert sky.tracks(made, "tentative")
+    assert not sky.tracks(made, "confirmed", "coasting")
+
+
+def test_a_microphone_founds_nothing_that_its_neighbours_should_have_heard(sky: SimpleNamespace) -> None:
+    ring = [
+        ear(sky, f"n{k}", 1_200.0 * math.sin(k * math.pi / 3.0), 8_000.0 + 1_200.0 * math.cos(k * math.pi / 3.0))
+        for k in range(6)
+    ]
+    sensors = [ear(sky, "m0", 0.0, 8_000.0), *ring]
+    looks = [
+        scan if scan.sensor == "m0" else sky.scan(scan.sensor, (scan.time_ns - sky.START_NS) / 1e9, [])
+        for scan in heard(sky, sensors, range(120))
+    ]
+    tracker = Tracker(sky.site(*sensors))
+    sky.run(tracker, looks, 120.0)
+    assert tracker.fusion is not None
+    assert tracker.fusion.table.n == 0
+
+
+def test_a_tracker_restored_in_a_gap_goes_on_bit_by_bit(sky: SimpleNamespace) -> None:
+    looks = heard(sky, belt(sky), range(SECONDS))
+    before = [scan for scan in looks if scan.received_ns <= sky.START_NS + GAP_S * 1e9]
+    one, two = Tracker(sky.site(*belt(sky))), Tracker(sky.site(*belt(sky)))
+    sky.run(one, before, GAP_S)
+    assert one.fusion is not None
+    assert (one.fusion.table.cloud[: one.fusion.table.n] <= WIDE).any()
+    two.restore(one.snapshot())
+    assert two.snapshot() == one.snapshot()
+    after = looks[len(before) :]
+    assert sky.run(one, after, float(SECONDS), GAP_S) == sky.run(two, after, float(SECONDS), GAP_S)
+    assert two.snapshot() == one.snapshot()
+
+
+def test_a_network_that_a_radar_covers_is_not_thin(sky: SimpleNamespace) -> None:
+    alone, covered = Tracker(sky.site(*belt(sky))), Tracker(sky.site(*belt(sky), sky.radar()))
+    assert alone.fusion is not None
+    assert covered.fusion is not None
+    assert alone.fusion.thin is not None
+    assert covered.fusion.thin is None
+
+
+def test_courses_weigh_headings_by_how_many_flew_so() -> None:
+    assert (Courses().weights() == 1.0).all()
+    south = Courses({f"t{k}": (0.0, math.pi) for k in range(20)}).weights()
+    assert int(south.argmax()) == HEADINGS // 2
+    assert south[:HEADINGS].mean() == pytest.approx(1.0)
+    assert south.min() > 0.05
+    around = Courses({f"t{k}": (0.0, 2.0 * math.pi * k / HEADINGS) for k in range(HEADINGS)}).weights()
+    assert around[:HEADINGS] == pytest.approx(np.ones(STATES - 1))
+
+
+def test_courses_are_bounded(sky: SimpleNamespace) -> None:
+    courses = Courses({f"t{k}": (float(k), 0.0) for k in range(3 * MOST_KEPT)})
+    tracker = Tracker(sky.site(*belt(sky)))
+    assert tracker.fusion is not None
+    courses.note(10.0, tracker.fusion.table, [])
+    assert len(courses.kept) == MOST_KEPT
