@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,14 +15,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from skysentry.errors import DecodeError, StateError
-from skysentry.events import AnyEvent, Block, Detection, Health, ObjectClass, Position, Presence, Scan
+from skysentry.events import AnyEvent, Block, Detection, Health, ObjectClass, Place, Position, Presence, Scan
 from skysentry.formats import ReadOptions, read
 from skysentry.sensing.rf import droneid_signal
 from skysentry.sensing.rf.droneid_burst import crc24a
+from skysentry.sensing.rf.droneid_claims import Claims, within_m
 from skysentry.sensing.rf.droneid_receiver import DroneIdReceiver
 from skysentry.sensing.rf.droneid_search import offsets, present, sizes
 from skysentry.sim.droneid import burst
-from skysentry.site import Site
+from skysentry.site import Coverage, Sensor, SensorKind, Site
 from skysentry.wire import dji_wifi, droneid
 
 RATE_HZ = 15.36e6
@@ -185,6 +187,83 @@ def test_a_wrong_type_or_rate_is_never_a_guess(tmp_path: Path, kind: str, rate_h
     path.write_bytes(noisy(10.0, size=200_000).tobytes())
     events = [e for e in read(path, ReadOptions(format=kind, rate_hz=rate_hz)) if isinstance(e, Block)]
     assert decoded(heard(events)) == []
+
+
+SDR = Sensor(
+    id="sdr",
+    kind=SensorKind.RF,
+    position=Place(lat_deg=50.45, lon_deg=30.5, alt_m=150.0),
+    coverage=Coverage(max_m=10_000.0),
+)
+
+
+def flown(
+    turns: int = 1, speed: float = 1.0, app: tuple[float, float] = (50.441, 30.511), snr_db: float = 5.0
+) -> set[str]:
+    """Return the doubts of a flight to the east at 15 m/s, twice a second; at last `turns` times as far away."""
+    claims, told = Claims(), set()
+    for k in range(120):
+        east_m = 7.5 * k * (turns if k > 100 else 1)
+        record = msgspec.structs.replace(
+            TELEMETRY, place=(50.45, 30.52 + east_m / 70_850.0), velocity_neu_mps=(0.0, 15.0 * speed, 0.0), app=app
+        )
+        _, _, features = claims.weigh(record, k * 500_000_000, snr_db, SDR)
+        told |= {key[6:] for key, _ in features if key.startswith("doubt_")}
+    return told
+
+
+def test_an_honest_flight_is_believed_and_each_lie_is_named() -> None:
+    assert flown() == set()
+    assert "speed" in flown(speed=5.0)
+    assert "jump" in flown(turns=40)
+    assert flown(app=(52.0, 30.5)) == {"operator"}
+    # 80 dB over thermal noise from 1.5 km off: no lawful transmitter of these bands could be.
+    assert flown(snr_db=80.0) == {"power"}
+
+
+def test_claims_are_bounded() -> None:
+    claims = Claims()
+    for k in range(1_000):
+        claims.weigh(msgspec.structs.replace(TELEMETRY, serial=f"1ABCDEF{k:07d}"), k, 0.0, None)
+    assert len(claims.senders) == 256
+
+
+def test_a_strong_burst_comes_from_nearer_and_a_weak_one_from_anywhere() -> None:
+    assert within_m(0.0, SDR) is None
+    assert within_m(20.0, None) is None
+    assert within_m(27.0, SDR) == pytest.approx(1_000.0)
+    # Of the same power from twice as far, 6 dB less.
+    assert within_m(21.0, SDR) == pytest.approx(1_995.0, abs=1.0)
+    stage, rng = DroneIdReceiver(Site(sensors=(SDR,))), np.random.default_rng(3)
+    sent = burst(droneid.encode(TELEMETRY))
+    for symbol in droneid_signal.DATA:
+        at = droneid_signal.STARTS[symbol] - 72
+        sent[at : at + 1096] *= np.exp(2j * np.pi * rng.random())
+    reaches = []
+    for level in (0.05, 1.0):
+        stream = (level * rng.normal(size=(40_000, 2)) @ [1, 1j]).astype(np.complex64)
+        stream[9_000 : 9_000 + len(sent)] += sent
+        made = stage.step(10**9, blocks(stream))
+        reaches += [scan.reach_m for scan in made if isinstance(scan, Scan)]
+    assert len(reaches) == 2
+    assert reaches[0] is not None
+    assert 500.0 < reaches[0] < 3_000.0
+    assert reaches[1] is None
+
+
+@pytest.mark.parametrize(("rate_hz", "offset_hz"), [(61.44e6, 21.3e6), (61.44e6, -7.81e6), (50e6, 0.4e6)])
+def test_a_burst_anywhere_in_a_wide_band_without_a_centre(rate_hz: float, offset_hz: float) -> None:
+    rng, sent = np.random.default_rng(8), burst(droneid.encode(TELEMETRY))
+    wide, half = np.zeros(round(len(sent) * rate_hz / RATE_HZ), np.complex128), len(sent) // 2
+    spectrum = np.fft.fft(sent)
+    wide[:half], wide[-half:] = spectrum[:half], spectrum[-half:]
+    at_rate = np.fft.ifft(wide) * (len(wide) / len(sent))
+    stream = (1.2 * rng.normal(size=(4 * 40_000, 2)) @ [1, 1j]).astype(np.complex64)
+    stream[31_777 : 31_777 + len(wide)] += at_rate * np.exp(2j * np.pi * offset_hz / rate_hz * np.arange(len(wide)))
+    (found,) = heard(blocks(stream, rate_hz))
+    assert found.identity is not None
+    assert found.identity.value == TELEMETRY.serial
+    assert dict(found.features)["offset_hz"] == pytest.approx(offset_hz, abs=500.0)
 
 
 def test_two_bursts_that_overlap() -> None:

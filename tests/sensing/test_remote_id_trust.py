@@ -204,3 +204,85 @@ def test_real_and_spoofed_captures(shared_data: Callable[[str], Path]) -> None:
     assert (len(alone), len(many)) == (10, 77)
     assert all("operator" in one for one in alone + many)
     assert alone[-1] | alone[-2] >= {"operator", "speed"}
+
+
+def named_frame(at_s: float, mac: int, name: str, counter: int, power: float | None, sequence: int = 0) -> Packet:
+    """A frame of a hovering drone of that name; each address claims a place of its own, kilometres from the others."""
+    lat_deg, lon_deg, _ = FRAME.to_geodetic(1_000.0 + 700.0 * (mac % 5), -1_500.0 + 900.0 * (mac % 4), 0.0)
+    at_ns = T0_NS + round(at_s * 1e9)
+    stamp_s = round((at_ns / 1e9 - 0.2) % 3_600.0, 1)
+    messages: list[Message] = [
+        BasicId(id_type=1, ua_type=2, uas_id=name),
+        Location(lat_deg=lat_deg, lon_deg=lon_deg, speed_mps=0.0, vertical_mps=0.0, time_s=stamp_s),
+    ]
+    packet = frame(at_ns, messages, counter % 256, power, bytes((2, 0, 0, 0, 0, mac)))
+    data = packet.data[:22] + (sequence % 4_096 << 4).to_bytes(2, "little") + packet.data[24:]
+    return replace(packet, id=f"rid:{at_ns}:{mac}", data=data)
+
+
+def by_name(detections: list[Detection]) -> dict[str, set[str]]:
+    """Return what each name is doubted for."""
+    told: dict[str, set[str]] = {}
+    for one in detections:
+        assert one.identity is not None
+        told.setdefault(one.identity.value, set()).update(doubts([one]))
+    return told
+
+
+@pytest.mark.parametrize("shared", ["message", "frame"])
+def test_names_of_one_radio_are_named_by_the_counter_that_they_share(shared: str) -> None:
+    """Four ghosts in turn, a third of their frames lost, beside three honest drones that count for themselves."""
+    rng = np.random.default_rng(4)
+    packets: list[AnyEvent] = []
+    for k in range(160):
+        if rng.random() > 1.0 / 3.0:
+            own, other = (k, 17) if shared == "message" else (k // 4, k)
+            ghost = k % 4
+            counter = own if shared == "message" else own + 60 * ghost
+            packets.append(named_frame(0.25 * k, ghost, f"ABCD5GHST{ghost}", counter, -70.0 + rng.normal(), other))
+    for honest, (start, ahead) in enumerate(((7, 900), (40, 1_700), (200, 3_300))):
+        for k in range(40):
+            if rng.random() > 1.0 / 3.0:
+                name, at_s = f"ABCD5TRUE{honest}", k + 0.1 * honest + 0.03
+                packets.append(named_frame(at_s, 8 + honest, name, start + k, -68.0, ahead + 7 * k))
+    told = by_name(found(packets))
+    assert len(told) == 7
+    assert {name for name, said in told.items() if "radio" in said} == {f"ABCD5GHST{k}" for k in range(4)}
+
+
+@pytest.mark.parametrize("name", ["the same serial", "another"])
+def test_names_one_after_another_are_named_and_a_changing_address_is_not(name: str) -> None:
+    """An address lives for 20 s and its counter begins anew; what differs is whether the serial stays."""
+    rng = np.random.default_rng(5)
+    packets: list[AnyEvent] = []
+    for k in range(140):
+        turn = k // 20
+        serial = "ABCD5TRUE1" if name == "the same serial" else f"ABCD5GHST{turn}"
+        packets.append(named_frame(k + 0.4, turn, serial, 31 * turn + k % 20, -70.0 + rng.normal()))
+    told = {said for one in by_name(found(packets)).values() for said in one}
+    assert ("radio" in told) == (name == "another")
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_many_honest_drones_share_no_radio(seed: int) -> None:
+    """Forty drones, switched on in pairs, of like power: they come and go, and a third of their frames is lost."""
+    rng = np.random.default_rng(seed)
+    packets: list[AnyEvent] = []
+    for drone in range(40):
+        begin_s, phase_s = 8.0 * (drone // 2), rng.random()
+        start = int(rng.integers(256)) if drone % 2 else drone
+        level_dbm = rng.normal(-75.0, 5.0)
+        for k in range(int(rng.integers(30, 200))):
+            if rng.random() > 1.0 / 3.0:
+                name, power = f"ABCD6TRUE{drone:02d}", level_dbm + 2.0 * rng.normal()
+                packets.append(named_frame(begin_s + phase_s + k, drone, name, start + k, power, 11 * k + drone))
+    assert "radio" not in doubts(found(packets))
+
+
+def test_a_restart_forgets_no_shared_radio() -> None:
+    packets = [named_frame(0.25 * k, k % 4, f"ABCD5GHST{k % 4}", k, -70.0) for k in range(40)]
+    receiver, other = RemoteIdReceiver(SITE), RemoteIdReceiver(SITE)
+    found(packets[:12], receiver)
+    other.restore(receiver.snapshot())
+    assert found(packets[12:], receiver) == found(packets[12:], other)
+    assert "radio" in doubts(found(packets))

@@ -92,6 +92,22 @@ def test_what_is_odd_is_said_of_the_track_and_makes_no_friend(
     assert track.affiliation is (Affiliation.UNKNOWN if words else Affiliation.FRIEND)
 
 
+def test_names_that_radio_reads_are_claims_like_any_other(sky: SimpleNamespace) -> None:
+    """DroneID comes from a sensor of radio with a place: what is odd about it is said, and its names are rationed."""
+    radio = replace(receiver(sky), kind=SensorKind.RF)
+    path = straight(1_500.0, 2_000.0, 200.0, 10.0, 0.0)
+    told = claims(sky, path, 12, 1, features=(("doubt_power", 4.0),))
+    out = sky.run(Tracker(sky.site(radio)), told, 12.0)
+    assert "louder than it could be" in last(sky, out).doubt
+    flood = [
+        replace(s, id=f"{s.id}.{g}", detections=tuple(replace(d, id=f"{s.id}.{g}#0") for d in s.detections))
+        for g in range(60)
+        for s in claims(sky, straight(-2_000.0 + 70.0 * g, 2_500.0, 150.0, 8.0, 0.0), 8, g, f"GHOST{g}")
+    ]
+    tracks = sky.tracks(sky.run(Tracker(sky.site(radio)), by_radio(flood, lambda _: "02:66"), 8.0))
+    assert len({t.track_id for t in tracks}) <= 4
+
+
 def test_ghosts_of_one_radio_are_in_doubt(sky: SimpleNamespace) -> None:
     scans: list[Scan] = []
     for g in range(6):

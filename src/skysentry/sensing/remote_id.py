@@ -38,6 +38,7 @@ from skysentry.events import (
     AnyEvent,
     Detection,
     Health,
+    LinkKind,
     ObjectClass,
     Packet,
     Presence,
@@ -47,6 +48,7 @@ from skysentry.events import (
 from skysentry.geo import distance_m
 from skysentry.sensing.remote_id_health import Counts, health_of, trouble
 from skysentry.sensing.remote_id_place import Claim, LatLon, jumped, measure, place_of, repeat_age_s, velocity_of
+from skysentry.sensing.remote_id_radio import FRAMES, Ear, listen
 from skysentry.sensing.remote_id_read import READERS
 from skysentry.sensing.remote_id_sender import Transmitter, identity_of, learn, sign
 from skysentry.sensing.remote_id_trust import (
@@ -60,11 +62,11 @@ from skysentry.sensing.remote_id_trust import (
     stamp,
 )
 from skysentry.site import Site
-from skysentry.wire import dji_wifi
+from skysentry.wire import dji_wifi, wifi
 from skysentry.wire.remote_id import AuthPage, Location
 from skysentry.wire.remote_id_auth import Authentication
 
-SNAPSHOT_VERSION = 2
+SNAPSHOT_VERSION = 3
 # Half a kilobyte each; far more than fly within the reach of a site's receivers.
 MAX_NEW = 4_096
 MAX_KNOWN = 4_096
@@ -99,6 +101,7 @@ class _State(Struct, kw_only=True):
     new: list[Transmitter]
     known: list[Transmitter]
     sensors: dict[str, Counts]
+    ears: dict[str, Ear]
 
 
 class RemoteIdReceiver:
@@ -109,6 +112,7 @@ class RemoteIdReceiver:
         self._new: dict[str, Transmitter] = {}
         self._known: dict[str, Transmitter] = {}
         self._sensors: dict[str, Counts] = {}
+        self._ears: dict[str, Ear] = {}
         # The earliest `due_ns` of all sensors, so that a packet costs one comparison.
         self._due_ns: int | None = None
 
@@ -135,6 +139,7 @@ class RemoteIdReceiver:
                 new=list(self._new.values()),
                 known=list(self._known.values()),
                 sensors=self._sensors,
+                ears=self._ears,
             )
         )
 
@@ -149,6 +154,7 @@ class RemoteIdReceiver:
         self._new = {transmitter.address: transmitter for transmitter in taken.new}
         self._known = {transmitter.address: transmitter for transmitter in taken.known}
         self._sensors = taken.sensors
+        self._ears = taken.ears
         self._schedule()
 
     def authentication(self, address: str) -> Authentication | None:
@@ -193,6 +199,10 @@ class RemoteIdReceiver:
                 transmitter.trust.blame("names", NAMES_NATS)
         if carrier >= 0:
             count(transmitter.trust, packet.sensor, carrier, counter, packet.time_ns)
+        numbers = [(carrier, counter)] if carrier >= 0 else []
+        if packet.link is LinkKind.WIFI:
+            numbers.append((FRAMES, wifi.sequence(packet.data)))
+        listen(self._ears, packet.sensor, transmitter, numbers, packet.rssi_dbm, packet.time_ns)
         detection = self._detection(transmitter, claim, packet, counts)
         if detection is not None:
             made.append(_scan(packet, detection))

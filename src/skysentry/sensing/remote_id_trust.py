@@ -15,6 +15,7 @@ and are bounded, so one bad fix is forgotten and a liar stays found out.
     reach     claimed further away than this receiver can hear
     operator  the operator claims to be further from the aircraft than any control link reaches
     names     two names of one kind from one address
+    radio     one radio that tells several names, each under an address of its own (`remote_id_radio`)
 
 Features: `claim_nats`, the sum (at most 0; odds of being true are the prior's times its exponential), and `doubt_` with
 a check's name for each that says `TELL_NATS` or more. No claim is dropped here and nothing is lowered by it.
@@ -210,11 +211,9 @@ def _within_half_hour(seconds: float) -> float:
 
 
 def hear(trust: Trust, receiver: str, range_m: float, rssi_dbm: float, time_ns: int) -> None:
-    """Hold the power at one receiver against the range that is claimed to it."""
+    """Hold the power at one receiver against the range that is claimed to it, and how both change."""
+    loud(trust, range_m, rssi_dbm)
     x = 10.0 * math.log10(max(range_m, 1.0))
-    above_db = rssi_dbm - (LOUDEST_DBM - LOSS_AT_1_M_DB - FREE_SPACE * x)
-    if above_db > 0.0:
-        trust.blame("power", min(0.5 * (above_db / LOUD_SIGMA_DB) ** 2, MOST_LOOK_NATS))
     slope = trust.slopes.get(receiver)
     if slope is None:
         if len(trust.slopes) >= MOST_RECEIVERS:
@@ -224,6 +223,14 @@ def hear(trust: Trust, receiver: str, range_m: float, rssi_dbm: float, time_ns: 
     against = min(max(-sum([one.nats() for one in trust.slopes.values()]), 0.0), MOST_NATS)
     if against > 0.0 or "slope" in trust.against:
         trust.against["slope"] = against
+
+
+def loud(trust: Trust, range_m: float, rssi_dbm: float) -> None:
+    """Hold a power against the most that is lawful from the range that is claimed."""
+    x = 10.0 * math.log10(max(range_m, 1.0))
+    above_db = rssi_dbm - (LOUDEST_DBM - LOSS_AT_1_M_DB - FREE_SPACE * x)
+    if above_db > 0.0:
+        trust.blame("power", min(0.5 * (above_db / LOUD_SIGMA_DB) ** 2, MOST_LOOK_NATS))
 
 
 def reach(trust: Trust, range_m: float, declared_m: float | None) -> None:

@@ -53,6 +53,7 @@ ODD = {
     "reach": "it says to be further away than can be heard",
     "operator": "its operator says to be further away than a control link reaches",
     "names": "it changes its name",
+    "radio": "its radio tells other names too",
 }
 # A receiver is flooded, and stays so for FLOOD_S, once it had to quarantine this many in each of so many seconds in a
 # row: a thousand drones are all let in after five.

@@ -64,6 +64,11 @@ def transmitter(frame: bytes) -> bytes:
     return frame[10:16]
 
 
+def sequence(frame: bytes) -> int:
+    """Return the number that the sending radio gave the frame, 0 to 4,095."""
+    return int.from_bytes(frame[22:24], "little") >> 4
+
+
 def payloads(frame: bytes) -> list[Payload]:
     """Return what a frame carries, perhaps nothing. An element that runs past the end of the frame ends the list."""
     if len(frame) < HEADER_BYTES or frame[1] & 0x40:

@@ -26,26 +26,23 @@ from numpy.typing import NDArray
 from skysentry.errors import DecodeError, StateError
 from skysentry.events import (
     AnyEvent,
-    AnyMeasurement,
     Block,
     Detection,
     HealthState,
-    Identity,
     ObjectClass,
     Presence,
     Scan,
     health,
     scan_id,
 )
-from skysentry.sensing.remote_id_place import measure
-from skysentry.sensing.remote_id_sender import Transmitter, identity_of, learn
+from skysentry.sensing.rf.droneid_claims import Claims, within_m
 from skysentry.sensing.rf.droneid_search import Found, offsets, search
 from skysentry.sensing.rf.droneid_signal import BURST, RATE_HZ, SIZE
 from skysentry.sensing.rf.samples import is_radio, samples, wrong_with
-from skysentry.site import Sensor, SensorKind, Site
+from skysentry.site import SensorKind, Site
 from skysentry.wire import dji_wifi, droneid
 
-SNAPSHOT_VERSION = 1
+SNAPSHOT_VERSION = 2
 # Where DJI's downlinks lie: 15 MHz apart in both bands (bursts hop among these; reference/signals.md 3.1).
 RASTER_HZ = tuple(1e6 * mhz for mhz in (
     2_399.5, 2_414.5, 2_429.5, 2_434.5, 2_444.5, 2_459.5, 2_474.5,
@@ -84,6 +81,7 @@ class State(Struct):
 
     version: int
     streams: dict[str, Stream]
+    claims: Claims
 
 
 class DroneIdReceiver:
@@ -92,6 +90,7 @@ class DroneIdReceiver:
     def __init__(self, site: Site) -> None:
         self.sensors = {sensor.id: sensor for sensor in site.sensors}
         self.streams: dict[str, Stream] = {}
+        self.claims = Claims()
 
     def step(self, now_ns: int, events: Sequence[AnyEvent]) -> list[AnyEvent]:
         """Return a scan for each burst, and the health of receivers."""
@@ -198,7 +197,7 @@ class DroneIdReceiver:
             features.append(("undecoded", 1.0))
             if got is not None and got.data is not None:
                 features.append(("damaged", 1.0))
-        measurement, identity, more = _said(record, time_ns)
+        measurement, identity, more = self.claims.weigh(record, time_ns, snr_db, self.sensors.get(name))
         llr = PRESENT_LLR if record is None else DECODED_LLR
         return Detection(
             id=f"{scan}#0",
@@ -211,13 +210,15 @@ class DroneIdReceiver:
         )
 
     def _scan(self, name: str, detection: Detection, block: Block) -> Scan:
+        sensor = self.sensors.get(name)
         return Scan(
             id=detection.id[:-2],
             time_ns=int(detection.id[:-2].rpartition("@")[2]),
             received_ns=block.received_ns,
             sensor=name,
-            time_sigma_ns=self._clock_ns(name),
+            time_sigma_ns=0 if sensor is None else round(sensor.clock_sigma_s * 1e9),
             detections=(detection,),
+            reach_m=within_m(detection.snr_db or 0.0, sensor) if isinstance(detection.measurement, Presence) else None,
         )
 
     def _heed(
@@ -232,10 +233,6 @@ class DroneIdReceiver:
             reason = f"{UNKNOWN_IN_A_ROW} clear DroneID bursts in a row do not decode: encrypted, or of a newer kind"
             made.append(health(name, block.received_ns, HealthState.OK, reason, "", _counts(stream), part="droneid"))
 
-    def _clock_ns(self, name: str) -> int:
-        sensor: Sensor | None = self.sensors.get(name)
-        return 0 if sensor is None else round(sensor.clock_sigma_s * 1e9)
-
     def _fault(self, name: str, block: Block, what: str, made: list[AnyEvent]) -> None:
         """Count what is wrong with a receiver; tell the first, and every hundredth after."""
         stream = self.streams.setdefault(name, Stream(block.rate_hz, block.time_ns))
@@ -248,8 +245,8 @@ class DroneIdReceiver:
             )
 
     def snapshot(self) -> bytes:
-        """Return the state of all streams."""
-        return msgspec.msgpack.encode(State(SNAPSHOT_VERSION, self.streams))
+        """Return the state of all streams, and who was heard."""
+        return msgspec.msgpack.encode(State(SNAPSHOT_VERSION, self.streams, self.claims))
 
     def restore(self, state: bytes) -> None:
         """Take a snapshot; raises `StateError` where it is of another version or cannot be read."""
@@ -259,7 +256,7 @@ class DroneIdReceiver:
             raise StateError(f"the snapshot of the DroneID receiver cannot be read: {error}") from None
         if read.version != SNAPSHOT_VERSION:
             raise StateError("the snapshot is of another version", hint="start with --fresh to leave it aside")
-        self.streams = read.streams
+        self.streams, self.claims = read.streams, read.claims
 
 
 def _record(data: bytes | None) -> dji_wifi.Telemetry | dji_wifi.Purpose | None:
@@ -267,24 +264,6 @@ def _record(data: bytes | None) -> dji_wifi.Telemetry | dji_wifi.Purpose | None:
         return None if data is None else droneid.decode(data)
     except DecodeError:
         return None
-
-
-def _said(
-    record: dji_wifi.Telemetry | dji_wifi.Purpose | None, time_ns: int
-) -> tuple[AnyMeasurement | None, Identity | None, tuple[tuple[str, float], ...]]:
-    """Return where, who and what else a record says; no place where it has none."""
-    if record is None or not record.serial:
-        return None, None, ()
-    sender = Transmitter(address=record.serial, first_ns=time_ns, last_ns=time_ns)
-    learn(sender, record)
-    who = identity_of(sender)
-    if isinstance(record, dji_wifi.Purpose):
-        return None, who, (("without_place", 1.0),)
-    numbers = (("sequence", float(record.sequence)), ("product", float(record.product)))
-    if record.place is None:
-        return None, who, (*numbers, ("without_place", 1.0))
-    position, more = measure(sender, record, record.place, time_ns, None)
-    return position, who, (*numbers, *more)
 
 
 def _counts(stream: Stream) -> tuple[tuple[str, int], ...]:

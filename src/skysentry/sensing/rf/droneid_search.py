@@ -1,6 +1,6 @@
 """Where DroneID bursts are in a wide band: channels of 15.36 Msps, each of which is compared with the two pilots.
 
-    chunk ─`droneid_pilots`─▶ peaks of root 600 ─samples around each at 15.36 Msps─▶ root 147 ─▶ `Found`
+    chunk ─`droneid_pilots`, `_sweep`─▶ peaks of root 600 ─samples around each at 15.36 Msps─▶ root 147 ─▶ `Found`
 
 Root 600 is −1: a straight chirp. A chirp that comes k carriers too high looks k · 1024 / 601 samples late and else the
 same, so one look is enough for `STEP_HZ` around an offset. Root 147 tells how much of a peak's time is frequency: it
@@ -33,12 +33,13 @@ from skysentry.sensing.rf.droneid_signal import (
     bins,
     zadoff_chu,
 )
+from skysentry.sensing.rf.droneid_sweep import FROM_PLACES, tones
 
 # How far apart channels are looked at: at half of it the chirp has lost 8 % of its carriers, 0.4 dB.
 STEP_HZ = 1.5e6
 # The chirp's delay for each carrier that it comes too high.
 LATE = SIZE / CARRIERS
-# Both pilots together, where `FEW` places are searched: `make bench-rf` fits the tail of noise, 0.09 an hour and place.
+# Both pilots together, where `FEW` places are searched: `make bench-rf` fits noise, 0.09 an hour and place at most.
 # It falls by e each 1.6, so that with `TAIL` more for each e-fold of places a whole band has no more than a few have.
 PRESENT, FEW, TAIL = 42.0, 5, 1.5
 # And each of them by itself: a tenth of a percent of pilots at −13 dB show less.
@@ -98,7 +99,9 @@ def offsets(rate_hz: float, centre_hz: float | None, raster_hz: tuple[float, ...
 def search(chunk: Samples, rate_hz: float, places_hz: tuple[float, ...]) -> list[Found]:
     """Return the bursts of a chunk [shape=(n,)] at places of its band, each once, in order of time."""
     least = present(len(places_hz))
-    looks = (_look(chunk, rate_hz, peak, least) for peak in pilots(chunk, rate_hz, places_hz))
+    many = len(places_hz) >= FROM_PLACES
+    peaks = tones(chunk, rate_hz, len(places_hz)) if many else pilots(chunk, rate_hz, places_hz)
+    looks = (_look(chunk, rate_hz, peak, least) for peak in peaks)
     return _once([one for one in looks if one is not None])
 
 
