@@ -224,7 +224,7 @@ class Thin:
 
     def _near(self, table: Table, look: Array) -> list[int]:
         """Return the wide rows that a look may have sensed."""
-        rows = np.flatnonzero(table.cloud[: table.n] <= WIDE)
+        rows = np.flatnonzero((table.cloud[: table.n] <= WIDE) & np.isfinite(table.r[: table.n]))
         if not rows.size:
             return []
         away = np.hypot(table.lines[rows, 0] - look[m.L_ORIGIN], table.lines[rows, 1] - look[m.L_ORIGIN + 1])
