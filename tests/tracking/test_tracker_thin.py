@@ -125,6 +125,21 @@ def test_a_network_that_a_radar_covers_is_not_thin(sky: SimpleNamespace) -> None
     assert covered.fusion.thin is None
 
 
+def test_what_is_apart_of_a_dense_core_is_thin_and_its_rim_is_not(sky: SimpleNamespace) -> None:
+    core = [ear(sky, f"c{k}", 1_500.0 * (k % 4), 1_500.0 * (k // 4), SensorKind.ARRAY) for k in range(16)]
+    outposts = [ear(sky, "far", 22_000.0, 2_000.0, SensorKind.ARRAY), ear(sky, "beyond", 26_500.0, 2_000.0)]
+    fusion = Tracker(sky.site(*core, *outposts)).fusion
+    assert fusion is not None
+    assert fusion.thin is not None
+    where = fusion.thin.where
+    rim = (7_500.0, 2_000.0)
+    assert where.is_thin(*rim)
+    assert not where.is_apart(*rim)
+    assert not where.is_apart(2_000.0, 2_000.0)
+    assert where.is_apart(22_000.0, 2_000.0)
+    assert where.is_apart(26_500.0, 2_000.0)
+
+
 def test_courses_weigh_headings_by_how_many_flew_so() -> None:
     assert (Courses().weights() == 1.0).all()
     south = Courses({f"t{k}": (0.0, math.pi) for k in range(20)}).weights()
