@@ -197,6 +197,28 @@ def test_coasting_out_is_not_leaving(scene: Any) -> None:
     assert alerts[-1].rule == "lost"
 
 
+@pytest.mark.parametrize(("beside_m", "worst"), [(0.0, Severity.URGENT), (14_000.0, Severity.WATCH)])
+def test_a_cloud_that_widens_unseen_is_early_by_its_width_and_no_more(
+    scene: Any, beside_m: float, worst: Severity
+) -> None:
+    """Seen for 100 s, then nobody listens for four minutes, until its place is known to 1.5 km: it never clears."""
+
+    def events(second: int) -> list[Any]:
+        unseen_s = max(second - 100, 0)
+        status = TrackStatus.COASTING if unseen_s else TrackStatus.CONFIRMED
+        sigma_m, seen = min(100.0 + 8.0 * unseen_s, 1_500.0), min(second, 100)
+        at = -20_000.0 + 50.0 * second
+        return [scene.track(second, at, beside_m, 50.0, 0.0, sigma_m=sigma_m, seen=seen, status=status)]
+
+    alerts = scene.play(Alerter(scene.site), 340, events)
+    assert max((alert.severity for alert in alerts), key=RANK.index) is worst
+    assert all(alert.phase is not Phase.CLEARED for alert in alerts)
+    if worst is Severity.URGENT:
+        first_s = min((a.time_ns - scene.ns(0)) / 1e9 for a in alerts if a.severity is worst)
+        in_time_s = (19_000.0 / 50.0) - scene.zone.urgent_s
+        assert in_time_s - 1.7 * 1_500.0 / 50.0 - 5.0 < first_s < in_time_s
+
+
 def test_merged_tracks_are_carried_on(scene: Any) -> None:
     alerter = Alerter(scene.site)
     scene.play(alerter, 310, lambda s: [scene.inbound(s), scene.inbound(s, name="t2")], first=300)

@@ -10,10 +10,15 @@ import pytest
 
 from skysentry.events import Scan, TrackStatus
 from skysentry.site import Coverage, Sensor, SensorKind
+from skysentry.tracking import kernels
 from skysentry.tracking.courses import MOST_KEPT, Courses
 from skysentry.tracking.field import HEADINGS, STATES
+from skysentry.tracking.motion import MODELS
+from skysentry.tracking.particles import COLUMNS, MEMORY, PARTICLES
+from skysentry.tracking.table import Life
+from skysentry.tracking.thin import Thin
 from skysentry.tracking.tracker import Tracker
-from skysentry.tracking.wide import WIDE
+from skysentry.tracking.wide import WIDE, WIDE_PARTICLES
 
 SECONDS = 330
 GAP_S = 175.0
@@ -120,6 +125,21 @@ def test_a_network_that_a_radar_covers_is_not_thin(sky: SimpleNamespace) -> None
     assert covered.fusion.thin is None
 
 
+def test_what_is_apart_of_a_dense_core_is_thin_and_its_rim_is_not(sky: SimpleNamespace) -> None:
+    core = [ear(sky, f"c{k}", 1_500.0 * (k % 4), 1_500.0 * (k // 4), SensorKind.ARRAY) for k in range(16)]
+    outposts = [ear(sky, "far", 22_000.0, 2_000.0, SensorKind.ARRAY), ear(sky, "beyond", 26_500.0, 2_000.0)]
+    fusion = Tracker(sky.site(*core, *outposts)).fusion
+    assert fusion is not None
+    assert fusion.thin is not None
+    where = fusion.thin.where
+    rim = (7_500.0, 2_000.0)
+    assert where.is_thin(*rim)
+    assert not where.is_apart(*rim)
+    assert not where.is_apart(2_000.0, 2_000.0)
+    assert where.is_apart(22_000.0, 2_000.0)
+    assert where.is_apart(26_500.0, 2_000.0)
+
+
 def test_courses_weigh_headings_by_how_many_flew_so() -> None:
     assert (Courses().weights() == 1.0).all()
     south = Courses({f"t{k}": (0.0, math.pi) for k in range(20)}).weights()
@@ -136,3 +156,62 @@ def test_courses_are_bounded(sky: SimpleNamespace) -> None:
     assert tracker.fusion is not None
     courses.note(10.0, tracker.fusion.table, [])
     assert len(courses.kept) == MOST_KEPT
+
+
+@pytest.mark.parametrize("wide", [True, False])
+def test_a_cloud_and_what_light_left_of_height_make_a_covariance(wide: bool) -> None:
+    """A plot that may be another track's ties height to place; the cloud then knows the place far better."""
+    x, P, w = np.zeros((1, MODELS, 6)), np.zeros((1, MODELS, 6, 6)), np.full((1, MODELS), 1.0 / MODELS)
+    along = np.array([3_000.0, 2_000.0, 400.0, 10.0, 5.0, 3.0])
+    P[:] = np.outer(along, along) + np.diag([50.0, 50.0, 50.0, 2.0, 2.0, 2.0]) ** 2
+    rng = np.random.default_rng(5)
+    count = WIDE_PARTICLES if wide else PARTICLES
+    clouds, weights = np.zeros((1, count, COLUMNS)), np.full((1, count), 1.0 / count)
+    clouds[0, :, :4] = rng.normal(size=(count, 4)) * [300.0, 300.0, 5.0, 5.0] + [0.0, 0.0, 30.0, -30.0]
+    t, r, slots, seeds = np.zeros(1), np.full(1, 0.9), np.array([WIDE if wide else 0]), np.ones(1, np.int64)
+    if wide:
+        kernels.settle_wide(x, P, w, t, r, slots, clouds, weights, np.zeros(1), seeds, 1.0, 300.0, w[0].copy())
+    else:
+        kernels.settle(x, P, w, t, r, slots, clouds, weights, np.zeros((1, MEMORY)), seeds, 1.0, 300.0, w[0].copy())
+    assert np.linalg.eigvalsh(P[0]).min() > 0.0
+    assert P[0, 0, 2, 2] == pytest.approx(400.0**2 + 50.0**2)
+
+
+@pytest.mark.parametrize("failed", ["r", "x", "P", "wide"])
+def test_a_state_that_is_not_finite_spoils_no_other_and_teaches_nothing(sky: SimpleNamespace, failed: str) -> None:
+    sensors = [*belt(sky)[:3], ear(sky, "b0", 1_500.0, 8_000.0, SensorKind.ARRAY), ear(sky, "m2", 700.0, 7_000.0)]
+    tracker, cut_s = Tracker(sky.site(*sensors)), 40.0
+    looks = heard(sky, sensors, range(50))
+    sky.run(tracker, [scan for scan in looks if scan.received_ns <= sky.START_NS + cut_s * 1e9], cut_s)
+    fusion = tracker.fusion
+    assert fusion is not None
+    assert fusion.births is not None
+    table = fusion.table
+    good, bad = (table.add(Life(founded=name, first_ns=0, last_ns=0)) for name in ("good", "bad"))
+    there = np.append(course(cut_s), [0.0, -50.0, 0.0])
+    for i in (good, bad):
+        table.x[i], table.P[i], table.w[i] = there, np.diag([100.0, 100.0, 100.0, 3.0, 3.0, 3.0]) ** 2, 1.0 / MODELS
+        table.t[i], table.r[i] = (sky.START_NS - fusion.epoch_ns) / 1e9 + cut_s, 0.95
+    if failed == "wide":
+        fusion.thin = Thin(fusion.births, fusion.roster.known)
+        table.cloud[bad], table.r[bad] = WIDE, np.nan
+        fusion.thin.particles[0, :, :4], fusion.thin.weights[0] = there[[0, 1, 3, 4]], 1.0 / WIDE_PARTICLES
+        fusion.thin.times[0] = table.t[bad]
+    else:
+        getattr(table, failed)[bad] = np.nan
+    table.outline()
+    fusion.hearing.sure = np.full(table.n, 3)
+    before = table.r[good]
+    after = [scan for scan in looks if cut_s < (scan.time_ns - sky.START_NS) / 1e9 < cut_s + 1.0]
+    assert len(after) == len(sensors)
+    for scan in after:
+        fusion.take(scan.received_ns, scan)
+    assert np.isfinite(table.r[good])
+    assert table.r[good] != before
+    assert np.isfinite(table.x[good]).all()
+    assert np.isfinite(fusion.births.grid).all()
+    assert all(np.isfinite(network.tally).all() for network in fusion.hearing.networks)
+    assert any(network.tally.any() for network in fusion.hearing.networks)
+    facts = fusion.registration
+    assert facts.count > 0
+    assert np.isfinite(facts.facts[: facts.count]).all()

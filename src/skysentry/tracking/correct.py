@@ -241,7 +241,8 @@ def _edges(
             hit = r[i] if reports else r[i] * max(seen[i], OUTSIDE_PD)
             bare = math.exp(min(log_l - math.log(rows[j, DENSITY]), 300.0))
             ratio[edges] = bare * hit / (1.0 - r[i] * missable(seen[i], look))
-            edges += 1
+            # A state that has failed (`life.poisoned`) takes nothing: its share would be in those of all others.
+            edges += math.isfinite(ratio[edges])
     return edges
 
 

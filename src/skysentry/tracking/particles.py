@@ -364,7 +364,11 @@ def scatter(
 
 @kernel
 def outlook(cloud: Array, weight: Array, mean: Array, cov: Array) -> None:
-    """Write the moments of a cloud into the horizontal parts of a mean (6,) and covariance (6, 6)."""
+    """Write the moments of a cloud into the horizontal parts of a mean (6,) and covariance (6, 6).
+
+    Height goes along with none of them: what a look of light, which may be of another track, has left there of that
+    fits the covariance of before, and with that of now makes none (a variance of height that falls below zero).
+    """
     total: float = weight.sum()
     at = (0, 1, 3, 4)
     for a in range(4):
@@ -378,6 +382,8 @@ def outlook(cloud: Array, weight: Array, mean: Array, cov: Array) -> None:
                 s += weight[k] / total * (cloud[k, a] - mean[at[a]]) * (cloud[k, b] - mean[at[b]])
             cov[at[a], at[b]] = s
             cov[at[b], at[a]] = s
+        for b in (2, 5):
+            cov[at[a], b] = cov[b, at[a]] = 0.0
     _gather(cloud, weight, mean)
 
 

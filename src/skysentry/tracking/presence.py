@@ -132,7 +132,11 @@ def hearing(
             pd[i] = hear(clouds[slot], weights[slot], memories[slot, TIME], up_m, look, heard[slot])
         else:
             pd[i] = detectable(look, e, n, u, math.sqrt(0.5 * spread))
-        none *= 1.0 - r[i] * pd[i]
+        if r[i] * pd[i] >= 0.0:
+            none *= 1.0 - r[i] * pd[i]
+        else:
+            # A state that has failed is heard by none: it would be in what all others are asked.
+            pd[i] = 0.0
     return none
 
 

@@ -97,11 +97,12 @@ def learn(
         if abs(lines[i, 0] - look[L_ORIGIN]) + abs(lines[i, 1] - look[L_ORIGIN + 1]) > 2.0 * math.exp(widest) * reach:
             continue
         spread = ahead(lines, i, sound_lag(lines, i, look, mean), mean) / math.sqrt(3.0)
-        if spread > VAGUE * reach:
+        # Asked so that a state, or a share, that is not finite teaches nothing.
+        if not spread <= VAGUE * reach or not taken[i] >= 0.0:
             continue
         d0, d1, d2 = mean[0] - look[L_ORIGIN], mean[1] - look[L_ORIGIN + 1], mean[2] - look[L_ORIGIN + 2]
         distance = math.sqrt(d0 * d0 + d1 * d1 + d2 * d2)
-        if distance > math.exp(widest) * reach:
+        if not distance <= math.exp(widest) * reach:
             continue
         hit = min(taken[i], 1.0)
         missed = 1.0 - hit if directed or not anything else 0.0

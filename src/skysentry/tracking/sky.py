@@ -104,7 +104,7 @@ class Sky:
         if any(sensor.kind in FEEDING and sensor.position is not None for sensor in site.sensors):
             self.births = Births(self.roster.known, site.sensors, origin.alt_m or 0.0, area)
             thin = Thin(self.births, self.roster.known)
-            self.thin = thin if thin.mostly() else None
+            self.thin = thin if thin.where.anywhere else None
         self.faults = Faults()
         self.hearing = Hearing(self.roster.known, site.weather, self.faults)
         self.clocks = Clocks(self.faults)

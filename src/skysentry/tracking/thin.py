@@ -1,18 +1,14 @@
 """Tracks where coverage is thin: one sensor may found them, and they live through what nobody listens to.
 
-Coverage of a place is the number of sensors that would sense a thing there in one look, Σ Pd. Where that is below
-`THIN`, no second sensor can be asked to bear out a first one, or share its looks: a track that starts there is a wide
-cloud of particles (`wide`). One sensor that has heard something unexplained in most of its looks for `SPAN_S` founds
-it, from the expected number of undetected objects (`field`) in its reach and the courses flown lately (`courses`), if
-hardly anybody else could have heard that.
+Where coverage is thin, there and around (`apart`), no second sensor can be asked to bear out a first one, or share its
+looks: a track that starts there is a wide cloud of particles (`wide`). One sensor that has heard something unexplained
+in most of its looks for `SPAN_S` founds it, from the expected number of undetected objects (`field`) in its reach and
+the courses flown lately (`courses`), if hardly anybody else could have heard that.
 
 A wide track lives by existence alone: silence of those who could have heard it counts, time in which nobody could does
 not, but for the mean time after which what nobody sees has landed. It is shown to people when two sensors have heard it
 and its place is known to `SHOWN_M`, or by one array that knows it as well as any track; it ends when that has grown to
 `LOST_M`. Radars and cameras see it like any other track, and make it a normal one.
-
-Only networks that are thin nearly everywhere that they cover have such tracks. At the thin rim of a dense one they
-spread over what its sensors turn out to hear (`hearing`), and *raid* got worse.
 """
 
 from __future__ import annotations
@@ -25,16 +21,16 @@ import numpy as np
 from msgspec import Struct
 
 from skysentry.events import Detection
-from skysentry.site import SensorKind
 from skysentry.tracking import kernels
 from skysentry.tracking import measure as m
+from skysentry.tracking.apart import Apart
 from skysentry.tracking.batch import Listener, Packed
 from skysentry.tracking.births import EMPTIED, Births, Hit, Seed
 from skysentry.tracking.cloud import Cells
 from skysentry.tracking.correct import LIFETIME_S, MOST_EXISTENCE, SOUND_HIT
 from skysentry.tracking.courses import Courses
 from skysentry.tracking.coverage import UNHEARD, farthest
-from skysentry.tracking.found import ALT_PRIOR_M, FIRST_WEIGHT
+from skysentry.tracking.found import FIRST_WEIGHT
 from skysentry.tracking.motion import Array, Indices
 from skysentry.tracking.outline import O_ONE
 from skysentry.tracking.particles import COLUMNS
@@ -42,10 +38,6 @@ from skysentry.tracking.presence import MOST_HIT_NATS
 from skysentry.tracking.table import Table
 from skysentry.tracking.wide import WIDE, WIDE_PARTICLES
 
-# Coverage below which a place is thin: one sensor and the edge of another.
-THIN = 1.3
-# Less coverage than this is none. A network is thin where more than this share of what it covers is.
-COVERED, NEARLY_ALL = 0.1, 0.9
 # One sensor founds where of the others, in one look, fewer than this would have heard it.
 OTHERS = 0.5
 # ... with so many unexplained looks within the time that hits are remembered, over this span.
@@ -80,19 +72,12 @@ class WideDump(Struct, array_like=True):
 
 
 class Thin:
-    """The wide clouds by slot, and where coverage is thin."""
+    """The wide clouds by slot."""
 
     def __init__(self, births: Births, known: dict[str, Listener]) -> None:
         self.births = births
         self.courses = Courses()
-        rows, columns = births.grid.shape[1:]
-        placed = [own for own in known.values() if own.placed and not own.reports]
-        looks = np.array([own.look for own in placed])
-        # A radar tells a place by itself, nobody need bear it out: it alone is enough, also where it sees half of it.
-        looks[[own.kind is SensorKind.RADAR for own in placed], m.L_PD] = 2.0 * THIN
-        up_m = births.site_alt_m + ALT_PRIOR_M
-        self.coverage: Array = np.zeros((rows, columns))
-        kernels.cover(looks, births.corner, births.cell_m, up_m, self.coverage)
+        self.where = Apart(births, known)
         self.room(1)
 
     def room(self, room: int) -> None:
@@ -106,19 +91,6 @@ class Thin:
 
     # --- how they start -----------------------------------------------------------------------------------------
 
-    def mostly(self) -> bool:
-        """Return whether coverage is thin nearly wherever there is any; in other networks nothing here is used."""
-        covered = self.coverage[self.coverage > COVERED]
-        return bool(covered.size) and float(np.mean(covered < THIN)) > NEARLY_ALL
-
-    def is_thin(self, east_m: float, north_m: float) -> bool:
-        """Return whether coverage is thin at a place of the working frame."""
-        births = self.births
-        j = round((east_m - births.corner[0]) / births.cell_m)
-        i = round((north_m - births.corner[1]) / births.cell_m)
-        rows, columns = self.coverage.shape
-        return not (0 <= i < rows and 0 <= j < columns) or bool(self.coverage[i, j] < THIN)
-
     def founded(self) -> Iterator[Seed]:
         """Yield the tracks that single sensors found, and expect nothing more there."""
         births = self.births
@@ -130,6 +102,8 @@ class Thin:
             if len(hits) < LOOKS or hits[-1].time_s - hits[0].time_s < SPAN_S:
                 continue
             own = births.listeners[name]
+            if not self.where.is_apart(*own.look[m.L_ORIGIN : m.L_ORIGIN + 2].tolist()):
+                continue
             cells = self._cells(own, hits[-1])
             if cells is None:
                 continue
@@ -147,7 +121,7 @@ class Thin:
         total = float(box.sum())
         if total <= 0.0:
             return None
-        others = np.maximum(self.coverage[rows, columns] - look[m.L_PD], 0.0)
+        others = np.maximum(self.where.coverage[rows, columns] - look[m.L_PD], 0.0)
         if float((box.sum(axis=0) * others).sum()) > OTHERS * total:
             return None
         first = births.corner + births.cell_m * np.array([columns.start, rows.start])
@@ -219,12 +193,12 @@ class Thin:
         table.outline()
         for i in np.flatnonzero(slots <= WIDE).tolist():
             e, n = table.lines[i, :2].tolist()
-            if table.lines[i, O_ONE] < 3.0 * NARROW_M**2 and not self.is_thin(e, n):
+            if table.lines[i, O_ONE] < 3.0 * NARROW_M**2 and not self.where.is_thin(e, n):
                 table.cloud[i] = -1
 
     def _near(self, table: Table, look: Array) -> list[int]:
         """Return the wide rows that a look may have sensed."""
-        rows = np.flatnonzero(table.cloud[: table.n] <= WIDE)
+        rows = np.flatnonzero((table.cloud[: table.n] <= WIDE) & np.isfinite(table.r[: table.n]))
         if not rows.size:
             return []
         away = np.hypot(table.lines[rows, 0] - look[m.L_ORIGIN], table.lines[rows, 1] - look[m.L_ORIGIN + 1])

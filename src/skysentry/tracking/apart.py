@@ -1,0 +1,73 @@
+"""Where coverage is thin, and where it is so all around.
+
+Coverage of a place is the number of sensors that would sense a thing there in one look, Σ Pd; below `THIN` it is thin.
+A place is apart where that is so of nearly all that is covered around it. The rim of what is well covered is not: what
+flies there is in good coverage within a minute or two, or has left, and to wait tells more of it than a cloud over one
+sensor's reach, which is as likely the echo of a track further in.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skysentry.site import SensorKind
+from skysentry.tracking import kernels
+from skysentry.tracking import measure as m
+from skysentry.tracking.batch import Listener
+from skysentry.tracking.births import Births
+from skysentry.tracking.found import ALT_PRIOR_M
+from skysentry.tracking.motion import Array
+
+# Coverage below which a place is thin: one sensor and the edge of another. Less than the second is no coverage.
+THIN, COVERED = 1.3, 0.1
+# A place is apart where more than this share of what is covered so far around it is thin: what flies at 50 m/s is no
+# further in 100 s. The share that is left is for the edges of neighbours that overlap.
+NEARLY_ALL, AROUND_M = 0.9, 5_000.0
+
+
+class Apart:
+    """Coverage as the site declares it, by cell of the grid of births."""
+
+    def __init__(self, births: Births, known: dict[str, Listener]) -> None:
+        self.births = births
+        placed = [own for own in known.values() if own.placed and not own.reports]
+        looks = np.array([own.look for own in placed])
+        # A radar tells a place by itself, nobody need bear it out: it alone is enough, also where it sees half of it.
+        looks[[own.kind is SensorKind.RADAR for own in placed], m.L_PD] = 2.0 * THIN
+        self.coverage: Array = np.zeros(births.grid.shape[1:])
+        kernels.cover(looks, births.corner, births.cell_m, births.site_alt_m + ALT_PRIOR_M, self.coverage)
+        covered, count = self.coverage > COVERED, round(AROUND_M / births.cell_m)
+        thin = _counted(covered & (self.coverage < THIN), count)
+        self.apart = (self.coverage < THIN) & (thin > NEARLY_ALL * _counted(covered, count))
+
+    @property
+    def anywhere(self) -> bool:
+        """Whether any place is apart."""
+        return bool(self.apart.any())
+
+    def is_thin(self, east_m: float, north_m: float) -> bool:
+        """Return whether coverage is thin at a place of the working frame; it is beyond the grid."""
+        cell = self._cell(east_m, north_m)
+        return cell is None or bool(self.coverage[cell] < THIN)
+
+    def is_apart(self, east_m: float, north_m: float) -> bool:
+        """Return whether coverage is thin at a place of the working frame and nearly everywhere around it."""
+        cell = self._cell(east_m, north_m)
+        return cell is not None and bool(self.apart[cell])
+
+    def _cell(self, east_m: float, north_m: float) -> tuple[int, int] | None:
+        j = round((east_m - self.births.corner[0]) / self.births.cell_m)
+        i = round((north_m - self.births.corner[1]) / self.births.cell_m)
+        rows, columns = self.coverage.shape
+        return (i, j) if 0 <= i < rows and 0 <= j < columns else None
+
+
+def _counted(cells: NDArray[np.bool_], count: int) -> Array:
+    """Return how many cells are true in the square that ends `count` cells beyond each [shape=(rows, columns)]."""
+    sums = np.pad(cells.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0))).astype(np.float64)
+    rows, columns = (np.arange(size) for size in cells.shape)
+    south, north = np.maximum(rows - count, 0), np.minimum(rows + count + 1, cells.shape[0])
+    west, east = np.maximum(columns - count, 0), np.minimum(columns + count + 1, cells.shape[1])
+    band: Array = sums[north] - sums[south]
+    return band[:, east] - band[:, west]
