@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from types import SimpleNamespace
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -138,6 +139,36 @@ def test_what_is_apart_of_a_dense_core_is_thin_and_its_rim_is_not(sky: SimpleNam
     assert not where.is_apart(2_000.0, 2_000.0)
     assert where.is_apart(22_000.0, 2_000.0)
     assert where.is_apart(26_500.0, 2_000.0)
+
+
+def test_few_near_sensors_that_miss_half_are_not_thin(sky: SimpleNamespace) -> None:
+    """Arrays that hear 400 m look for what hovers; microphones that share their reach bear each other out in time."""
+    near = [
+        msgspec.structs.replace(ear(sky, f"a{k}", 600.0 * k, 0.0, SensorKind.ARRAY), coverage=Coverage(max_m=400.0))
+        for k in range(3)
+    ]
+    missing = [msgspec.structs.replace(ear(sky, f"m{k}", 50.0 * k, 0.0), pd=0.5) for k in range(2)]
+    for sensors in (near, missing):
+        fusion = Tracker(sky.site(*sensors)).fusion
+        assert fusion is not None
+        assert fusion.thin is None
+    alone = Tracker(sky.site(missing[0])).fusion
+    assert alone is not None
+    assert alone.thin is not None
+
+
+def test_radio_cameras_and_observers_found_no_wide_tracks(sky: SimpleNamespace) -> None:
+    for kind in (SensorKind.RF, SensorKind.CAMERA, SensorKind.OBSERVER):
+        fusion = Tracker(sky.site(ear(sky, "x", 0.0, 0.0, kind))).fusion
+        assert fusion is not None
+        assert fusion.births is not None
+        assert fusion.thin is None
+    sensors = [*belt(sky), ear(sky, "x", 0.0, 6_000.0, SensorKind.RF)]
+    tracker = Tracker(sky.site(*sensors))
+    sky.run(tracker, heard(sky, sensors[-1:], range(100)), 100.0)
+    assert tracker.fusion is not None
+    assert tracker.fusion.thin is not None
+    assert not (tracker.fusion.table.cloud[: tracker.fusion.table.n] <= WIDE).any()
 
 
 def test_courses_weigh_headings_by_how_many_flew_so() -> None:

@@ -1,6 +1,7 @@
 """Where coverage is thin, and where it is so all around.
 
-Coverage of a place is the number of sensors that would sense a thing there in one look, Σ Pd; below `THIN` it is thin.
+Coverage of a place is the number of sensors in whose reach a thing there is, whatever each misses of it: one that
+misses half of its looks bears out another within seconds. Below `THIN` it is thin.
 A place is apart where that is so of nearly all that is covered around it. The rim of what is well covered is not: what
 flies there is in good coverage within a minute or two, or has left, and to wait tells more of it than a cloud over one
 sensor's reach, which is as likely the echo of a track further in.
@@ -20,21 +21,29 @@ from skysentry.tracking.found import ALT_PRIOR_M
 from skysentry.tracking.motion import Array
 
 # Coverage below which a place is thin: one sensor and the edge of another. Less than the second is no coverage.
-THIN, COVERED = 1.3, 0.1
+THIN, COVERED = 1.5, 0.1
 # A place is apart where more than this share of what is covered so far around it is thin: what flies at 50 m/s is no
 # further in 100 s. The share that is left is for the edges of neighbours that overlap.
 NEARLY_ALL, AROUND_M = 0.9, 5_000.0
+# What a sensor of shorter reach senses is near and mostly slow: it turns and hovers, which wide clouds do not, and is
+# gone, or with the next sensor, before they are of use. It counts as a radar does.
+SHORT_M = 1_000.0
+# Whose looks are those of wide clouds: their reach is declared, and silence says that nothing is there. Radio may be
+# silent where something flies, people and cameras look elsewhere; they neither cover a place nor found a wide track.
+HEARING = (SensorKind.MICROPHONE, SensorKind.ARRAY)
 
 
 class Apart:
-    """Coverage as the site declares it, by cell of the grid of births."""
+    """Coverage by what hears and by radars, as the site declares it, by cell of the grid of births."""
 
     def __init__(self, births: Births, known: dict[str, Listener]) -> None:
         self.births = births
-        placed = [own for own in known.values() if own.placed and not own.reports]
-        looks = np.array([own.look for own in placed])
+        placed = [own for own in known.values() if own.placed and own.kind in (*HEARING, SensorKind.RADAR)]
+        looks = np.array([own.look for own in placed]).reshape(-1, m.LOOK)
+        looks[:, m.L_PD] = 1.0
         # A radar tells a place by itself, nobody need bear it out: it alone is enough, also where it sees half of it.
-        looks[[own.kind is SensorKind.RADAR for own in placed], m.L_PD] = 2.0 * THIN
+        radars = np.array([own.kind is SensorKind.RADAR for own in placed], np.bool_)
+        looks[radars | (looks[:, m.L_MAX] < SHORT_M), m.L_PD] = 2.0 * THIN
         self.coverage: Array = np.zeros(births.grid.shape[1:])
         kernels.cover(looks, births.corner, births.cell_m, births.site_alt_m + ALT_PRIOR_M, self.coverage)
         covered, count = self.coverage > COVERED, round(AROUND_M / births.cell_m)

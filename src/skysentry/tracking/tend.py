@@ -73,7 +73,7 @@ def _spawn(sky: Sky, now_ns: int, seed: Seed, wide: bool = False) -> None:
     table.x[i], table.P[i], table.w[i] = seed.mean, seed.cov, FIRST_WEIGHT
     table.t[i], table.r[i] = now_s, SPAWN_EXISTENCE
     thin = sky.thin
-    if thin is not None and (wide or thin.where.is_apart(*seed.mean[:2].tolist())):
+    if thin is not None and (wide or thin.takes(seed)):
         thin.start(table, i, now_s, seed.cells, seed.hits)
     elif seed.heard:
         sky.clouds.start(table, i, now_s, seed.cells)

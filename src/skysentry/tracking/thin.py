@@ -23,7 +23,7 @@ from msgspec import Struct
 from skysentry.events import Detection
 from skysentry.tracking import kernels
 from skysentry.tracking import measure as m
-from skysentry.tracking.apart import Apart
+from skysentry.tracking.apart import HEARING, Apart
 from skysentry.tracking.batch import Listener, Packed
 from skysentry.tracking.births import EMPTIED, Births, Hit, Seed
 from skysentry.tracking.cloud import Cells
@@ -38,7 +38,7 @@ from skysentry.tracking.presence import MOST_HIT_NATS
 from skysentry.tracking.table import Table
 from skysentry.tracking.wide import WIDE, WIDE_PARTICLES
 
-# One sensor founds where of the others, in one look, fewer than this would have heard it.
+# One sensor founds where what it heard is, on average, in the reach of fewer others than this.
 OTHERS = 0.5
 # ... with so many unexplained looks within the time that hits are remembered, over this span.
 LOOKS, SPAN_S = 8, 10.0
@@ -91,6 +91,11 @@ class Thin:
 
     # --- how they start -----------------------------------------------------------------------------------------
 
+    def takes(self, seed: Seed) -> bool:
+        """Return whether a seed that several sensors support starts as a wide cloud."""
+        kinds = {self.births.listeners[hit.sensor].kind for hit in seed.hits}
+        return kinds <= {*HEARING} and self.where.is_apart(*seed.mean[:2].tolist())
+
     def founded(self) -> Iterator[Seed]:
         """Yield the tracks that single sensors found, and expect nothing more there."""
         births = self.births
@@ -102,7 +107,7 @@ class Thin:
             if len(hits) < LOOKS or hits[-1].time_s - hits[0].time_s < SPAN_S:
                 continue
             own = births.listeners[name]
-            if not self.where.is_apart(*own.look[m.L_ORIGIN : m.L_ORIGIN + 2].tolist()):
+            if own.kind not in HEARING or not self.where.is_apart(*own.look[m.L_ORIGIN : m.L_ORIGIN + 2].tolist()):
                 continue
             cells = self._cells(own, hits[-1])
             if cells is None:
@@ -115,13 +120,13 @@ class Thin:
 
     def _cells(self, own: Listener, hit: Hit) -> Cells | None:
         """Return the cells in which a sensor hears, weighed; None where others would have heard that too."""
-        births, look = self.births, own.look
+        births = self.births
         (rows, columns), share = self._around(own, hit)
         box = births.grid[:, rows, columns] * share
         total = float(box.sum())
         if total <= 0.0:
             return None
-        others = np.maximum(self.where.coverage[rows, columns] - look[m.L_PD], 0.0)
+        others = np.maximum(self.where.coverage[rows, columns] - 1.0, 0.0)
         if float((box.sum(axis=0) * others).sum()) > OTHERS * total:
             return None
         first = births.corner + births.cell_m * np.array([columns.start, rows.start])
