@@ -203,3 +203,10 @@ def test_who_it_says_it_is_in_plain_words(scene: Any, claim: Identity, said: str
 def test_inside_there_is_no_distance(scene: Any) -> None:
     (alert,) = Alerter(scene.site).step(scene.ns(0), [scene.track(0, 100.0, 0.0, 20.0, 0.0)])
     assert alert.why == "1 drone over Home now: piston fixed wing, 20 m/s; no Remote ID"  # type: ignore[union-attr]
+
+
+def test_only_what_is_inside_is_said_to_be_over_the_zone(scene: Any) -> None:
+    here = scene.track(0, 100.0, 0.0, 20.0, 0.0)
+    coming = msgspec.structs.replace(scene.inbound(0), track_id="coming")
+    (alert,) = Alerter(scene.site).step(scene.ns(0), [here, coming])
+    assert alert.why.startswith("1 drone over Home now, 1 more could come: piston")  # type: ignore[union-attr]

@@ -45,7 +45,10 @@ MAX_SENTENCE = 500
 def threat(zone_name: str, rule: str, approaches: Sequence[Approach], kinds: frozenset[SensorKind], now_ns: int) -> str:
     """What threatens a place; `approaches` the soonest first, `kinds` the sensors that the site has."""
     first = approaches[0]
-    said = f"{_count(approaches)} {_doing(rule, first, zone_name)}{_when(rule, first, now_ns)}: {_looks(first)}"
+    these = [a for a in approaches if a is first or _does_so(rule, first, a)]
+    more = [a for a in approaches if not (a is first or _does_so(rule, first, a))]
+    also = f", {_number(more)} more could come" if more else ""
+    said = f"{_count(these)} {_doing(rule, first, zone_name)}{_when(rule, first, now_ns)}{also}: {_looks(first)}"
     absent = _absent(first, kinds)
     return _cut(f"{said}; {absent}" if absent else said)
 
@@ -77,13 +80,22 @@ def _listed(reasons: Sequence[str]) -> str:
     return ", ".join(f"{n} {reason}" for reason, n in counted.items()) or "no track is left"
 
 
+def _does_so(rule: str, first: Approach, other: Approach) -> bool:
+    """Whether what is said of the soonest is true of another: only then is it counted with it."""
+    if rule == "inside":
+        return other.inside >= 0.5
+    return other.heads or other.inside >= 0.5 or not first.heads
+
+
 def _count(approaches: Sequence[Approach]) -> str:
+    number, noun = _number(approaches), "object" if _mixed(approaches) else "drone"
+    return f"{number} {noun}{'' if number == '1' else 's'}"
+
+
+def _number(approaches: Sequence[Approach]) -> str:
     low, mean, high = (math.fsum(a.members[i] for a in approaches) for i in range(3))
     low_n, n, high_n = max(1, round(low)), max(1, round(mean)), max(1, round(high))
-    if high_n > low_n:
-        return f"{low_n}–{high_n} objects" if _mixed(approaches) else f"{low_n}–{high_n} drones"
-    noun = "object" if _mixed(approaches) else "drone"
-    return f"{n} {noun}{'' if n == 1 else 's'}"
+    return f"{low_n}–{high_n}" if high_n > low_n else f"{n}"
 
 
 def _mixed(approaches: Sequence[Approach]) -> bool:
