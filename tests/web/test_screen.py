@@ -145,7 +145,8 @@ def test_keys_select_shelve_and_go_back(feed: Feed, sky: Any, serve: Serve, scre
     expect(page.get_by_test_id("drawer")).to_contain_text("array-1 hears an engine at 52 Hz")
     assert "alert=al-1" in page.url
     page.keyboard.press("s")
-    page.get_by_role("button", name="60 min").click()
+    with page.expect_response(lambda answer: answer.request.method == "POST"):
+        page.get_by_role("button", name="60 min").click()
     page.keyboard.press("v")
     page.wait_for_function("() => location.hash.includes('show=tuvz')")
     page.keyboard.press("Escape")
