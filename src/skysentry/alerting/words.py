@@ -45,8 +45,8 @@ MAX_SENTENCE = 500
 def threat(zone_name: str, rule: str, approaches: Sequence[Approach], kinds: frozenset[SensorKind], now_ns: int) -> str:
     """What threatens a place; `approaches` the soonest first, `kinds` the sensors that the site has."""
     first = approaches[0]
-    these = [a for a in approaches if a is first or _does_so(rule, first, a)]
-    more = [a for a in approaches if not (a is first or _does_so(rule, first, a))]
+    these = [a for a in approaches if _does_so(rule, first, a)]
+    more = [a for a in approaches if not _does_so(rule, first, a)]
     also = f", {_number(more)} more could come" if more else ""
     said = f"{_count(these)} {_doing(rule, first, zone_name)}{_when(rule, first, now_ns)}{also}: {_looks(first)}"
     absent = _absent(first, kinds)
@@ -81,10 +81,8 @@ def _listed(reasons: Sequence[str]) -> str:
 
 
 def _does_so(rule: str, first: Approach, other: Approach) -> bool:
-    """Whether what is said of the soonest is true of another: only then is it counted with it."""
-    if rule == "inside":
-        return other.inside >= 0.5
-    return other.heads or other.inside >= 0.5 or not first.heads
+    """Whether what is said of the soonest is true of another, or of itself: only those are counted."""
+    return other.inside >= 0.5 or (rule != "inside" and (other.heads or not first.heads))
 
 
 def _count(approaches: Sequence[Approach]) -> str:

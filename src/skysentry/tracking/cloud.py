@@ -7,6 +7,7 @@ Gaussians: its cloud is dropped.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from hashlib import blake2b
 
 import numpy as np
@@ -50,6 +51,17 @@ class Cells(Struct):
     cell_m: float
 
 
+def free_slot(used: Iterable[int], most: int) -> int:
+    """Return the first slot that is not used, `most` where there is none."""
+    taken = {*used}
+    return next(slot for slot in range(most + 1) if slot == most or slot not in taken)
+
+
+def seed_of(founded: str) -> int:
+    """Return the seed of a track's chance, from its name: the same on every run."""
+    return int.from_bytes(blake2b(founded.encode(), digest_size=8).digest(), "big") >> 2
+
+
 class CloudDump(Struct, array_like=True):
     """One cloud: its slot, seed and memory, where its particles are told from, columns, weights (empty: even)."""
 
@@ -73,13 +85,12 @@ class Clouds:
 
     def start(self, table: Table, i: int, now_s: float, cells: Cells) -> None:
         """Give row `i`, founded just now, a cloud from cells of the grid."""
-        used = set(table.cloud[: table.n].tolist())
-        slot = next(k for k in range(MOST_CLOUDS + 1) if k not in used)
+        slot = free_slot(table.cloud[: table.n].tolist(), MOST_CLOUDS)
         if slot == MOST_CLOUDS:
             return
         while slot >= self.memories.shape[0]:
             self._double()
-        seed = int.from_bytes(blake2b(table.lives[i].founded.encode(), digest_size=8).digest(), "big") >> 2
+        seed = seed_of(table.lives[i].founded)
         self.seeds[slot], self.memories[slot] = seed, 0.0
         self.memories[slot, TIME] = now_s
         kernels.scatter(

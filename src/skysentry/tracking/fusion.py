@@ -66,10 +66,6 @@ class Fusion(Sky):
             if life.track_id == order.target and order.affiliation is not None:
                 life.affiliation = order.affiliation
 
-    def quiet(self, now_ns: int) -> bool:
-        """Return whether a grid instant has nothing to report: no whole second, and nothing was seen since the last."""
-        return now_ns % SECOND_NS != 0 and not self.touched
-
     def report(self, now_ns: int) -> list[AnyEvent]:
         """Return the events of a grid instant, and let tracks live or end."""
         if now_ns % SECOND_NS == 0:

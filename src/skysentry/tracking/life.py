@@ -135,13 +135,17 @@ def poisoned(x: Array, P: Array, r: Array, tracks: int) -> int:
     return count
 
 
-def status(life: Life, existence: float, now_ns: int, table: Table, i: int, wide: bool = False) -> TrackStatus:
-    """Return the status that a living track, row `i` of the table, has now."""
-    if life.status is TrackStatus.TENTATIVE:
-        if existence < CONFIRM_EXISTENCE or life.hits < CONFIRM_HITS or life.quarantined:
-            return TrackStatus.TENTATIVE
-        P = table.P[i]
-        if not wide and float(table.w[i] @ (P[:, 0, 0] + P[:, 1, 1])) > 2.0 * CONFIRM_M * CONFIRM_M:
-            return TrackStatus.TENTATIVE
+def place_known(table: Table, i: int) -> bool:
+    """Return whether the place of a row is known well enough for a map."""
+    P = table.P[i]
+    return float(table.w[i] @ (P[:, 0, 0] + P[:, 1, 1])) <= 2.0 * CONFIRM_M * CONFIRM_M
+
+
+def status(life: Life, existence: float, now_ns: int) -> TrackStatus:
+    """Return the status that a living track has now, if its place is known."""
+    if life.status is TrackStatus.TENTATIVE and (
+        existence < CONFIRM_EXISTENCE or life.hits < CONFIRM_HITS or life.quarantined
+    ):
+        return TrackStatus.TENTATIVE
     unseen_s = (now_ns - life.last_ns) / SECOND_NS
     return TrackStatus.COASTING if unseen_s > COAST_PERIODS * life.period_s + COAST_S else TrackStatus.CONFIRMED

@@ -19,7 +19,7 @@ import math
 import numpy as np
 
 from skysentry.compiled import kernel
-from skysentry.tracking.motion import Array
+from skysentry.tracking.motion import Array, turn
 
 POSITION2, POSITION3, BEARING, AZ_EL, RANGE_BEARING, RANGE_AZ_EL, TDOA = range(7)
 
@@ -269,12 +269,12 @@ def _emitted(
     A turn is looked back along its arc: five seconds of it at 7 °/s and 45 m/s are 70 m off the tangent.
     """
     lag = emission_lag(x, t_s, look)
-    for a in range(3):
-        xe[a] = x[a] + lag * x[3 + a]
-        xe[3 + a] = x[3 + a]
     if turn_rad_s == 0.0 or lag == 0.0:
+        for a in range(3):
+            xe[a] = x[a] + lag * x[3 + a]
+            xe[3 + a] = x[3 + a]
         return lag, lag, 0.0, 0.0, 1.0
-    along, across, sine, cosine = _arc(x, lag, turn_rad_s, xe)
+    along, across, sine, cosine = turn(x, turn_rad_s, lag, xe)
     if look[L_SOUND] > 0.0:
         # The arc is nearer to the sensor than the tangent, or farther: one step of Newton for when it was heard.
         away = xe[0] - look[L_ORIGIN], xe[1] - look[L_ORIGIN + 1], xe[2] - look[L_ORIGIN + 2]
@@ -282,20 +282,8 @@ def _emitted(
         speed = sound_speed(look, away[0], away[1], away[2], distance)
         closing = (away[0] * xe[3] + away[1] * xe[4] + away[2] * xe[5]) / distance
         lag += (look[L_TIME] - t_s - lag - distance / speed) / max(1.0 + closing / speed, 1.0 - FASTEST)
-        along, across, sine, cosine = _arc(x, lag, turn_rad_s, xe)
+        along, across, sine, cosine = turn(x, turn_rad_s, lag, xe)
     return lag, along, across, sine, cosine
-
-
-@kernel
-def _arc(x: Array, lag: float, turn_rad_s: float, xe: Array) -> tuple[float, float, float, float]:
-    """Write the state a while later, or earlier, in a turn; return ∫cos, ∫sin, sin and cos of it."""
-    sine, cosine = math.sin(turn_rad_s * lag), math.cos(turn_rad_s * lag)
-    along, across = sine / turn_rad_s, (1.0 - cosine) / turn_rad_s
-    xe[0] = x[0] + along * x[3] - across * x[4]
-    xe[1] = x[1] + across * x[3] + along * x[4]
-    xe[2] = x[2] + lag * x[5]
-    xe[3], xe[4] = cosine * x[3] - sine * x[4], sine * x[3] + cosine * x[4]
-    return along, across, sine, cosine
 
 
 @kernel

@@ -85,15 +85,25 @@ def predict_one(x: Array, P: Array, q: float, q_up: float, dt_s: float) -> None:
 
 
 @kernel
-def turn_one(x: Array, P: Array, rate_rad_s: float, q: float, q_up: float, dt_s: float) -> None:
-    """Move one state [shape=(6,), (6, 6)] on by dt in a turn at a rate that is not zero, in place."""
+def turn(x: Array, rate_rad_s: float, dt_s: float, out: Array) -> tuple[float, float, float, float]:
+    """Write a state (6,) after dt, of any sign, in a turn at a rate that is not zero into `out`, which may be `x`.
+
+    Returns what turned it: ∫cos and ∫sin over dt, sin and cos of the angle.
+    """
     sine, cosine = math.sin(rate_rad_s * dt_s), math.cos(rate_rad_s * dt_s)
     along, across = sine / rate_rad_s, (1.0 - cosine) / rate_rad_s
     e, n = x[3], x[4]
-    x[0] += along * e - across * n
-    x[1] += across * e + along * n
-    x[2] += dt_s * x[5]
-    x[3], x[4] = cosine * e - sine * n, sine * e + cosine * n
+    out[0] = x[0] + (along * e - across * n)
+    out[1] = x[1] + (across * e + along * n)
+    out[2] = x[2] + dt_s * x[5]
+    out[3], out[4], out[5] = cosine * e - sine * n, sine * e + cosine * n, x[5]
+    return along, across, sine, cosine
+
+
+@kernel
+def turn_one(x: Array, P: Array, rate_rad_s: float, q: float, q_up: float, dt_s: float) -> None:
+    """Move one state [shape=(6,), (6, 6)] on by dt in a turn at a rate that is not zero, in place."""
+    along, across, sine, cosine = turn(x, rate_rad_s, dt_s, x)
     # P' = F P Fᵀ: rows first, then columns; place before velocity, for it takes the old one; the upper half suffices.
     for b in range(6):
         pe, pn = P[3, b], P[4, b]

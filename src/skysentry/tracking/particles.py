@@ -24,6 +24,7 @@ import math
 import numpy as np
 
 from skysentry.compiled import kernel
+from skysentry.tracking.chance import chance, key_of, mixed, normal
 from skysentry.tracking.coverage import reach
 from skysentry.tracking.field import HEADINGS, NOMINAL_MPS, velocity
 from skysentry.tracking.measure import L_EDGE, L_MAX, L_ORIGIN, L_PD, L_REACH, L_SOFT, L_SOUND, L_TIME, L_WIND, OCTANTS
@@ -75,34 +76,6 @@ OLDEST_S, FURTHEST_M = 100.0, 30_000.0
 NEW_SPEED_MPS, STANDING_MPS = 8.0, 15.0
 # A cloud is told by the mean of what is within this of it, a few times over: the middle between two places is no place.
 GATHERED_M, GATHERINGS = 500.0, 4
-# Golden ratio, and the mixing constants of the splitmix64 generator (Steele, Lea, Flood, 2014).
-GOLDEN, MIX_1, MIX_2 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
-
-
-@kernel
-def mixed(z: np.uint64) -> np.uint64:
-    """Return the hash of a number: the splitmix64 generator's output for it as state."""
-    z = (z ^ (z >> np.uint64(30))) * MIX_1
-    z = (z ^ (z >> np.uint64(27))) * MIX_2
-    return z ^ (z >> np.uint64(31))
-
-
-@kernel
-def chance(key: np.uint64, k: int) -> float:
-    """Return the k-th uniform number of (0, 1) that belongs to a key."""
-    return (float(mixed(key + np.uint64(k + 1) * GOLDEN) >> np.uint64(11)) + 0.5) * 1.1102230246251565e-16
-
-
-@kernel
-def normal(key: np.uint64, k: int) -> float:
-    """Return the k-th standard normal number of a key (Box and Muller)."""
-    return math.sqrt(-2.0 * math.log(chance(key, 2 * k))) * math.cos(2.0 * math.pi * chance(key, 2 * k + 1))
-
-
-@kernel
-def key_of(seed: int, second: int) -> np.uint64:
-    """Return the key of a track's chances in a second."""
-    return mixed(np.uint64(seed) ^ mixed(np.uint64(second) + GOLDEN))
 
 
 @kernel
@@ -231,17 +204,23 @@ def renew(cloud: Array, weight: Array, seed: int, second: int, dt_s: float, far:
     A share `far` of the particles starts anew away from where it is.
     """
     key = key_of(seed, second)
-    total: float = weight.sum()
-    crowded = 0.0
-    for k in range(weight.shape[0]):
-        crowded += (weight[k] / total) ** 2
-    if crowded * weight.shape[0] * LEAST_EFFECTIVE >= 1.0:
+    if crowded(weight) * LEAST_EFFECTIVE >= 1.0:
         draw_anew(cloud, weight, key)
     for k in range(cloud.shape[0]):
         _fly(cloud[k], mixed(key ^ np.uint64(k + 1)), dt_s, far)
         _round(cloud[k])
         for a in range(2):
             cloud[k, a] = min(max(cloud[k, a], cloud[0, a] - FURTHEST_M), cloud[0, a] + FURTHEST_M)
+
+
+@kernel
+def crowded(weight: Array) -> float:
+    """Return how many times fewer particles than there are would say as much: 1 where all weigh the same."""
+    squares, total = 0.0, weight.sum()
+    for k in range(weight.shape[0]):
+        squares += (weight[k] / total) ** 2
+    crowd: float = squares * weight.shape[0]
+    return crowd
 
 
 @kernel

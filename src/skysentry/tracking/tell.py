@@ -10,7 +10,7 @@ import numpy as np
 from skysentry.events import AnyEvent, TrackStatus
 from skysentry.tracking import kernels
 from skysentry.tracking.custody import Farewell
-from skysentry.tracking.life import COAST_S, status
+from skysentry.tracking.life import COAST_S, place_known, status
 from skysentry.tracking.publish import SEVERAL, SHOWN_HITS, Shown
 from skysentry.tracking.resume import SHOWN
 from skysentry.tracking.sky import SECOND_NS, Sky
@@ -40,12 +40,10 @@ def tell(sky: Sky, now_ns: int, due: Mapping[int, Life], ends: dict[int, str], o
             continue
         # A confirmed track that was seen just now stays confirmed: the most frequent case by far.
         if life.status is not TrackStatus.CONFIRMED or now_ns - life.last_ns > COAST_NS:
-            wide, before = table.cloud[i] <= WIDE, life.status
-            unknown = wide and before is TrackStatus.TENTATIVE
-            if not unknown or (sky.thin is not None and sky.thin.shown(table, i)):
-                life.status = status(life, float(table.r[i]), now_ns, table, i, bool(wide))
-            new = before is TrackStatus.TENTATIVE and life.status is TrackStatus.CONFIRMED and not wide
-            if new and sky.ours(life, now_ns):
+            before, life.status = life.status, _status(sky, now_ns, i, life)
+            new = before is TrackStatus.TENTATIVE and life.status is TrackStatus.CONFIRMED
+            # A wide track is too vague to be taken for one that has gone.
+            if new and table.cloud[i] > WIDE and sky.ours(life, now_ns):
                 made += _resume(sky, now_ns, i, shown, over)
                 life = table.lives[i]
         if (life.track_id or life.hits >= SHOWN_HITS) and (
@@ -59,6 +57,17 @@ def tell(sky: Sky, now_ns: int, due: Mapping[int, Life], ends: dict[int, str], o
     made += publisher.publish(now_ns, now_s, table, shown)
     table.remove(sorted(over, reverse=True))
     return made
+
+
+def _status(sky: Sky, now_ns: int, i: int, life: Life) -> TrackStatus:
+    """Return the status that a living track has now: tentative as long as its place is not known."""
+    table = sky.table
+    now = status(life, float(table.r[i]), now_ns)
+    if life.status is not TrackStatus.TENTATIVE or now is TrackStatus.TENTATIVE:
+        return now
+    wide = sky.thin is not None and table.cloud[i] <= WIDE
+    known = sky.thin.place_known(table, i) if sky.thin is not None and wide else place_known(table, i)
+    return now if known else TrackStatus.TENTATIVE
 
 
 def _strayed(sky: Sky, now_ns: int, now_s: float, due: Mapping[int, Life]) -> Iterable[bool]:

@@ -49,7 +49,7 @@ def tend(sky: Sky, now_ns: int) -> list[AnyEvent]:
         for seed in sky.births.seeds():
             _spawn(sky, now_ns, seed)
     if sky.thin is not None:
-        for seed in sky.thin.founded():
+        for seed in sky.thin.founded(sky.table):
             _spawn(sky, now_ns, seed, True)
     return made
 

@@ -7,7 +7,7 @@ the courses flown lately (`courses`), if hardly anybody else could have heard th
 
 A wide track lives by existence alone: silence of those who could have heard it counts, time in which nobody could does
 not, but for the mean time after which what nobody sees has landed. It is shown to people when two sensors have heard it
-and its place is known to `SHOWN_M`, or by one array that knows it as well as any track; it ends when that has grown to
+and its place is known to `SHOWN_M`, or one alone knows it as well as any track's; it ends when that has grown to
 `LOST_M`. Radars and cameras see it like any other track, and make it a normal one.
 """
 
@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from hashlib import blake2b
 
 import numpy as np
 from msgspec import Struct
@@ -26,11 +25,12 @@ from skysentry.tracking import measure as m
 from skysentry.tracking.apart import HEARING, Apart
 from skysentry.tracking.batch import Listener, Packed
 from skysentry.tracking.births import EMPTIED, Births, Hit, Seed
-from skysentry.tracking.cloud import Cells
+from skysentry.tracking.cloud import Cells, free_slot, seed_of
 from skysentry.tracking.correct import LIFETIME_S, MOST_EXISTENCE, SOUND_HIT
 from skysentry.tracking.courses import Courses
 from skysentry.tracking.coverage import UNHEARD, farthest
 from skysentry.tracking.found import FIRST_WEIGHT
+from skysentry.tracking.life import CONFIRM_M, GONE
 from skysentry.tracking.motion import Array, Indices
 from skysentry.tracking.outline import O_ONE
 from skysentry.tracking.particles import COLUMNS
@@ -45,11 +45,10 @@ LOOKS, SPAN_S = 8, 10.0
 # Directions of one thing turn by no more than this in that time: 50 m/s at 2 km, and the noise of both ends.
 ONE_WAY_RAD = math.radians(30.0)
 # What a second sensor must have heard of a track for people to be shown it, in looks, and how well known it must be.
-BORNE_OUT, SHOWN_M, ALONE_M, SURE = 3.0, 1_500.0, 500.0, 0.97
+BORNE_OUT, SHOWN_M = 3.0, 1_500.0
 # A shown track is lost when its place is not known to the reach of the sensors that might find it again; one that only
 # one sensor heard may be anywhere between four sensors before it means nothing.
 LOST_M, FORGOTTEN_M = 2_500.0, 4_000.0
-GONE = 0.05
 # A wide track that has become this narrow where many listen is a normal one.
 NARROW_M = 300.0
 # Wide tracks at a time; what comes beyond waits in the grid.
@@ -96,9 +95,10 @@ class Thin:
         kinds = {self.births.listeners[hit.sensor].kind for hit in seed.hits}
         return kinds <= {*HEARING} and self.where.is_apart(*seed.mean[:2].tolist())
 
-    def founded(self) -> Iterator[Seed]:
-        """Yield the tracks that single sensors found, and expect nothing more there."""
+    def founded(self, table: Table) -> Iterator[Seed]:
+        """Yield the tracks that single sensors found, and expect nothing more there; none where no more fit."""
         births = self.births
+        free = MOST_WIDE - int((table.cloud[: table.n] <= WIDE).sum())
         by: dict[str, list[Hit]] = {}
         for hit in births.hits:
             by.setdefault(hit.sensor, []).append(hit)
@@ -107,6 +107,8 @@ class Thin:
             if len(hits) < LOOKS or hits[-1].time_s - hits[0].time_s < SPAN_S:
                 continue
             own = births.listeners[name]
+            if free <= 0:
+                return
             if own.kind not in HEARING or not self.where.is_apart(*own.look[m.L_ORIGIN : m.L_ORIGIN + 2].tolist()):
                 continue
             cells = self._cells(own, hits[-1])
@@ -116,6 +118,7 @@ class Thin:
             seed = Seed(*_moments(births, cells), cell=f"{name}~{now:.0f}", hits=hits, cells=cells, heard=False)
             births.hits = [hit for hit in births.hits if hit.sensor != name or hit not in hits]
             self.empty(own, last)
+            free -= 1
             yield seed
 
     def _cells(self, own: Listener, hit: Hit) -> Cells | None:
@@ -156,15 +159,14 @@ class Thin:
         (rows, columns), share = self._around(own, hit)
         self.births.grid[:, rows, columns] *= np.where(share > 0.0, EMPTIED, 1.0).astype(np.float32)
 
-    def start(self, table: Table, i: int, now_s: float, cells: Cells, hits: list[Hit]) -> bool:
-        """Give row `i`, founded just now, a wide cloud; False where there is no room for more."""
-        used = set(table.cloud[: table.n].tolist())
-        slot = next(k for k in range(MOST_WIDE + 1) if WIDE - k not in used)
+    def start(self, table: Table, i: int, now_s: float, cells: Cells, hits: list[Hit]) -> None:
+        """Give row `i`, founded just now, a wide cloud."""
+        slot = free_slot((WIDE - slot for slot in table.cloud[: table.n].tolist()), MOST_WIDE)
         if slot == MOST_WIDE:
-            return False
+            return
         while slot >= self.times.shape[0]:
             self._double()
-        seed = int.from_bytes(blake2b(table.lives[i].founded.encode(), digest_size=8).digest(), "big") >> 2
+        seed = seed_of(table.lives[i].founded)
         self.seeds[slot], self.times[slot] = seed, now_s
         box = cells.box * self.courses.weights()[:, None, None]
         kernels.scatter(
@@ -176,7 +178,6 @@ class Thin:
             self.heard_by[slot][hit.sensor] = self.heard_by[slot].get(hit.sensor, 0.0) + 1.0
         table.cloud[i] = WIDE - slot
         self.settle(table, now_s)
-        return True
 
     def _double(self) -> None:
         for name in ("particles", "weights", "times", "seeds", "pd"):
@@ -286,13 +287,11 @@ class Thin:
 
     # --- how they stand -----------------------------------------------------------------------------------------
 
-    def shown(self, table: Table, i: int) -> bool:
-        """Return whether people may be shown a wide track: two sensors bear it out, and its place is known."""
+    def place_known(self, table: Table, i: int) -> bool:
+        """Return whether the place of a wide track is known well enough for a map, by as many as bear it out."""
         slot = WIDE - int(table.cloud[i])
-        if float(table.r[i]) < SURE:
-            return False
         several = sum(heard >= BORNE_OUT for heard in self.heard_by[slot].values()) >= 2
-        return _spread_m(table, i) <= (SHOWN_M if several else ALONE_M)
+        return _spread_m(table, i) <= (SHOWN_M if several else CONFIRM_M)
 
     def fate(self, table: Table, i: int, tentative: bool) -> str:
         """Return whether a wide track lives on, or how it ends, in the words of `life.fate`."""

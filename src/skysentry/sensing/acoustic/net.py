@@ -6,7 +6,8 @@ taken off the last layer when a net is exported.
 
 One thread and one second at a time: sums then run in the same order whatever else a server hears, and a replay gives
 the same bits. Batching over microphones would save 0.05 ms a second; equal results are worth more.
-The weights are read once from the package, the only reading in this layer: they are part of the program.
+The weights are read once from the package, as those of `texture`, the only reading in this layer: they are part of the
+program.
 """
 
 from __future__ import annotations

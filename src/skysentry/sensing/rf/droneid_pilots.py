@@ -97,6 +97,12 @@ def plan(rate_hz: float) -> Plan:
     return Plan(times, free // pieces * pieces * times, pieces, _pilot(rate))
 
 
+def gain(hz: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return the channel filter's gain so far from the channel's middle."""
+    slope = np.clip((np.abs(hz) - FLAT_HZ) / (END_HZ - FLAT_HZ), 0.0, 1.0)
+    return np.asarray(0.5 * (1.0 + np.cos(np.pi * slope)))
+
+
 def _pilot(rate_hz: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return the conjugated transform of the first pilot, lowest frequency first, times the filter.
 
@@ -108,6 +114,5 @@ def _pilot(rate_hz: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     coarse = np.exp(-2j * np.pi * hz[::64, None] * late_s[None, :])
     fine = np.exp(-2j * np.pi * (hz[:64] - hz[0])[:, None] * late_s[None, :])
     spectrum = ((coarse * pilot_samples(3)) @ fine.T).reshape(-1)
-    slope = np.clip((np.abs(hz) - FLAT_HZ) / (END_HZ - FLAT_HZ), 0.0, 1.0)
-    kept = np.conj(spectrum) * 0.5 * (1.0 + np.cos(np.pi * slope)) / SIZE
+    kept = np.conj(spectrum) * gain(hz) / SIZE
     return kept.real.astype(np.float32), kept.imag.astype(np.float32)

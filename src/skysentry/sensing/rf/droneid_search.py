@@ -21,7 +21,7 @@ import numpy as np
 from numpy.fft import fft, ifft
 from numpy.typing import NDArray
 
-from skysentry.sensing.rf.droneid_pilots import END_HZ, FLAT_HZ, Peak, pilots
+from skysentry.sensing.rf.droneid_pilots import Peak, gain, pilots
 from skysentry.sensing.rf.droneid_signal import (
     BURST,
     CARRIERS,
@@ -151,9 +151,7 @@ def _stretch(chunk: Samples, rate_hz: float, first: int, least: int, offset_hz: 
 @cache
 def _filter(channel: int) -> NDArray[np.float32]:
     """Return the channel filter's gain at each bin, in the order of transforms."""
-    hz = np.abs(np.fft.fftfreq(channel, 1.0 / RATE_HZ))
-    slope = np.clip((hz - FLAT_HZ) / (END_HZ - FLAT_HZ), 0.0, 1.0)
-    return np.asarray(0.5 * (1.0 + np.cos(np.pi * slope)), np.float32)
+    return gain(np.fft.fftfreq(channel, 1.0 / RATE_HZ)).astype(np.float32)
 
 
 def _look(chunk: Samples, rate_hz: float, peak: Peak, least: float) -> Found | None:
