@@ -195,7 +195,7 @@ def test_a_life_made_late_is_the_life_made_at_once(sky: SimpleNamespace) -> None
     table = Table()
     kept = [Detection(id=f"r@5000000#{k}", measurement=Presence()) for k in range(5)]
     look = Look("r@5000000", 5_000_000, "r", 1.5, True, kept)
-    table.key[:3] = look_key(look.last_ns) + np.array([3, 0, 4])
+    table.key[:3] = look_key(look.scan) + np.array([3, 0, 4])
     table.alone[:3] = 1
     assert table.follow(look, 3) == 0
     table.add(Life("x", 1, 2))
@@ -209,6 +209,24 @@ def test_a_life_made_late_is_the_life_made_at_once(sky: SimpleNamespace) -> None
     )  # fmt: skip
     assert lives[0] is lives[0]
     assert table.alone[:4].tolist() == [0, 1, 1, 0]
+
+
+def test_looks_at_one_instant_found_tracks_with_keys_of_their_own(sky: SimpleNamespace) -> None:
+    """Radars that keep one clock look at once; what is learned of one must not be taken for the other's."""
+    radars = sky.radar("a"), sky.radar("b", e=40_000.0)
+    tracker = Tracker(sky.site(*radars))
+    at = np.array([3_000.0, 4_000.0, 300.0])
+    far = at + np.array([40_000.0, 0.0, 0.0])
+    rng = np.random.default_rng(1)
+    sky.run(
+        tracker,
+        [sky.scan("a", 1.0, [sky.plot(radars[0], at, rng)]), sky.scan("b", 1.0, [sky.plot(radars[1], far, rng)])],
+        1.5,
+    )
+    assert tracker.fusion is not None
+    table = tracker.fusion.table
+    assert table.n == 2
+    assert table.key[0] != table.key[1]
 
 
 def test_single_looks_are_forgotten_when_they_should() -> None:

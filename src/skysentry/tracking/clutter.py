@@ -337,13 +337,13 @@ class Clutter:
         look[L_DOPPLER] = float(seen.filters)
         seen.looks = seen.looks * (1.0 - 1.0 / MEMORY_LOOKS) + 1.0
 
-    def note(self, sensor: str, time_ns: int, time_s: float, codes: Indices, rows: Array, free: Array) -> None:
-        """Keep the plots that no track took until it is clear what they were; `time_ns` names the tracks they found."""
+    def note(self, sensor: str, scan: str, time_s: float, codes: Indices, rows: Array, free: Array) -> None:
+        """Keep the plots that no track took until it is clear what they were; `scan` names the tracks they found."""
         waiting = self.maps[sensor].waiting
         ranks, numbers = np.empty(codes.shape[0], np.int64), np.empty((codes.shape[0], 4))
         count = unclaimed(codes, rows, free, ranks, numbers)
         if count and len(waiting) < MOST_WAITING:
-            waiting.append(Plots(time_s, look_key(time_ns), ranks[:count].copy(), numbers[:count].copy()))
+            waiting.append(Plots(time_s, look_key(scan), ranks[:count].copy(), numbers[:count].copy()))
 
     def settle(self, now_s: float, table: Table) -> None:
         """Count what has waited long enough, but for the first plots of living tracks that are believed."""

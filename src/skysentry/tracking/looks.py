@@ -64,7 +64,7 @@ def correct(sky: Sky, scan: Scan, own: Listener, packed: Packed, look: Array, si
     if sky.area is not None:
         sky.area.mask(packed.codes, packed.rows, free)
     if mapped:
-        sky.clutter.note(own.id, scan.time_ns, float(look[m.L_TIME]), packed.codes, packed.rows, free)
+        sky.clutter.note(own.id, scan.id, float(look[m.L_TIME]), packed.codes, packed.rows, free)
     if found > 1 or (found and free[0] > LEAST_FREE):
         _found(sky, scan, own, packed, look, free)
 
@@ -107,7 +107,7 @@ def _found(sky: Sky, scan: Scan, own: Listener, packed: Packed, look: Array, fre
     wanted = kernels.found_all(
         packed.codes, packed.rows, free, which, most, look, sky.prior_alt_m, table.n,
         table.x, table.P, table.w, table.t, table.r, table.lines, table.own, table.evidence, table.told,
-        table.notes, table.masks, table.cloud, table.alone, table.key, look_key(scan.time_ns),
+        table.notes, table.masks, table.cloud, table.alone, table.key, look_key(scan.id),
         alone_until_ns(scan.time_ns, own.period_s),
     )  # fmt: skip
     if not wanted:

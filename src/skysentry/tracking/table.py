@@ -34,6 +34,8 @@ MOST_SEEN = 64
 CLASSES = tuple(ObjectClass)
 # Places for the ranks of one look in the number of a track: as many as detections that are taken of it.
 RANKS = 2048
+# Keys of tracks that no single look founded are sums (`Life.key`), so below this.
+FIRST_LOOK = 1 << 32
 # What was last told of a track: place and velocity in the working frame, and the time they were for.
 TOLD = 7
 # Columns beside a track's state that only its story needs: its number of objects, then nats for and against by kind of
@@ -124,9 +126,12 @@ class Look(Struct, gc=False):
         )  # fmt: skip
 
 
-def look_key(time_ns: int) -> int:
-    """Return the key of the track of a look's first detection, that of the others follow: its microsecond, and rank."""
-    return (time_ns >> 10) * RANKS
+def look_key(scan: str) -> int:
+    """Return the key of the track of a look's first detection, which those of the others follow, from its name.
+
+    Not from its time, for sensors that keep one clock look at once. Beyond all keys of tracks that no look founded.
+    """
+    return (FIRST_LOOK + crc32(scan.encode())) * RANKS
 
 
 class Lives:
