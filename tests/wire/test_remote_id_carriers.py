@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -139,12 +142,15 @@ def test_french_signals_that_cannot_be(data: bytes) -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 12), st.binary(max_size=6)), max_size=6))
-def test_any_french_fields_decode_or_raise_decode_error(fields: list[tuple[int, bytes]]) -> None:
+def test_any_french_fields_decode_or_raise_decode_error(
+    sound: Callable[[Any], bool], fields: list[tuple[int, bytes]]
+) -> None:
     data = field(1, b"\x01") + b"".join(field(kind, value) for kind, value in fields)
     try:
-        france.decode(data)
+        said = france.decode(data)
     except DecodeError:
         return
+    assert sound(said)
 
 
 @given(
@@ -167,8 +173,9 @@ def test_any_bluetooth_bytes_are_read_without_error(kind: int, before: bytes, ma
 
 
 @given(st.binary(max_size=120), st.booleans())
-def test_any_bytes_as_dji_decode_or_raise_decode_error(data: bytes, headed: bool) -> None:
+def test_any_bytes_as_dji_decode_or_raise_decode_error(sound: Callable[[Any], bool], data: bytes, headed: bool) -> None:
     try:
-        dji_wifi.decode(dji_wifi.HEAD + data if headed else data)
+        said = dji_wifi.decode(dji_wifi.HEAD + data if headed else data)
     except DecodeError:
         return
+    assert sound(said)

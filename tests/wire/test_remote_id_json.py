@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -126,20 +127,22 @@ json_values = st.recursive(
 
 
 @given(json_values)
-def test_any_json_is_a_report_or_a_decode_error(value: Any) -> None:
+def test_any_json_is_a_report_or_a_decode_error(sound: Callable[[Any], bool], value: Any) -> None:
     try:
         report = decode(value)
     except DecodeError:
         return
     assert report.messages
+    assert sound(report)
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes_are_a_report_or_a_decode_error(data: bytes) -> None:
+def test_any_bytes_are_a_report_or_a_decode_error(sound: Callable[[Any], bool], data: bytes) -> None:
     try:
-        remote_id_json.decode(data)
+        said = remote_id_json.decode(data)
     except DecodeError:
         return
+    assert sound(said)
 
 
 def test_the_esp32_dialect() -> None:
