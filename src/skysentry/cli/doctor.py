@@ -78,10 +78,12 @@ def _kernels() -> Iterator[Finding]:
         yield Finding("compiled kernels", "warn", "numba is not installed", "a node does without; a site needs it")
         return
     from skysentry.alerting import arrival
+    from skysentry.sensing.rf import kernels as radio
     from skysentry.tracking import kernels
 
     kernels.warm()
     arrival.warm()
+    radio.warm()
     yield Finding("compiled kernels", "ok", "compiled, and they load")
 
 

@@ -14,7 +14,7 @@ from skysentry import config
 from skysentry.cli.options import screen_options
 from skysentry.errors import InputError
 from skysentry.events import Alert, Health
-from skysentry.site import Site
+from skysentry.site import SensorKind, Site
 
 
 @click.command()
@@ -62,6 +62,10 @@ async def _watch(site: Site, data: Path, fresh: bool, as_json: bool, screen: tup
 
     kernels.warm()
     arrival.warm()
+    if any(sensor.kind is SensorKind.RF for sensor in site.sensors):
+        from skysentry.sensing.rf import kernels as radio
+
+        radio.warm()
     folder = data / "recording"
     clock = WallClock()
     engine = Engine(site, folder)
