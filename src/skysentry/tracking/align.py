@@ -144,19 +144,13 @@ def _compare(kind: int, fact: Array, base: Array, p: Array, nu: Array, H: Array,
 
 
 @kernel
-def fold(
-    tags: Indices, facts: Array, base: Array, bias: Array, variance: Array, info: Array, score: Array, fresh: Array
-) -> bool:
-    """Add one window's hits to the joint information `info` (n, n) and `score` (n,); False where it says nothing.
+def _joined(tags: Indices, who: Indices, slot: Indices) -> int:
+    """Write which sensors hit in a window into `who`, and the place of each hit's there, or −1, into `slot` (hits,).
 
-    `bias` and `variance` (n,) are the present estimates: they only weigh far residuals, and `fresh` (n, 2) takes what
-    this window alone says against them: the sum of scores and of information.
+    Returns how many sensors; 0 where the window says nothing, for fewer than two hit, or too seldom.
     """
-    hits = tags.shape[0]
-    who = np.empty(MOST_JOINED, np.int64)
-    slot = np.empty(hits, np.int64)
     joined, over = 0, -2
-    for h in range(hits):
+    for h in range(tags.shape[0]):
         slot[h] = -1
         for k in range(joined):
             if who[k] == tags[h, T_SENSOR]:
@@ -166,54 +160,75 @@ def fold(
             slot[h] = joined
             joined += 1
             over += places_of(tags[h, T_KIND])
-    if joined < 2 or over < 1:
-        return False
+    return joined if joined >= 2 and over >= 1 else 0
+
+
+@kernel
+def _inform(
+    tags: Indices, facts: Array, base: Array, bias: Array, variance: Array, who: Indices, slot: Indices, delta: Array,
+    far_off: bool, A: Array, C: Array, D: Array, a0: Array, now: Array, g: Array,
+) -> None:  # fmt: skip
+    """Write a window's information: A (3, 3) of the object's place, D (joined,) of biases, C (joined, 3) of both.
+
+    Scores: a0 (3,) of the place, `now` (3,) with the present biases taken off, g (joined, 2) of the biases, likewise.
+    With `far_off`, hits far from the place as `delta` has it weigh less.
+    """
+    hits = tags.shape[0]
     middle, place, speed = 0.0, np.zeros(3), np.zeros(3)
     for h in range(hits):
         middle += facts[h, F_TAU] / hits
         for a in range(3):
             place[a] += facts[h, F_PLACE + a] / hits
             speed[a] += facts[h, F_SPEED + a] / hits
-    delta, weight = np.zeros(3), np.ones((hits, 3))
-    A, C, D = np.empty((3, 3)), np.empty((joined, 3)), np.empty(joined)
-    a0, g = np.empty(3), np.empty((joined, 2))
     p, nu, H, B, R, J = np.empty(3), np.empty(3), np.empty((3, 3)), np.empty(3), np.empty(3), np.empty((4, 6))
-    now = np.empty(3)
-    for step in range(2):
-        A[:] = 0.0
-        C[:] = 0.0
-        D[:] = 0.0
-        a0[:] = 0.0
-        now[:] = 0.0
-        g[:] = 0.0
+    A[:], C[:], D[:], a0[:], now[:], g[:] = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    for a in range(3):
+        A[a, a] = 1.0 / (FREE_M * FREE_M)
+    for h in range(hits):
+        k = slot[h]
+        if k < 0:
+            continue
         for a in range(3):
-            A[a, a] = 1.0 / (FREE_M * FREE_M)
-        for h in range(hits):
-            k = slot[h]
-            if k < 0:
-                continue
-            for a in range(3):
-                p[a] = place[a] + (facts[h, F_TAU] - middle) * speed[a]
-            s = who[k]
-            dims = _compare(tags[h, T_KIND], facts[h], base[s], p, nu, H, B, R, J)
-            for i in range(dims):
-                left = nu[i] - B[i] * bias[s]
-                if step == 1:
-                    off = left
-                    for a in range(3):
-                        off -= H[i, a] * delta[a]
-                    far = abs(off) / math.sqrt(R[i] + B[i] * B[i] * variance[s])
-                    weight[h, i] = 1.0 if far < HUBER else HUBER / far
-                inverse = TEMPER * weight[h, i] / R[i]
+            p[a] = place[a] + (facts[h, F_TAU] - middle) * speed[a]
+        s = who[k]
+        dims = _compare(tags[h, T_KIND], facts[h], base[s], p, nu, H, B, R, J)
+        for i in range(dims):
+            left, weight = nu[i] - B[i] * bias[s], 1.0
+            if far_off:
+                off = left
                 for a in range(3):
-                    for b in range(3):
-                        A[a, b] += inverse * H[i, a] * H[i, b]
-                    C[k, a] += inverse * H[i, a] * B[i]
-                    a0[a] += inverse * H[i, a] * nu[i]
-                    now[a] += inverse * H[i, a] * left
-                D[k] += inverse * B[i] * B[i]
-                g[k, 0] += inverse * B[i] * nu[i]
-                g[k, 1] += inverse * B[i] * left
+                    off -= H[i, a] * delta[a]
+                far = abs(off) / math.sqrt(R[i] + B[i] * B[i] * variance[s])
+                weight = 1.0 if far < HUBER else HUBER / far
+            inverse = TEMPER * weight / R[i]
+            for a in range(3):
+                for b in range(3):
+                    A[a, b] += inverse * H[i, a] * H[i, b]
+                C[k, a] += inverse * H[i, a] * B[i]
+                a0[a] += inverse * H[i, a] * nu[i]
+                now[a] += inverse * H[i, a] * left
+            D[k] += inverse * B[i] * B[i]
+            g[k, 0] += inverse * B[i] * nu[i]
+            g[k, 1] += inverse * B[i] * left
+
+
+@kernel
+def fold(
+    tags: Indices, facts: Array, base: Array, bias: Array, variance: Array, info: Array, score: Array, fresh: Array
+) -> bool:
+    """Add one window's hits to the joint information `info` (n, n) and `score` (n,); False where it says nothing.
+
+    `bias` and `variance` (n,) are the present estimates: they only weigh far residuals, and `fresh` (n, 2) takes what
+    this window alone says against them: the sum of scores and of information.
+    """
+    who, slot = np.empty(MOST_JOINED, np.int64), np.empty(tags.shape[0], np.int64)
+    joined = _joined(tags, who, slot)
+    if joined == 0:
+        return False
+    A, C, D = np.empty((3, 3)), np.empty((joined, 3)), np.empty(joined)
+    delta, a0, now, g = np.zeros(3), np.empty(3), np.empty(3), np.empty((joined, 2))
+    for step in range(2):
+        _inform(tags, facts, base, bias, variance, who, slot, delta, step == 1, A, C, D, a0, now, g)
         if not cholesky(A, 3):
             return False
         whiten(A, 3, now)
