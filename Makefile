@@ -4,7 +4,8 @@
 # make bench  speed and memory, as printed figures
 # make bench-tracking  the tracker on its scenarios, beside Stone Soup
 # make train-acoustic  the weights of the acoustic net anew (torch, half an hour; needs ../shared/data)
-# make bench-acoustic  the acoustic detector on recordings, and what the training's folds say
+# make bench-acoustic  the acoustic detector on recordings and drawn sounds, false alarms, speech, directions, range
+# make bench-rf  DroneID and links without a name
 # make lock   pin the newest allowed versions again (needs the network)
 # make system-test-packages   system programs that some tests drive (Debian, root)
 
@@ -44,10 +45,10 @@ bench-tracking: $(VENV)/.test-installed $(VENV)/.compiled
 	$(BIN)/python -m bench.tracking
 
 bench-acoustic: $(VENV)/.test-installed $(VENV)/.compiled
-	$(BIN)/python -m bench.acoustic
+	$(BIN)/python -m bench acoustic acoustic_drawn false_alarms speech doa range_sweep
 
 bench-rf: $(VENV)/.test-installed $(VENV)/.compiled
-	OMP_NUM_THREADS=1 $(BIN)/python -m bench.rf
+	OMP_NUM_THREADS=1 $(BIN)/python -m bench rf rf_links
 
 # Its own environment: torch is never on the path of what runs. No GPU is used: where pip finds a wheel of this version
 # without CUDA (an extra index or PIP_FIND_LINKS), it is taken; PyPI's own works too, and is some gigabytes.

@@ -201,6 +201,11 @@ def judge() -> None:
         print(f"  {snr_db:>4} dB   {many:>3}   {max(left):.1f} s   {np.mean(parts):.4f}")
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Judge the gate, or fit it."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     (fit if "--fit" in sys.argv else judge)()
+
+
+if __name__ == "__main__":
+    main()
