@@ -92,13 +92,12 @@ def _shift(x: Array, P: Array, C: Array, G: Array, at: Array, like: Array) -> fl
         for a in range(2):
             for b in range(2):
                 D[a, b] += like[k] / total * (at[k, a] - d[a]) * (at[k, b] - d[b])
-    change = D - C
+    D -= C
     for a in range(6):
         x[a] += G[a, 0] * d[0] + G[a, 1] * d[1]
-    P += G @ change @ G.T
-    for a in range(6):
-        for b in range(a):
-            P[a, b] = 0.5 * (P[a, b] + P[b, a])
+        g0, g1 = G[a, 0] * D[0, 0] + G[a, 1] * D[1, 0], G[a, 0] * D[0, 1] + G[a, 1] * D[1, 1]
+        for b in range(a + 1):
+            P[a, b] += g0 * G[b, 0] + g1 * G[b, 1]
             P[b, a] = P[a, b]
     return total
 
