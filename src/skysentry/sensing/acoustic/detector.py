@@ -18,7 +18,6 @@ import math
 from collections.abc import Sequence
 
 import msgspec
-import numpy as np
 from msgspec import Struct
 
 from skysentry.errors import StateError
@@ -137,7 +136,9 @@ class AcousticDetector:
 
     def _count(self, name: str, wrong: list[str], block: Block, made: list[AnyEvent]) -> None:
         """Count faults, and tell them if the last time is long enough ago."""
-        care = self.cares.setdefault(name, Care())
+        care = self.cares.get(name)
+        if care is None:
+            care = self.cares[name] = Care()
         for fault in wrong:
             care.counts[fault] = care.counts.get(fault, 0) + 1
             care.told, care.latest = False, fault
@@ -201,7 +202,7 @@ def speaks(second: Second) -> bool:
     """Whether a second has a detection: something flies, or a machine, a voice or thunder is told by name."""
     if second.deaf:
         return False
-    belief, place = np.array(second.belief), np.array(second.place)
+    belief, place = second.belief, second.place
     if fuse.flies(belief, place) >= fuse.DETECT_LLR or fuse.ground(belief, place) >= fuse.GROUND_LLR:
         return True
     return unknown(second) > 0.0
@@ -216,14 +217,14 @@ def comb_speaks(second: Second, model: llr.Model = llr.MODEL) -> bool:
 
 def unknown(second: Second) -> float:
     """Return the ratio for "unknown mechanical source": a comb that drones on, and no kind that explains it; else 0."""
-    if not comb_speaks(second) or not fuse.lost(np.array(second.log_p)):
+    if not comb_speaks(second) or not fuse.lost(second.log_p):
         return 0.0
     return llr.machine_llr(measured_llr(second))
 
 
 def _detection(scan: str, second: Second) -> Detection:
     best, other = loudest(second), unknown(second)
-    belief, place = np.array(second.belief), np.array(second.place)
+    belief, place = second.belief, second.place
     strange = ((ObjectClass.OTHER, other),) if other > 0.0 else ()
     flies = fuse.flies(belief, place)
     return Detection(
