@@ -23,6 +23,7 @@ from typing import NamedTuple
 
 import numpy as np
 from msgspec import Struct
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from skysentry.sensing.acoustic.array_geometry import Array64, Geometry
@@ -70,23 +71,36 @@ class Bins:
 
     def steer(self, delays_s: Array64) -> Spectra:
         """Return exp(2πi f τ) [shape=(*delays.shape[:1], F, *delays.shape[1:])]: the mics first, the looks last."""
-        turn = 2j * np.pi * delays_s
-        rest = (None,) * (delays_s.ndim - 1)
-        coarse = np.exp(turn[:, None] * self.coarse[(slice(None), *rest)]).astype(np.complex64)
-        fine = np.exp(turn[:, None] * self.fine[(slice(None), *rest)]).astype(np.complex64)
-        product = coarse[:, :, None] * fine[:, None, :]
-        shape = (delays_s.shape[0], -1, *delays_s.shape[1:])
-        made: Spectra = product.reshape(shape)[:, : len(self.k)]
-        return made
+        turn = 2.0 * np.pi * delays_s[..., None]
+        coarse, fine = _turned(turn * self.coarse), _turned(turn * self.fine)
+        product = coarse[..., None] * fine[..., None, :]
+        made: Spectra = product.reshape(*delays_s.shape, -1)[..., : len(self.k)]
+        return made if delays_s.ndim == 1 else made.transpose(0, 2, 1)
+
+
+def _turned(angle: Array64) -> Spectra:
+    """Return exp(i·angle): numpy makes cosine and sine apart sooner than a complex exponential."""
+    made = np.empty(angle.shape, dtype=np.complex64)
+    np.cos(angle, out=made.real, casting="same_kind")
+    np.sin(angle, out=made.imag, casting="same_kind")
+    return made
+
+
+def by_look(x: Spectra) -> Spectra:
+    """Return spectra [shape=(M, F, T)] as they lie best in memory: the many frequencies of a look together."""
+    return np.ascontiguousarray(x.transpose(0, 2, 1)).transpose(0, 2, 1)
 
 
 def spectra(sound: Array, hop: int) -> Spectra:
     """Return the spectra [shape=(M, 1 + hop, T)] of sound [shape=(hop + T·hop, M)]."""
-    looks = len(sound) // hop - 1
+    looks, mics = len(sound) // hop - 1, sound.shape[1]
     window = np.hanning(2 * hop + 1)[:-1].astype(np.float32)
-    frames = np.stack([sound[at * hop : (at + 2) * hop].T * window for at in range(looks)], axis=1)
-    made: Spectra = np.fft.rfft(frames, axis=2).astype(np.complex64).transpose(0, 2, 1)
-    return made
+    made = np.empty((mics, looks, hop + 1), dtype=np.complex64)
+    # One microphone at a time: what is in hand stays in the cache.
+    for mic, own in enumerate(np.ascontiguousarray(sound.T, dtype=np.float32)):
+        frames = sliding_window_view(own, 2 * hop)[: looks * hop : hop]
+        np.fft.rfft(frames * window, axis=1, out=made[mic])
+    return made.transpose(0, 2, 1)
 
 
 class Noise(NamedTuple):
@@ -118,6 +132,12 @@ class Diffuse:
         self.bands = bands
         self.count = int(bands.max()) + 1
         self.apart = off
+        # Where the floor of each band lies among levels in order of band and level: between two of them.
+        sizes = np.bincount(bands, minlength=self.count)
+        place = np.cumsum(sizes) - sizes + FLOOR * (sizes - 1)
+        self.floor = np.floor(place).astype(np.intp)
+        self.next = np.ceil(place).astype(np.intp)
+        self.between: Array64 = place - self.floor
         # What a second without sources weighs, by band.
         self.full: Array64 = np.maximum(np.bincount(bands[self.telling], self.weight[self.telling], self.count), 1e-9)
 
@@ -178,8 +198,8 @@ class Shared:
             others.append(_across(other, others))
         shape = _across(shape, others)
         weight = (free * self._calm(covariance))[bins] ** 2
-        fit = weight * (covariance[bins].real * shape).sum((1, 2)) / np.maximum(level[bins], 1e-30)
-        below = weight * (shape**2).sum((1, 2))
+        fit = weight * np.einsum("fmn,fmn->f", covariance[bins].real, shape) / np.maximum(level[bins], 1e-30)
+        below = weight * np.einsum("fmn,fmn->f", shape, shape)
         above = np.bincount(d.bands[bins], fit, d.count)
         below = np.bincount(d.bands[bins], below, d.count)
         # A band that sources fill keeps what was learned of it.
@@ -190,9 +210,10 @@ class Shared:
     def _calm(self, covariance: Spectra) -> Array64:
         """Return 1 for bins at the floor of their band, less for louder ones: lines that nobody has taken out."""
         level = np.maximum(np.einsum("fmm->f", covariance).real.astype(np.float64), 1e-30)
-        bands = self.diffuse.bands
-        floors = np.array([np.quantile(level[bands == band], FLOOR) for band in range(self.diffuse.count)])
-        made: Array64 = np.minimum(1.0, floors[bands] / level)
+        d = self.diffuse
+        ranked = level[np.lexsort((level, d.bands))]
+        floors = ranked[d.floor] + (ranked[d.next] - ranked[d.floor]) * d.between
+        made: Array64 = np.minimum(1.0, floors[d.bands] / level)
         return made
 
     def _set(self) -> None:
@@ -213,7 +234,13 @@ def whitened(x: Spectra, w: Array | None) -> Spectra:
     """Return z = W x [shape=(M, F, T)]."""
     if w is None:
         return x
-    made: Spectra = np.ascontiguousarray((w @ x.transpose(1, 0, 2)).transpose(1, 0, 2))
+    return by_look(times(w, x.transpose(1, 0, 2)).transpose(1, 0, 2))
+
+
+def times(real: Array, other: Spectra) -> Spectra:
+    """Return products of real matrices [shape=(F, M, M)] and complex ones [shape=(F, M, n)], which numpy would take for
+    complex alike."""
+    made: Spectra = np.matmul(real, np.ascontiguousarray(other).view(np.float32)).view(np.complex64)
     return made
 
 
