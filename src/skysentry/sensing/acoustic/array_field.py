@@ -104,14 +104,18 @@ def spectra(sound: Array, hop: int) -> Spectra:
 
 
 class Noise(NamedTuple):
-    """W and C [shape=(F, M, M)] and tr(W Q) [shape=(F,)], the noise of xᴴ W x; `None` where they are 1."""
+    """W and C [shape=(F, M, M)] and tr(W Q) [shape=(F,)], the noise of xᴴ W x; `None` where they are 1.
+
+    `upper` is C as a `covariance` is.
+    """
 
     w: Array | None
     c: Array | None
     whole: Array64 | None
+    upper: Array | None
 
 
-INDEPENDENT = Noise(None, None, None)
+INDEPENDENT = Noise(None, None, None, None)
 
 
 class Diffuse:
@@ -123,15 +127,16 @@ class Diffuse:
         self.gamma: Array64 = np.sinc(2.0 * bins.hertz[:, None, None] * apart / geometry.speed_mps)
         self.values, vectors = np.linalg.eigh(self.gamma)
         self.vectors: Array = vectors.astype(np.float32)
-        off = ~np.eye(len(mics), dtype=bool)
-        self.off: Array64 = self.gamma * off
-        self.weight: Array64 = (self.off**2).sum((1, 2))
-        pairs = max(1, int(off.sum()))
-        self.telling = self.weight / pairs > LEAST_COHERENCE
+        # Of a covariance: whose products its rows are, which are powers, and which those of pairs.
+        self.first, self.second = np.triu_indices(len(mics))
+        self.alone, self.pairs = np.flatnonzero(self.first == self.second), np.flatnonzero(self.first != self.second)
+        # Γ of the pairs [shape=(pairs, F)].
+        self.off: Array64 = np.ascontiguousarray(self.gamma[:, self.first, self.second].T[self.pairs])
+        self.weight: Array64 = (self.off**2).sum(axis=0)
+        self.telling = self.weight / max(1, len(self.pairs)) > LEAST_COHERENCE
         bands = np.floor(np.log(bins.hertz / bins.hertz[0]) / math.log(BAND_STEP)).astype(np.intp)
         self.bands = bands
         self.count = int(bands.max()) + 1
-        self.apart = off
         # Where the floor of each band lies among levels in order of band and level: between two of them.
         sizes = np.bincount(bands, minlength=self.count)
         place = np.cumsum(sizes) - sizes + FLOOR * (sizes - 1)
@@ -148,7 +153,19 @@ class Diffuse:
         true, held = rho[self.bands][:, None], np.minimum(rho, TRUSTED)[self.bands][:, None]
         flat = 1.0 / (1.0 - held + held * np.maximum(self.values, 0.0))
         spread = 1.0 - true + true * np.maximum(self.values, 0.0)
-        return Noise(self._matrix(flat), self._matrix(flat**2 * spread), (flat * spread).sum(axis=1))
+        c = self._matrix(flat**2 * spread)
+        upper = np.ascontiguousarray(c[:, self.first, self.second].T)
+        return Noise(self._matrix(flat), c, (flat * spread).sum(axis=1), upper)
+
+    def level(self, r: Spectra) -> Array64:
+        """Return the mean power of a microphone [shape=(F,)] by a covariance."""
+        made: Array64 = r[self.alone].real.mean(axis=0).astype(np.float64)
+        return np.maximum(made, 1e-30)
+
+    def outer(self, d: Spectra) -> Spectra:
+        """Return d dᴴ of steering [shape=(M, F)] as a `covariance` is."""
+        made: Spectra = d[self.first] * d[self.second].conj()
+        return made
 
     def _matrix(self, values: Array64) -> Array:
         scaled = (self.vectors * values[:, None, :]).astype(np.float32)
@@ -182,24 +199,23 @@ class Shared:
         """Return what to remember."""
         return SharedState(self.above.tolist(), self.below.tolist(), self.seconds)
 
-    def learn(self, covariance: Spectra, level: Array64, free: Array64, steered: Sequence[Spectra] = ()) -> None:
-        """Take one second of what is left [shape=(F, M, M)], whose noise has this level [shape=(F,)].
+    def learn(self, r: Spectra, level: Array64, free: Array64, steered: Sequence[Spectra] = ()) -> None:
+        """Take one second of what is left, its `covariance`, whose noise has this level [shape=(F,)].
 
         What has the shape of Γ and not of a source counts: of Γ the part that is orthogonal to d dᴴ of every source
         (`steered`, each [shape=(M, F)]), weighed by what the sources leave of a bin.
         """
         d = self.diffuse
         bins = d.telling
-        shape: Array64 = d.off[bins]
+        shape: Array64 = d.off[:, bins]
         others: list[Array64] = []
         for one in steered:
-            row = one[:, bins].T
-            other: Array64 = (row[:, :, None] * row[:, None, :].conj()).real.astype(np.float64) * d.apart
+            other = d.outer(one[:, bins])[d.pairs].real.astype(np.float64)
             others.append(_across(other, others))
         shape = _across(shape, others)
-        weight = (free * self._calm(covariance))[bins] ** 2
-        fit = weight * np.einsum("fmn,fmn->f", covariance[bins].real, shape) / np.maximum(level[bins], 1e-30)
-        below = weight * np.einsum("fmn,fmn->f", shape, shape)
+        weight = (free * self._calm(r))[bins] ** 2
+        fit = weight * (r[d.pairs].real[:, bins] * shape).sum(axis=0) / np.maximum(level[bins], 1e-30)
+        below = weight * (shape**2).sum(axis=0)
         above = np.bincount(d.bands[bins], fit, d.count)
         below = np.bincount(d.bands[bins], below, d.count)
         # A band that sources fill keeps what was learned of it.
@@ -207,10 +223,10 @@ class Shared:
         self.above, self.below, self.seconds = keep * self.above + above, keep * self.below + below, 1.0
         self._set()
 
-    def _calm(self, covariance: Spectra) -> Array64:
+    def _calm(self, r: Spectra) -> Array64:
         """Return 1 for bins at the floor of their band, less for louder ones: lines that nobody has taken out."""
-        level = np.maximum(np.einsum("fmm->f", covariance).real.astype(np.float64), 1e-30)
         d = self.diffuse
+        level = d.level(r)
         ranked = level[np.lexsort((level, d.bands))]
         floors = ranked[d.floor] + (ranked[d.next] - ranked[d.floor]) * d.between
         made: Array64 = np.minimum(1.0, floors[d.bands] / level)
@@ -245,15 +261,21 @@ def times(real: Array, other: Spectra) -> Spectra:
 
 
 def _across(shape: Array64, others: Sequence[Array64]) -> Array64:
-    """Return the part of matrices [shape=(F, M, M)] that is orthogonal to others, themselves orthogonal."""
+    """Return the part of matrices [shape=(pairs, F)] that is orthogonal to others, themselves orthogonal."""
     for other in others:
-        part = (shape * other).sum((1, 2)) / np.maximum((other * other).sum((1, 2)), 1e-12)
-        shape = shape - part[:, None, None] * other
+        part = (shape * other).sum(axis=0) / np.maximum((other * other).sum(axis=0), 1e-12)
+        shape = shape - part * other
     return shape
 
 
 def covariance(x: Spectra) -> Spectra:
-    """Return the mean of x xᴴ over looks [shape=(F, M, M)]."""
-    rows = np.ascontiguousarray(x.transpose(1, 0, 2))
-    made: Spectra = rows @ rows.conj().transpose(0, 2, 1) / np.float32(x.shape[2])
+    """Return the mean of x xᴴ over looks: its upper triangle, row by row [shape=(M (M + 1) / 2, F)]."""
+    rows = x.transpose(0, 2, 1)
+    mics, looks, bins = rows.shape
+    turned, at = rows.conj(), 0
+    made = np.empty((mics * (mics + 1) // 2, bins), dtype=np.complex64)
+    for mic in range(mics):
+        np.add.reduce(rows[mic] * turned[mic:], axis=1, out=made[at : at + mics - mic])
+        at += mics - mic
+    made *= np.float32(1.0 / looks)
     return made

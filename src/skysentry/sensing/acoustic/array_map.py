@@ -40,7 +40,7 @@ DOUBT = 1.0
 
 
 class Half(NamedTuple):
-    """Half a second: the covariance of x [shape=(F, M, M)], and z [shape=(M, F, T)], `None` where it is x."""
+    """Half a second: the `covariance` of x, and z [shape=(M, F, T)], `None` where it is x."""
 
     r: Spectra
     z: Spectra | None = None
@@ -73,7 +73,7 @@ class SkyMap:
         weights; `looks` are those of a half, `free` [shape=(F,)] is what known sources leave of each bin.
         """
         spectra = [self._spectrum(half.r, looks) for half in halves]
-        mics, variance, off = halves[0].r.shape[1], 0.0, np.zeros_like(free)
+        mics, variance, off = len(self.diffuse.alone), 0.0, np.zeros_like(free)
         kappa, kappa_n = self._mean(noise.w, mics), self._mean(noise.c, mics)
         weights: list[Array64] = []
         for own, other in zip(spectra, reversed(spectra), strict=True):
@@ -83,13 +83,17 @@ class SkyMap:
             variance += float(((weights[-1] * own.noise * kappa_n) ** 2).sum()) / (OVERLAP * looks)
         if variance <= 0.0:
             return np.zeros(self.geometry.rank), 0.0
-        c = np.eye(mics, dtype=np.float32)[None] if noise.c is None else noise.c
-        b = _weighed(halves, weights) - off.astype(np.float32)[:, None, None] * c
-        pairs = b[:, self.first, self.second]
-        lagged = np.vstack((pairs.real, pairs.imag)).astype(np.float32).T @ self.waves
+        b = _weighed(halves, weights)
+        if noise.upper is None:
+            b[self.diffuse.alone] -= off.astype(np.float32)
+        else:
+            b -= off.astype(np.float32) * noise.upper
+        pairs = b[self.diffuse.pairs]
+        lagged = np.concatenate((pairs.real, pairs.imag), axis=1) @ self.waves
         power = 2.0 * lagged.ravel()[self.table].sum(axis=0)
         best = int(power.argmax())
-        return self.q[best], (float(power[best]) + float(np.einsum("fmm->", b).real)) / math.sqrt(variance)
+        whole = float(b[self.diffuse.alone].real.sum(dtype=float))
+        return self.q[best], (float(power[best]) + whole) / math.sqrt(variance)
 
     def _mean(self, matrix: Array | None, mics: int) -> Array64:
         """Return the mean of dᴴ A d over directions [shape=(F,)]."""
@@ -100,17 +104,13 @@ class SkyMap:
 
     def _spectrum(self, r: Spectra, looks: int) -> Spectrum:
         """Return signal and noise by the coherence between microphones beyond that of noise from all round."""
-        mics = r.shape[1]
-        level = np.maximum(np.einsum("fmm->f", r).real.astype(float) / mics, 1e-30)
-        off = r.copy()
-        off[:, range(mics), range(mics)] = 0.0
-        along = np.einsum("fmn,fmn->f", off.real, self.off).astype(np.float64)
+        level, off, pairs = self.diffuse.level(r), r[self.diffuse.pairs], len(self.diffuse.pairs)
+        along = (off.real * self.off).sum(axis=0).astype(np.float64)
         shared = np.clip(along / np.maximum(self.diffuse.weight, 1e-9), 0.0, level)
         shared = np.where(self.diffuse.telling, shared, 0.0)
         # The mean of |off − shared · Γ|² over pairs.
-        parts = off.reshape(len(off), -1).view(np.float32)
-        square = np.einsum("fp,fp->f", parts, parts) - shared * (2.0 * along - shared * self.diffuse.weight)
-        coherent = np.maximum(square, 0.0) / (mics * (mics - 1))
+        square = (off.real**2 + off.imag**2).sum(axis=0) - shared * (2.0 * along - shared * self.diffuse.weight)
+        coherent = np.maximum(square, 0.0) / pairs
         chance = level**2 / (LOOKS_WORTH * looks)
         coherent = _smooth5(coherent) - chance * (1.0 + DOUBT / math.sqrt(len(self.first)))
         signal = np.minimum(np.sqrt(np.maximum(coherent, 0.0)), 0.98 * level)
@@ -118,15 +118,14 @@ class SkyMap:
 
 
 def _weighed(halves: tuple[Half, Half], weights: list[Array64]) -> Spectra:
-    """Return the sum of the covariances of z, weighed [shape=(F, M, M)]."""
+    """Return the sum of the covariances of z, weighed by frequency."""
     one, other = halves
     if one.z is None or other.z is None:
-        made: Spectra = one.r * weights[0].astype(np.float32)[:, None, None]
-        made += other.r * weights[1].astype(np.float32)[:, None, None]
-        return made
+        return one.r * weights[0].astype(np.float32) + other.r * weights[1].astype(np.float32)
     # One covariance of both: a mean over all their looks is half the sum of the means over each.
-    roots = [np.sqrt(2.0 * weight).astype(np.float32)[:, None] for weight in weights]
-    return covariance(np.concatenate((one.z * roots[0], other.z * roots[1]), axis=2))
+    roots = [np.sqrt(2.0 * weight).astype(np.float32) for weight in weights]
+    looks = [half.transpose(0, 2, 1) * root for half, root in zip((one.z, other.z), roots, strict=True)]
+    return covariance(np.concatenate(looks, axis=1).transpose(0, 2, 1))
 
 
 def _smooth5(values: Array64) -> Array64:

@@ -107,14 +107,14 @@ class Sources:
                 break
             d = self.bins.steer(self.geometry.places_m @ q / self.geometry.speed_mps)
             steered.append(d)
-            outer = d.T[:, :, None] * d.T[:, None, :].conj()
-            level = _level(parts[0])
-            beam = np.einsum("fmn,fmn->f", outer.conj(), parts[0]).real
+            outer, level = self.diffuse.outer(d), self.diffuse.level(parts[0])
+            product = (outer.conj() * parts[0]).real
+            beam = product[self.diffuse.alone].sum(axis=0) + 2.0 * product[self.diffuse.pairs].sum(axis=0)
             signal = np.clip((beam - mics * level) / (mics * (mics - 1)), 0.0, 0.98 * level)
             free = free * (level - signal) / (level + (mics - 1) * signal)
-            parts = [part - signal[:, None, None].astype(np.float32) * outer for part in parts]
+            parts = [part - signal.astype(np.float32) * outer for part in parts]
         blank = Shared(self.diffuse)
-        blank.learn(parts[0], _level(parts[0]), free, steered)
+        blank.learn(parts[0], self.diffuse.level(parts[0]), free, steered)
         return blank
 
     def _look(self, x: Spectra, every: Array64, shared: Shared, fitted_s: int = 0) -> list[Source]:
@@ -144,7 +144,7 @@ class Sources:
         fits = [one.fit for one in self.sources if one.now][:MOST_LEARNED]
         speed = self.geometry.speed_mps
         steered = [self.bins.steer(self.geometry.places_m @ fit.q / speed) for fit in fits]
-        level = fits[0].spectrum.noise if fits else _level(r)
+        level = fits[0].spectrum.noise if fits else self.diffuse.level(r)
         self.shared.learn(r, level, left.free, steered)
 
     def others(self, one: Source) -> list[Fit]:
@@ -214,8 +214,3 @@ class Sources:
         share = signal / max(float(signal.sum()), 1e-30)
         others = sum(float(share @ one.fit.spectrum.signal) for one in louder if one.now)
         return float(share @ signal) < GHOST_SHARE * others
-
-
-def _level(r: Spectra) -> Array64:
-    made: Array64 = np.einsum("fmm->f", r).real.astype(float) / r.shape[1]
-    return np.maximum(made, 1e-30)
