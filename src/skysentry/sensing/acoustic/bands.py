@@ -101,5 +101,5 @@ def channels(db: Array) -> Array:
     np.matmul(_LESS_NEAR_TURNED, db, out=made[..., 1, :, :])
     np.subtract(db, own, out=made[..., 2, :, :])
     made *= _PER_SCALE
-    np.maximum(made, np.float32(-MOST), out=made)
-    return np.minimum(made, np.float32(MOST), out=made)
+    clipped: Array = made.clip(np.float32(-MOST), np.float32(MOST), out=made)
+    return clipped

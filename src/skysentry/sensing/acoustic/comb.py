@@ -95,7 +95,7 @@ class Comb(Struct, frozen=True):
 
 def scores(white_db: Array) -> Array:
     """Return s [shape=(n, 240)] of spectra above their floor [shape=(n, 304)]."""
-    made: Array = np.minimum(np.maximum(white_db, _LOW_DB), _HIGH_DB) @ _MATRIX
+    made: Array = white_db.clip(_LOW_DB, _HIGH_DB) @ _MATRIX
     return made
 
 

@@ -53,34 +53,29 @@ def shipped() -> Weights:
     return msgspec.json.decode(data, type=Weights)
 
 
-# From the root of the sum of squared sums of four quarters to the standard deviation of their means.
-_PER_QUARTER = np.float32(QUARTERS**0.5 / bands.FRAMES)
+_PER_STEP = np.float32(1.0 / (bands.FRAMES - 1))
 _GROUPED: Array = (np.kron(np.eye(GROUPS), np.ones((WIDTH, 1))) / WIDTH).astype(np.float32)
 
 
 def measures(levels_db: Array) -> Array:
     """Return the measures [shape=(..., 32)] of levels [shape=(..., 32, 96)]."""
     shape = levels_db.shape[:-2]
-    mean = np.add.reduce(levels_db, axis=-2, keepdims=True) * np.float32(1.0 / bands.FRAMES)
-    still: Array = levels_db - mean  # sums of squares below lose no figures to a large level
-    quarters = np.add.reduce(still.reshape(*shape, QUARTERS, -1, bands.BANDS), axis=-2)
+    quarters = np.add.reduce(levels_db.reshape(*shape, QUARTERS, -1, bands.BANDS), axis=-2)
+    quarters *= np.float32(QUARTERS / bands.FRAMES)
+    mean = np.add.reduce(quarters, axis=-2, keepdims=True) * np.float32(1.0 / QUARTERS)
+    quarters -= mean
+    changes: Array = levels_db[..., 1:, :] - levels_db[..., :-1, :]
+    together = np.abs(changes @ _GROUPED)
+    np.abs(changes, out=changes)
     by_band = np.empty((*shape, 3, bands.BANDS), dtype=np.float32)
-    by_band[..., 0, :] = _steps(still)
-    by_band[..., 1, :] = np.sqrt(np.add.reduce(np.square(quarters), axis=-2)) * _PER_QUARTER
+    np.add.reduce(changes, axis=-2, out=by_band[..., 0, :])
+    by_band[..., 0, :] *= _PER_STEP
+    by_band[..., 1, :] = np.sqrt(np.add.reduce(np.square(quarters), axis=-2) * np.float32(1.0 / QUARTERS))
     by_band[..., 2, :] = np.maximum(mean[..., 0, :] @ bands.LESS_NEAR, np.float32(0.0))
-    grouped, tremble = by_band @ _GROUPED, _steps(still @ _GROUPED)
+    grouped, tremble = by_band @ _GROUPED, np.add.reduce(together, axis=-2) * _PER_STEP
     made = (grouped[..., 0, :], grouped[..., 1, :], tremble, grouped[..., 2, :])
     logs: Array = np.log(np.maximum(np.concatenate(made, axis=-1), np.float32(LEAST_DB)))
     return logs
-
-
-def _steps(rows: Array) -> Array:
-    """Return the mean change from one frame to the next [shape=(..., n)] of rows [shape=(..., 32, n)]."""
-    changes = rows[..., 1:, :] - rows[..., :-1, :]
-    np.abs(changes, out=changes)
-    made: Array = np.add.reduce(changes, axis=-2)
-    made *= np.float32(1.0 / (bands.FRAMES - 1))
-    return made
 
 
 def ratio(levels_db: Array, weights: Weights) -> NDArray[np.float64]:
