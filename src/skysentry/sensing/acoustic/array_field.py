@@ -131,8 +131,9 @@ class Diffuse:
         self.first, self.second = np.triu_indices(len(mics))
         self.alone, self.pairs = np.flatnonzero(self.first == self.second), np.flatnonzero(self.first != self.second)
         # Γ of the pairs [shape=(pairs, F)].
-        self.off: Array64 = np.ascontiguousarray(self.gamma[:, self.first, self.second].T[self.pairs])
-        self.weight: Array64 = (self.off**2).sum(axis=0)
+        off = self.gamma[:, self.first, self.second].T[self.pairs]
+        self.off: Array = np.ascontiguousarray(off, dtype=np.float32)
+        self.weight: Array64 = (off**2).sum(axis=0)
         self.telling = self.weight / max(1, len(self.pairs)) > LEAST_COHERENCE
         bands = np.floor(np.log(bins.hertz / bins.hertz[0]) / math.log(BAND_STEP)).astype(np.intp)
         self.bands = bands
@@ -153,23 +154,27 @@ class Diffuse:
         true, held = rho[self.bands][:, None], np.minimum(rho, TRUSTED)[self.bands][:, None]
         flat = 1.0 / (1.0 - held + held * np.maximum(self.values, 0.0))
         spread = 1.0 - true + true * np.maximum(self.values, 0.0)
-        c = self._matrix(flat**2 * spread)
-        upper = np.ascontiguousarray(c[:, self.first, self.second].T)
-        return Noise(self._matrix(flat), c, (flat * spread).sum(axis=1), upper)
+        # W and C one below the other: half as many small products.
+        both = np.concatenate((flat[:, None], (flat**2 * spread)[:, None]), axis=1).astype(np.float32)
+        scaled: Array = (self.vectors[:, None] * both[:, :, None]).reshape(len(flat), -1, flat.shape[1])
+        made: Array = scaled @ self.vectors.transpose(0, 2, 1)
+        w, c = made[:, : flat.shape[1]], made[:, flat.shape[1] :]
+        return Noise(w, c, (flat * spread).sum(axis=1), np.ascontiguousarray(c[:, self.first, self.second].T))
 
     def level(self, r: Spectra) -> Array64:
         """Return the mean power of a microphone [shape=(F,)] by a covariance."""
         made: Array64 = r[self.alone].real.mean(axis=0).astype(np.float64)
         return np.maximum(made, 1e-30)
 
+    def alike(self, d: Spectra) -> Array:
+        """Return the real part of d dᴴ of pairs [shape=(pairs, F)], of steering [shape=(M, F)]."""
+        real, imag, one, other = d.real, d.imag, self.first[self.pairs], self.second[self.pairs]
+        made: Array = real[one] * real[other] + imag[one] * imag[other]
+        return made
+
     def outer(self, d: Spectra) -> Spectra:
         """Return d dᴴ of steering [shape=(M, F)] as a `covariance` is."""
         made: Spectra = d[self.first] * d[self.second].conj()
-        return made
-
-    def _matrix(self, values: Array64) -> Array:
-        scaled = (self.vectors * values[:, None, :]).astype(np.float32)
-        made: Array = (scaled @ self.vectors.transpose(0, 2, 1)).astype(np.float32)
         return made
 
 
@@ -206,18 +211,14 @@ class Shared:
         (`steered`, each [shape=(M, F)]), weighed by what the sources leave of a bin.
         """
         d = self.diffuse
-        bins = d.telling
-        shape: Array64 = d.off[:, bins]
-        others: list[Array64] = []
+        others: list[Array] = []
         for one in steered:
-            other = d.outer(one[:, bins])[d.pairs].real.astype(np.float64)
-            others.append(_across(other, others))
-        shape = _across(shape, others)
-        weight = (free * self._calm(r))[bins] ** 2
-        fit = weight * (r[d.pairs].real[:, bins] * shape).sum(axis=0) / np.maximum(level[bins], 1e-30)
-        below = weight * (shape**2).sum(axis=0)
-        above = np.bincount(d.bands[bins], fit, d.count)
-        below = np.bincount(d.bands[bins], below, d.count)
+            others.append(_across(d.alike(one), others))
+        shape = _across(d.off, others)
+        weight = d.telling * (free * self._calm(r)) ** 2
+        fit = weight * (r[d.pairs].real * shape).sum(axis=0) / np.maximum(level, 1e-30)
+        above = np.bincount(d.bands, fit, d.count)
+        below = np.bincount(d.bands, weight * (shape**2).sum(axis=0), d.count)
         # A band that sources fill keeps what was learned of it.
         keep = 1.0 - np.minimum(below / d.full, 1.0) / LEARN_S
         self.above, self.below, self.seconds = keep * self.above + above, keep * self.below + below, 1.0
@@ -260,7 +261,7 @@ def times(real: Array, other: Spectra) -> Spectra:
     return made
 
 
-def _across(shape: Array64, others: Sequence[Array64]) -> Array64:
+def _across(shape: Array, others: Sequence[Array]) -> Array:
     """Return the part of matrices [shape=(pairs, F)] that is orthogonal to others, themselves orthogonal."""
     for other in others:
         part = (shape * other).sum(axis=0) / np.maximum((other * other).sum(axis=0), 1e-12)

@@ -128,6 +128,7 @@ class Second:
         levers = 1j * self.wave[:, None, None] * geometry.places_m
         self.lever = np.concatenate((np.ones((*levers.shape[:2], 1)), levers), axis=2).astype(np.complex64)
         self.worth = LOOKS_WORTH * looks
+        self.known: dict[bytes, Steered] = {}
         self.whole = np.full(len(bins.k), float(self.mics)) if noise.whole is None else noise.whole
 
     def steer(self, q: Array64, v: Array64) -> Spectra:
@@ -136,7 +137,13 @@ class Second:
         return self.bins.steer(self.geometry.places_m @ path / self.geometry.speed_mps)
 
     def middle(self, q: Array64) -> Steered:
-        """Return what depends on the direction alone, at q."""
+        """Return what depends on the direction alone, at q; where a source is expected its fit begins with the same."""
+        key = q.tobytes()
+        if key not in self.known:
+            self.known[key] = self._middle(q)
+        return self.known[key]
+
+    def _middle(self, q: Array64) -> Steered:
         places, k2 = self.geometry.places_m, self.wave**2
         if self.noise.w is None or self.noise.c is None:
             spread = places.T @ places

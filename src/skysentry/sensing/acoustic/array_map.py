@@ -51,7 +51,6 @@ class SkyMap:
 
     def __init__(self, geometry: Geometry, bins: Bins, diffuse: Diffuse) -> None:
         self.geometry, self.bins, self.diffuse = geometry, bins, diffuse
-        self.off: Array = diffuse.off.astype(np.float32)
         mics = geometry.places_m
         self.first, self.second = np.triu_indices(len(mics), 1)
         step = min(max(STEP_M / geometry.extent_m, STEP_RAD[0]), STEP_RAD[1])
@@ -105,7 +104,7 @@ class SkyMap:
     def _spectrum(self, r: Spectra, looks: int) -> Spectrum:
         """Return signal and noise by the coherence between microphones beyond that of noise from all round."""
         level, off, pairs = self.diffuse.level(r), r[self.diffuse.pairs], len(self.diffuse.pairs)
-        along = (off.real * self.off).sum(axis=0).astype(np.float64)
+        along = (off.real * self.diffuse.off).sum(axis=0).astype(np.float64)
         shared = np.clip(along / np.maximum(self.diffuse.weight, 1e-9), 0.0, level)
         shared = np.where(self.diffuse.telling, shared, 0.0)
         # The mean of |off − shared · Γ|² over pairs.

@@ -105,7 +105,7 @@ def whitened(power: Array) -> tuple[Array, Array]:
     """Return the level above the floor and the floor, both dB [shape=(n, 304)]."""
     level_db = 10.0 * np.log10(power[:, :COMB_BINS] + np.float32(LEAST_POWER))
     half = FLOOR_BINS // 2
-    ranked = np.partition(level_db.reshape(len(power), -1, FLOOR_BINS), (half - 1, half), axis=2)
+    ranked = np.sort(level_db.reshape(len(power), -1, FLOOR_BINS), axis=2)
     floor_db = (np.float32(0.5) * (ranked[..., half - 1] + ranked[..., half])) @ _HAT
     return level_db - floor_db, floor_db
 
