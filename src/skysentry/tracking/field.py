@@ -198,7 +198,8 @@ def _margin_m(widest: float, speed_mps: float, sound: float) -> float:
 def _most_cells(grid: Grid, widest: float, sound: float, cell_m: float) -> int:
     """Return how many cells a look can touch at most: room for the whole grid would be new pages on every look."""
     side = int(min(2.0 * _margin_m(widest, NOMINAL_MPS, sound) / cell_m, 1e6)) + 4
-    return STATES * min(side, grid.shape[1]) * min(side, grid.shape[2]) + 1
+    room: int = STATES * min(side, grid.shape[1]) * min(side, grid.shape[2]) + 1
+    return room
 
 
 @kernel
@@ -233,8 +234,10 @@ def _visit(
             first_j = max(int((-ve * shift - half - e0) / cell_m), 0)
             last_j = min(int((-ve * shift + half - e0) / cell_m) + 2, columns)
             wide = max(last_j - first_j, 0)
-            _emissions(look[L_SOUND], lead, e0 + first_j * cell_m, n0 + i * cell_m, height_m, ve, vn, cell_m,
-                       wide, row_e, row_n, away)  # fmt: skip
+            _emissions(
+                look[L_SOUND], lead, e0 + first_j * cell_m, n0 + i * cell_m, height_m, ve, vn, cell_m, wide,
+                row_e, row_n, away,
+            )  # fmt: skip
             _binned(row_e, row_n, away, edges, wide, far)
             first = (s * rows + i) * columns + first_j
             for j in range(wide):

@@ -103,7 +103,8 @@ def flown(p: Array, tau: float) -> tuple[float, float]:
 
 @kernel
 def _straight(
-    cloud: Array, look: Array, sound: float, lead: float, up_m: float, tau: Array, east: Array, north: Array, away: Array
+    cloud: Array, look: Array, sound: float, lead: float, up_m: float, tau: Array, east: Array, north: Array,
+    away: Array,
 ) -> None:  # fmt: skip
     """Write of each particle when after its own time it emitted what arrives `lead` after it, where that was, seen
     from the sensor, and how far, all as if it flew straight. No branches: the compiler takes several at a time.
@@ -120,8 +121,10 @@ def _straight(
 
 
 @kernel
-def _ways(cloud: Array, look: Array, sound: float, lead: float, up_m: float, tau: Array, east: Array, north: Array,
-          away: Array) -> None:  # fmt: skip
+def _ways(
+    cloud: Array, look: Array, sound: float, lead: float, up_m: float, tau: Array, east: Array, north: Array,
+    away: Array,
+) -> None:  # fmt: skip
     """Write (east, north, distance) from the sensor to where each particle was when it emitted what arrives `lead`
     after it; `tau` (PARTICLES,) is room.
     """
