@@ -272,11 +272,14 @@ def flocks(lines: Array, notes: Array, which: Indices, now_s: float) -> None:
 
 
 @kernel
-def heard_only(notes: Array, r: Array, tracks: int) -> Indices:
-    """Return the rows of likely tracks (n,) that only single microphones have counted."""
+def heard_only(notes: Array, tracks: int) -> Indices:
+    """Return the rows of tracks that people are shown and only single microphones have counted.
+
+    What is not shown has no part in the number of a group: it would be missing in the sum.
+    """
     only, count = np.empty(tracks, np.int64), 0
     for i in range(tracks):
-        if notes[i, 0] > 0.0 and notes[i, LOOKS] == 0.0 and r[i] > LEAST_EXISTENCE:
+        if notes[i, 0] > 0.0 and notes[i, LOOKS] == 0.0 and notes[i, KNOWN] > 0.0:
             only[count] = i
             count += 1
     return only[:count]

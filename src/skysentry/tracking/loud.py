@@ -1,6 +1,6 @@
 """Tracks that are louder than what reaches are declared for: a jet, a helicopter.
 
-A reach is declared for a piston drone; a helicopter is heard three to four times as far. What its sound does in sensors
+A reach is declared for a piston drone; a helicopter is heard up to five times as far. What its sound does in sensors
 that should not hear it would be something new, beside it. So the odds that a track is loud are learned from microphones
 beyond whose reach it flies, sure and placed:
 
