@@ -88,7 +88,7 @@ def warm() -> None:
     book_heard(notes, 0, r, r, r, True)
     fade_notes(notes, 1, edges * 0, 1.0)
     round_notes(notes, edges * 0, np.zeros((1, 2 * KINDS), np.int16))
-    heard_only(notes, 1)
+    heard_only(notes, r, 1)
     flocks(lines, notes, edges * 0, 0.0)
     scatter(clouds[0], weights[0], 1, grid.astype(np.float64) + 1.0, offset, 0.0, 0.0, 500.0)
     settle(x, P, w, t, r, slots, clouds, weights, np.zeros((1, MEMORY)), slots.copy(), 1.0, 1.0, w[0].copy())

@@ -129,7 +129,7 @@ def _review(sky: Sky, now_ns: int, now_s: float, grown: dict[int, Life]) -> None
     kernels.fade_notes(table.notes, table.n, np.array(known, np.int64), 1.0)
     if sky.thin is not None:
         sky.thin.courses.note(now_s, table, known)
-    only = kernels.heard_only(table.notes, table.n)
+    only = kernels.heard_only(table.notes, table.r, table.n)
     if len(only):
         kernels.flocks(table.lines, table.notes, only, now_s)
     sky.claims.review(now_ns, now_s, table, grown, sky.looked, sky.quarantine)
