@@ -48,8 +48,8 @@ NUMBERS = np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 12.0, 15.0, 20.0])
 SIZES = NUMBERS.shape[0]
 # Columns of `notes`: P(number), then what directions have counted: detections of a track, looks that had any, and how
 # much of these went to other tracks; last the number of tracks that fly together with it, itself among them, 1 for a
-# track that people are shown as an object (what tentative ones take is counted as theirs), and how many of those that fly
-# together are shown.
+# track that people are shown as an object (what tentative ones take is counted as theirs), and how many of those that
+# fly together are shown.
 TAKEN, LOOKS, SHARED, TOGETHER, KNOWN, SHOWN, COUNTS = (SIZES + k for k in range(7))
 # Tracks that only "heard" places fly together within this distance of each other (members are 1 km apart at most, each
 # placed to half of a microphone's reach) and this difference of velocity (half of what
