@@ -13,7 +13,7 @@ from skysentry.tracking.correct import KEPT, SCHEMES, correct_scan
 from skysentry.tracking.field import STATES, drift, heed, rays_of
 from skysentry.tracking.founding import found_all, leave
 from skysentry.tracking.groups import count_directions, count_heard, flocks, heard_only
-from skysentry.tracking.ledger import KINDS, book_heard, fade_notes, round_notes
+from skysentry.tracking.ledger import KINDS, NOTES, book_heard, fade_notes, round_notes
 from skysentry.tracking.life import census, foresee, poisoned
 from skysentry.tracking.masks import COLUMNS, SLOTS, fade_record
 from skysentry.tracking.measure import LOOK, ROW
@@ -24,7 +24,7 @@ from skysentry.tracking.particles import MEMORY, PARTICLES, scatter, settle
 from skysentry.tracking.presence import correct_presence
 from skysentry.tracking.read import read
 from skysentry.tracking.show import PRESENTED, present, strayed
-from skysentry.tracking.table import CLASSES, NOTES, TOLD, clear, fill_gaps
+from skysentry.tracking.table import CLASSES, TOLD, clear, fill_gaps
 from skysentry.tracking.twins import twins
 from skysentry.tracking.wide import WIDE_PARTICLES, cover, sense, settle_wide, weigh_directed, weigh_heard
 
@@ -76,8 +76,9 @@ def warm() -> None:
     fade_record(np.ones((1, 3)), edges * 0, 1.0)
     clouds, weights, slots = np.zeros((1, PARTICLES, STATE)), np.ones((1, PARTICLES)), np.zeros(1, np.int64)
     correct_presence(
-        x, P, w, t, r, 1, look, False, np.zeros(1), slots, clouds, weights, np.zeros((1, MEMORY)), weights.copy()
-    )
+        x, P, w, t, r, 1, look, False, np.zeros(1), slots, clouds, weights, np.zeros((1, MEMORY)), weights.copy(),
+        notes,
+    )  # fmt: skip
     outline_all(x, P, w, t, 0, 1, lines)
     grid, offset = np.zeros((STATES, 3, 3), np.float32), np.zeros((STATES, 2))
     drift(grid, offset, 0.1, 500.0)

@@ -13,7 +13,8 @@ from how far sensors differ from that. A sensor has a bias of its own in all dir
 given the bias octants are independent, so the posterior is an exact sum. What a look carries (`L_REACH`, `L_EDGE`) is
 the posterior's mean and, as a softer edge, its width: silence from where the reach is not known says little.
 
-Left out: loudness of the single object; reach by frequency; moving sensors, for which no direction stays the same.
+Left out: loudness of the single object (`loud` has that); reach by frequency; moving sensors, for which no direction
+stays the same.
 """
 
 from __future__ import annotations
