@@ -117,10 +117,10 @@ def warm() -> None:
     gather(codes, codes, free, x, w, t, r, edges, look, codes, rows, 0, 0.0, 1, tags, facts, 0)
     fold_all(codes, tags, facts, np.zeros((1, 12)), bias, bias, np.zeros((1, 1)), bias, np.zeros((1, 2)))
     counts = np.zeros((SIDE, SIDE)), np.zeros(RINGS), np.zeros(BINS)
-    weigh_and_fade(codes, rows, look, *counts, 1.0)
     # What is read from bytes is of a type of its own: it cannot be written to.
     bare = np.frombuffer(b"")
-    count_plots(codes, np.zeros((0, 4)), 0, codes, free, 0, 1.0, np.frombuffer(bytes(8 * RINGS)), *counts)
+    weigh_and_fade(codes, rows, look, np.frombuffer(bytes(8 * RINGS)), *counts, 1.0)
+    count_plots(codes, np.zeros((0, 4)), 0, codes, free, 0, 1.0, *counts)
     leave(codes, rows, 0.0, 0.0, 0.0, 0.0, free)
     read(-1, bare, look, 0.0, 0.0, np.append(frame, 0.0), codes, codes, rows, none)
     unclaimed(codes, rows, free, codes, np.zeros((0, 4)))
