@@ -10,7 +10,19 @@ import pytest
 from skysentry.events import Scan, Track
 from skysentry.site import Coverage, Sensor, SensorKind
 from skysentry.tracking import kernels
-from skysentry.tracking.groups import COUNTS, LOOKS, NUMBERS, PRIOR, SIZES, TAKEN, TOGETHER, heard_only, meet
+from skysentry.tracking.groups import (
+    COUNTS,
+    KNOWN,
+    LOOKS,
+    NUMBERS,
+    PRIOR,
+    SHOWN,
+    SIZES,
+    TAKEN,
+    TOGETHER,
+    heard_only,
+    meet,
+)
 from skysentry.tracking.strength import tell_numbers
 from skysentry.tracking.table import NOTES
 from skysentry.tracking.tracker import Tracker
@@ -122,7 +134,7 @@ def test_numbers_that_are_told() -> None:
     assert low == 1.0
     assert high >= 5.0, "what is only heard may be a raid"
     assert mean == pytest.approx(float(PRIOR @ NUMBERS))
-    row[0, TOGETHER] = 4.0
+    row[0, TOGETHER] = row[0, SHOWN] = 4.0
     assert np.array(told(row)).round(2).tolist() == [1.25, 2.5, 7.5]
 
 
@@ -147,13 +159,19 @@ def test_silence_beside_a_track_speaks_for_one_and_noise_all_around_for_more() -
 
 
 def test_tracks_that_fly_together_are_a_raid() -> None:
-    lines, notes = np.zeros((5, kernels.OUTLINE)), np.zeros((5, NOTES))
-    lines[:, 0] = [0.0, 2_500.0, 5_000.0, 40_000.0, 1_000.0]
-    lines[:, 3] = [48.0, 40.0, 48.0, 48.0, -48.0]
+    """The last one flies with the first three, but people are not shown it: what it may stand for is told by them."""
+    lines, notes = np.zeros((6, kernels.OUTLINE)), np.zeros((6, NOTES))
+    lines[:, 0] = [0.0, 2_500.0, 5_000.0, 40_000.0, 1_000.0, 4_000.0]
+    lines[:, 3] = [48.0, 40.0, 48.0, 48.0, -48.0, 48.0]
     notes[:, 0] = 0.5
-    rows = heard_only(notes, np.ones(5), 5)
+    notes[:5, KNOWN] = 1.0
+    rows = heard_only(notes, np.ones(6), 6)
     kernels.flocks(lines, notes, rows, 0.0)
-    assert notes[:, TOGETHER].tolist() == [3.0, 3.0, 3.0, 1.0, 1.0]
+    assert notes[:, TOGETHER].tolist() == [4.0, 4.0, 4.0, 1.0, 1.0, 4.0]
+    assert notes[:, SHOWN].tolist() == [3.0, 3.0, 3.0, 1.0, 1.0, 3.0]
+    out = np.empty((6, 3))
+    tell_numbers(notes, np.arange(6), out)
+    assert out[0].tolist() == pytest.approx([5.0 / 4.0, 10.0 / 3.0, 10.0])
 
 
 def test_what_was_learned_fades_to_the_prior_and_halves_where_tracks_meet() -> None:

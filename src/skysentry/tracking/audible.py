@@ -27,7 +27,7 @@ def _weigh(sky: Sky, own: Listener, look: Array, since_s: float, share: Array, h
     clouds = sky.clouds
     quiet = kernels.correct_presence(
         table.x, table.P, table.w, table.t, table.r, n, look, hit, share,
-        table.cloud, clouds.particles, clouds.weights, clouds.memories, clouds.heard,
+        table.cloud, clouds.particles, clouds.weights, clouds.memories, clouds.heard, table.notes,
     )  # fmt: skip
     table.outline()
     if sky.thin is not None:

@@ -53,8 +53,9 @@ MEMORY_LOOKS = 120.0
 # What is believed before it is seen, in plots: little for a cell, so that three plots make a patch; more for a ring
 # and for the speeds, which see more of them.
 CELL_PLOTS, RING_PLOTS, DOPPLER_PLOTS = 0.1, 2.0, 10.0
-# A declared rate counts as so many looks at most: one that nobody set is wrong by a factor of a thousand.
-DECLARED_LOOKS = 3.0
+# A declared rate counts as so many looks at most, and stands until it is wrong by this factor: one that nobody set is
+# wrong by a thousand.
+DECLARED_LOOKS, DECLARED_WRONG = 3.0, 3.0
 # A count smaller than this is none.
 LEAST_COUNT = 1e-4
 # Bins of radial speed by powers of two: below 1, 2, 4 … 256 m/s.
@@ -102,16 +103,14 @@ def measured(code: int, row: Array, out: Array) -> bool:
 
 @kernel
 def weigh_clutter(
-    codes: Indices, rows: Array, look: Array, cells: Array, rings: Array, doppler: Array, looks: float
+    codes: Indices, rows: Array, look: Array, shares: Array, cells: Array, rings: Array, doppler: Array, looks: float
 ) -> None:
     """Put the learned density in the place of the even one, in place: density and share of new of each row."""
     half = BEYOND * look[L_MAX]
     cell = 2.0 * half / SIDE
     ring = half / RINGS
-    covered = look[L_AZ_HALF] * (look[L_MAX] ** 2 - look[L_MIN] ** 2)
-    declared = look[L_FALSE] / covered
-    trust = min(RING_PLOTS / look[L_FALSE], DECLARED_LOOKS)
-    level = (rings.sum() + trust * look[L_FALSE]) / (looks + trust) / covered
+    declared = look[L_FALSE] / (look[L_AZ_HALF] * (look[L_MAX] ** 2 - look[L_MIN] ** 2))
+    level = _level(look, declared, look[L_AZ_HALF] * ring * ring, shares, rings, looks)
     plot = np.empty(4)
     for j in range(codes.shape[0]):
         if not measured(codes[j], rows[j], plot):
@@ -120,7 +119,7 @@ def weigh_clutter(
         false = rows[j, DENSITY] - new
         k = min(int(plot[2] / ring), RINGS - 1)
         area = look[L_AZ_HALF] * ring * ring * (2.0 * k + 1.0)
-        background = (rings[k] + RING_PLOTS) / (looks * area + RING_PLOTS / level)
+        background = (rings[k] + RING_PLOTS) / (looks * area * shares[k] + RING_PLOTS / level)
         count = _bilinear(cells, (plot[0] + half) / cell - 0.5, (plot[1] + half) / cell - 0.5)
         here = (count + CELL_PLOTS) / (looks * cell * cell + CELL_PLOTS / background)
         false *= here / declared
@@ -132,6 +131,22 @@ def weigh_clutter(
             new *= max(math.exp(-abs(plot[3]) / NEW_SCALE_MPS) / (2.0 * NEW_SCALE_MPS) / EVEN, 0.1)
         rows[j, DENSITY] = new + false
         rows[j, NEW_SHARE] = new / (new + false)
+
+
+@kernel
+def _level(look: Array, declared: float, ring_m2: float, shares: Array, rings: Array, looks: float) -> float:
+    """Return the density of clutter over all of a radar's rings: as declared, unless that is wrong by a factor.
+
+    `ring_m2` is the area of the innermost ring.
+    """
+    plots, area = 0.0, 0.0
+    for k in range(RINGS):
+        plots += rings[k]
+        area += ring_m2 * (2.0 * k + 1.0) * shares[k] / BEYOND**2
+    trust = min(RING_PLOTS / look[L_FALSE], DECLARED_LOOKS)
+    level: float = (plots / max(area, 1.0) + trust * declared) / (looks + trust)
+    wrong = level > DECLARED_WRONG * declared or declared > DECLARED_WRONG * level
+    return level if wrong else declared
 
 
 @kernel
@@ -160,10 +175,10 @@ def fade(cells: Array, rings: Array, doppler: Array) -> None:
 
 @kernel
 def weigh_and_fade(
-    codes: Indices, rows: Array, look: Array, cells: Array, rings: Array, doppler: Array, looks: float
+    codes: Indices, rows: Array, look: Array, shares: Array, cells: Array, rings: Array, doppler: Array, looks: float
 ) -> bool:
     """Do both of the above for one look; return whether it holds a radial speed."""
-    weigh_clutter(codes, rows, look, cells, rings, doppler, looks)
+    weigh_clutter(codes, rows, look, shares, cells, rings, doppler, looks)
     fade(cells, rings, doppler)
     speeds = False
     for j in range(codes.shape[0]):
@@ -172,15 +187,12 @@ def weigh_and_fade(
 
 
 @kernel
-def count_plot(plot: Array, reach_m: float, shares: Array, cells: Array, rings: Array, doppler: Array) -> None:
-    """Add a false plot (east, north, range, radial speed) to the counts, in place, spread over four cells.
-
-    Where plots are taken from a part of each ring only, `shares` (RINGS,), a plot stands for those of the whole ring.
-    """
+def count_plot(plot: Array, reach_m: float, cells: Array, rings: Array, doppler: Array) -> None:
+    """Add a false plot (east, north, range, radial speed) to the counts, in place, spread over four cells."""
     half = BEYOND * reach_m
     cell = 2.0 * half / SIDE
     k = min(int(plot[2] / (half / RINGS)), RINGS - 1)
-    rings[k] += 1.0 / shares[k]
+    rings[k] += 1.0
     if not math.isnan(plot[3]):
         doppler[doppler_bin(plot[3])] += 1.0
     a, b = (plot[0] + half) / cell - 0.5, (plot[1] + half) / cell - 0.5
@@ -194,8 +206,8 @@ def count_plot(plot: Array, reach_m: float, shares: Array, cells: Array, rings: 
 
 @kernel
 def count_plots(
-    ranks: Indices, plots: Array, keys: int, key: Indices, r: Array, tracks: int, reach_m: float, shares: Array,
-    cells: Array, rings: Array, doppler: Array,
+    ranks: Indices, plots: Array, keys: int, key: Indices, r: Array, tracks: int, reach_m: float, cells: Array,
+    rings: Array, doppler: Array,
 ) -> None:  # fmt: skip
     """Add plots (k, 4) to the counts, in place, but for those whose tracks are believed: `key`, `r` (n,) as in `Table`.
 
@@ -208,7 +220,7 @@ def count_plots(
             believed[rank] = True
     for k in range(plots.shape[0]):
         if not believed[ranks[k]]:
-            count_plot(plots[k], reach_m, shares, cells, rings, doppler)
+            count_plot(plots[k], reach_m, cells, rings, doppler)
 
 
 @kernel
@@ -266,7 +278,7 @@ class MapDump(Struct, array_like=True):
 class Map:
     """The counts of one radar, and whether it measures radial speed.
 
-    Shapes: cells (SIDE, SIDE), rings (RINGS,), doppler (BINS,).
+    Shapes: cells (SIDE, SIDE), rings (RINGS,), doppler (BINS,), shares (RINGS,), the parts of rings that are counted.
     """
 
     def __init__(self, reach_m: float, shares: Array | None = None) -> None:
@@ -292,8 +304,8 @@ class Map:
                 break
             ready += 1
             count_plots(
-                look.ranks, look.numbers, look.keys, table.key, table.r, table.n, self.reach_m, self.shares,
-                self.cells, self.rings, self.doppler,
+                look.ranks, look.numbers, look.keys, table.key, table.r, table.n, self.reach_m, self.cells, self.rings,
+                self.doppler,
             )  # fmt: skip
         del self.waiting[:ready]
 
@@ -337,7 +349,9 @@ class Clutter:
             if self.area is not None:
                 shares = self.area.shares(look[L_ORIGIN], look[L_ORIGIN + 1], RINGS, BEYOND * reach_m / RINGS)
             seen = self.maps[sensor] = Map(reach_m, shares)
-        speeds = weigh_and_fade(codes, rows, look, seen.cells, seen.rings, seen.doppler, seen.looks)
+        # Looks whose plots still wait have told nothing yet: counted, they would say that there is no clutter.
+        told = max(seen.looks - len(seen.waiting), 0.0)
+        speeds = weigh_and_fade(codes, rows, look, seen.shares, seen.cells, seen.rings, seen.doppler, told)
         seen.filters = seen.filters or speeds
         look[L_DOPPLER] = float(seen.filters)
         seen.looks = seen.looks * (1.0 - 1.0 / MEMORY_LOOKS) + 1.0
@@ -347,7 +361,7 @@ class Clutter:
         waiting = self.maps[sensor].waiting
         ranks, numbers = np.empty(codes.shape[0], np.int64), np.empty((codes.shape[0], 4))
         count = unclaimed(codes, rows, free, ranks, numbers)
-        if count and len(waiting) < MOST_WAITING:
+        if len(waiting) < MOST_WAITING:
             waiting.append(Plots(time_s, look_key(scan), ranks[:count].copy(), numbers[:count].copy()))
 
     def settle(self, now_s: float, table: Table) -> None:

@@ -15,6 +15,7 @@ from skysentry.tracking.associate import marginals
 from skysentry.tracking.coverage import detectable, filtered
 from skysentry.tracking.fix import PLACE, fix_places, gain_place, mend_place, take_place, weigh_place
 from skysentry.tracking.ledger import book
+from skysentry.tracking.loud import LOUD_PD, if_loud, loudness
 from skysentry.tracking.masks import sighted, witness
 from skysentry.tracking.measure import (
     DENSITY,
@@ -188,7 +189,7 @@ def mend(P: Array, part: float, dims: int, kept: Array, dx: Array, mean: Array) 
 def _edges(
     x: Array, P: Array, w: Array, t: Array, r: Array, own: Indices, lines: Array, tracks: int, look: Array,
     codes: Indices, rows: Array, claims: Indices, edge_i: Indices, edge_j: Indices, ratio: Array, models: Array,
-    kept: Array, seen: Array, expected: Array, masks: Array, cloud: Indices, work: Array,
+    kept: Array, seen: Array, expected: Array, masks: Array, cloud: Indices, notes: Array, work: Array,
 ) -> int:  # fmt: skip
     """Write the pairs of track and measurement that may belong together; return their number.
 
@@ -223,6 +224,9 @@ def _edges(
         if lag > 0.0:
             advance(x, P, w, t, r, i, lag)
             outline(x[i], P[i], w[i], t[i], lines[i])
+        outside = OUTSIDE_PD
+        if hears and seen[i] < LOUD_PD:
+            outside = max(outside, loudness(notes[i]) * if_loud(look, mean[0], mean[1], mean[2]))
         for k in range(count):
             if edges == room:
                 break
@@ -238,7 +242,7 @@ def _edges(
             log_l += _identity_weight(own[i], claims[j, 0], claims[j, 1])
             edge_i[edges] = i
             edge_j[edges] = j
-            hit = r[i] if reports else r[i] * max(seen[i], OUTSIDE_PD)
+            hit = r[i] if reports else r[i] * max(seen[i], outside)
             bare = math.exp(min(log_l - math.log(rows[j, DENSITY]), 300.0))
             ratio[edges] = bare * hit / (1.0 - r[i] * missable(seen[i], look))
             # A state that has failed (`life.poisoned`) takes nothing: its share would be in those of all others.
@@ -268,7 +272,7 @@ def correct_scan(
     expected = np.zeros(tracks)
     edges = _edges(
         x, P, w, t, r, own, lines, tracks, look, codes, rows, claims, edge_i, edge_j, ratio, models, kept, seen,
-        expected, masks, cloud, work,
+        expected, masks, cloud, notes, work,
     )  # fmt: skip
     marginals(edge_i[:edges], edge_j[:edges], ratio[:edges], codes.shape[0], share[:edges])
     free[:] = 1.0

@@ -47,9 +47,10 @@ from skysentry.tracking.outline import O_MEAN, O_TIME, ahead, sound_lag
 NUMBERS = np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 12.0, 15.0, 20.0])
 SIZES = NUMBERS.shape[0]
 # Columns of `notes`: P(number), then what directions have counted: detections of a track, looks that had any, and how
-# much of these went to other tracks; last the number of tracks that fly together with it, itself among
-# them, and 1 for a track that people are shown as an object: what tentative ones take is counted as theirs.
-TAKEN, LOOKS, SHARED, TOGETHER, KNOWN, COUNTS = SIZES, SIZES + 1, SIZES + 2, SIZES + 3, SIZES + 4, SIZES + 5
+# much of these went to other tracks; last the number of tracks that fly together with it, itself among them, 1 for a
+# track that people are shown as an object (what tentative ones take is counted as theirs), and how many of those that
+# fly together are shown.
+TAKEN, LOOKS, SHARED, TOGETHER, KNOWN, SHOWN, COUNTS = (SIZES + k for k in range(7))
 # Tracks that only "heard" places fly together within this distance of each other (members are 1 km apart at most, each
 # placed to half of a microphone's reach) and this difference of velocity (half of what
 # drones fly: so badly does sound know it).
@@ -268,7 +269,11 @@ def flocks(lines: Array, notes: Array, which: Indices, now_s: float) -> None:
                     if label[each] == old:
                         label[each] = new
     for k in range(count):
-        notes[which[k], TOGETHER] = (label == label[k]).sum()
+        notes[which[k], TOGETHER] = notes[which[k], SHOWN] = 0.0
+        for other in range(count):
+            if label[other] == label[k]:
+                notes[which[k], TOGETHER] += 1.0
+                notes[which[k], SHOWN] += notes[which[other], KNOWN]
 
 
 @kernel

@@ -13,7 +13,7 @@ from skysentry.tracking.correct import KEPT, SCHEMES, correct_scan
 from skysentry.tracking.field import STATES, drift, heed, rays_of
 from skysentry.tracking.founding import found_all, leave
 from skysentry.tracking.groups import count_directions, count_heard, flocks, heard_only
-from skysentry.tracking.ledger import KINDS, book_heard, fade_notes, round_notes
+from skysentry.tracking.ledger import KINDS, NOTES, book_heard, fade_notes, round_notes
 from skysentry.tracking.life import census, foresee, poisoned
 from skysentry.tracking.masks import COLUMNS, SLOTS, fade_record
 from skysentry.tracking.measure import LOOK, ROW
@@ -24,7 +24,7 @@ from skysentry.tracking.particles import MEMORY, PARTICLES, scatter, settle
 from skysentry.tracking.presence import correct_presence
 from skysentry.tracking.read import read
 from skysentry.tracking.show import PRESENTED, present, strayed
-from skysentry.tracking.table import CLASSES, NOTES, TOLD, clear, fill_gaps
+from skysentry.tracking.table import CLASSES, TOLD, clear, fill_gaps
 from skysentry.tracking.twins import twins
 from skysentry.tracking.wide import WIDE_PARTICLES, cover, sense, settle_wide, weigh_directed, weigh_heard
 
@@ -76,8 +76,9 @@ def warm() -> None:
     fade_record(np.ones((1, 3)), edges * 0, 1.0)
     clouds, weights, slots = np.zeros((1, PARTICLES, STATE)), np.ones((1, PARTICLES)), np.zeros(1, np.int64)
     correct_presence(
-        x, P, w, t, r, 1, look, False, np.zeros(1), slots, clouds, weights, np.zeros((1, MEMORY)), weights.copy()
-    )
+        x, P, w, t, r, 1, look, False, np.zeros(1), slots, clouds, weights, np.zeros((1, MEMORY)), weights.copy(),
+        notes,
+    )  # fmt: skip
     outline_all(x, P, w, t, 0, 1, lines)
     grid, offset = np.zeros((STATES, 3, 3), np.float32), np.zeros((STATES, 2))
     drift(grid, offset, 0.1, 500.0)
@@ -116,10 +117,10 @@ def warm() -> None:
     gather(codes, codes, free, x, w, t, r, edges, look, codes, rows, 0, 0.0, 1, tags, facts, 0)
     fold_all(codes, tags, facts, np.zeros((1, 12)), bias, bias, np.zeros((1, 1)), bias, np.zeros((1, 2)))
     counts = np.zeros((SIDE, SIDE)), np.zeros(RINGS), np.zeros(BINS)
-    weigh_and_fade(codes, rows, look, *counts, 1.0)
     # What is read from bytes is of a type of its own: it cannot be written to.
     bare = np.frombuffer(b"")
-    count_plots(codes, np.zeros((0, 4)), 0, codes, free, 0, 1.0, np.frombuffer(bytes(8 * RINGS)), *counts)
+    weigh_and_fade(codes, rows, look, np.frombuffer(bytes(8 * RINGS)), *counts, 1.0)
+    count_plots(codes, np.zeros((0, 4)), 0, codes, free, 0, 1.0, *counts)
     leave(codes, rows, 0.0, 0.0, 0.0, 0.0, free)
     read(-1, bare, look, 0.0, 0.0, np.append(frame, 0.0), codes, codes, rows, none)
     unclaimed(codes, rows, free, codes, np.zeros((0, 4)))

@@ -16,7 +16,8 @@ import numpy as np
 from skysentry.compiled import kernel
 from skysentry.tracking.correct import MOST_EXISTENCE, advance
 from skysentry.tracking.coverage import detectable, farthest
-from skysentry.tracking.measure import L_FALSE, L_MISS_FLOOR, L_ORIGIN, L_PD, emission_lag
+from skysentry.tracking.loud import SURE, VAGUE, if_loud, learn_loud, loudness
+from skysentry.tracking.measure import L_FALSE, L_MAX, L_MISS_FLOOR, L_ORIGIN, L_PD, emission_lag
 from skysentry.tracking.motion import MODELS, NOISE_M2_S3, Array, Indices
 from skysentry.tracking.particles import TEMPER, TIME, hear, surprise, trusted, weigh
 from skysentry.tracking.wide import WIDE
@@ -105,9 +106,14 @@ def _shift(x: Array, P: Array, C: Array, G: Array, at: Array, like: Array) -> fl
 @kernel
 def hearing(
     x: Array, P: Array, w: Array, t: Array, r: Array, tracks: int, look: Array, hit: bool, pd: Array,
-    slots: Indices, clouds: Array, weights: Array, memories: Array, heard: Array,
+    slots: Indices, clouds: Array, weights: Array, memories: Array, heard: Array, notes: Array, loud: Array,
+    explains: Array,
 ) -> float:  # fmt: skip
-    """Write of each track (n,) E[Pd] for this look; return Π(1 − r E[Pd]), the chance that none is heard."""
+    """Write of each track (n,) E[Pd] for this look; return Π(1 − r E[Pd]), the chance that none is heard.
+
+    `loud` (n,) becomes the Pd of a sure and placed track if it is loud, 0 of others; `explains` (n,) what it is with
+    the chance of that.
+    """
     none, widest = 1.0, farthest(look, BEYOND if hit else UNSAID)
     mean = np.empty(6)
     for i in range(tracks):
@@ -117,11 +123,16 @@ def hearing(
             spread += w[i, m] * (P[i, m, 0, 0] + P[i, m, 1, 1])
             for a in range(6):
                 mean[a] += w[i, m] * x[i, m, a]
-        pd[i] = 0.0
+        pd[i] = loud[i] = explains[i] = 0.0
         if slots[i] <= WIDE:
             continue
         lag = emission_lag(mean, t[i], look)
         e, n, u = mean[0] + lag * mean[3], mean[1] + lag * mean[4], mean[2] + lag * mean[5]
+        if slots[i] < 0 and r[i] > SURE and 0.5 * spread < (VAGUE * look[L_MAX]) ** 2:
+            # A state that has failed is heard by none here either.
+            loud[i] = max(0.0, if_loud(look, e, n, u))
+            explains[i] = loudness(notes[i]) * loud[i]
+            none *= 1.0 - r[i] * explains[i]
         far = widest + NEARER * math.sqrt(spread)
         if (e - look[L_ORIGIN]) ** 2 + (n - look[L_ORIGIN + 1]) ** 2 > far * far:
             continue
@@ -132,7 +143,8 @@ def hearing(
         else:
             pd[i] = detectable(look, e, n, u, math.sqrt(0.5 * spread))
         if r[i] * pd[i] >= 0.0:
-            none *= 1.0 - r[i] * pd[i]
+            none *= (1.0 - r[i] * max(pd[i], explains[i])) / (1.0 - r[i] * explains[i])
+            explains[i] = max(pd[i], explains[i])
         else:
             # A state that has failed is heard by none: it would be in what all others are asked.
             pd[i] = 0.0
@@ -172,22 +184,27 @@ def _draw(
 @kernel
 def correct_presence(
     x: Array, P: Array, w: Array, t: Array, r: Array, tracks: int, look: Array, hit: bool, share: Array,
-    slots: Indices, clouds: Array, weights: Array, memories: Array, heard: Array,
+    slots: Indices, clouds: Array, weights: Array, memories: Array, heard: Array, notes: Array,
 ) -> float:  # fmt: skip
     """Correct all tracks with "heard" or "not heard", in place; return Q of all tracks and false hits.
 
     `share` (n,) becomes the probability that a hit came from each track.
     """
-    quiet = hearing(x, P, w, t, r, tracks, look, hit, share, slots, clouds, weights, memories, heard)
+    loud, explains = np.empty(tracks), np.empty(tracks)
+    quiet = hearing(
+        x, P, w, t, r, tracks, look, hit, share, slots, clouds, weights, memories, heard, notes, loud, explains
+    )  # fmt: skip
     quiet *= math.exp(-look[L_FALSE])
     p, C, G = np.empty(3), np.empty((2, 2)), np.empty((6, 2))
     at, like, power = np.empty((25, 2)), np.empty(25), trusted(look)
     for i in range(tracks):
         pd = share[i]
+        others = min(quiet / (1.0 - r[i] * explains[i]), 1.0 - 1e-6)
+        if loud[i] > 0.0:
+            learn_loud(notes[i], look, hit, others, pd, loud[i])
         if pd < LEAST_PD:
             share[i] = 0.0
             continue
-        others = min(quiet / (1.0 - r[i] * pd), 1.0 - 1e-6)
         chance = pd
         if slots[i] >= 0:
             surprise(memories[slots[i]], 1.0 - others * (1.0 - pd) if hit else 1.0 - pd, power / TEMPER)

@@ -13,7 +13,8 @@ from how far sensors differ from that. A sensor has a bias of its own in all dir
 given the bias octants are independent, so the posterior is an exact sum. What a look carries (`L_REACH`, `L_EDGE`) is
 the posterior's mean and, as a softer edge, its width: silence from where the reach is not known says little.
 
-Left out: loudness of the single object; reach by frequency; moving sensors, for which no direction stays the same.
+Left out: loudness of the single object (`loud` has that); reach by frequency; moving sensors, for which no direction
+stays the same.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ MOST_CARRIED, FRESH_MPS = 0.7, 5.0
 # A prior that says nothing, for what an octant shows by itself; the precision from which it shows anything.
 BROAD, INFORMED = 0.8, 2.0
 MEMORY_S = 600.0
-# A network as a whole hears as far as declared until its mean is off by this and by so many of its sigmas. What reach
+# A network as a whole hears as far as declared until its mean is lower by this and by so many of its sigmas. What reach
 # itself has placed tells a mean of up to 0.12 in honest networks of microphones.
 LEAST_LEVEL, SURE_SIGMAS = 0.17, 3.0
 AZIMUTHS = np.arange(OCTANTS) * (2.0 * math.pi / OCTANTS)
@@ -237,12 +238,13 @@ class Network:
             )
 
     def _level(self) -> float:
-        """Return the factor by which the whole network hears further than declared; 1 where that is not sure.
+        """Return the factor by which the whole network hears less far than declared; 1 where that is not sure.
 
-        No sensor is doubted for it: its edge stays as sharp as it was declared.
+        No sensor is doubted for it: its edge stays as sharp as it was declared. Groups and loud engines are heard
+        further, and say nothing of a network.
         """
         mean, sigma = float(self.fit[0]), math.sqrt(float(self.cov[0, 0]))
-        return math.exp(mean) if abs(mean) > max(LEAST_LEVEL, SURE_SIGMAS * sigma) else 1.0
+        return math.exp(mean) if -mean > max(LEAST_LEVEL, SURE_SIGMAS * sigma) else 1.0
 
     def _refit(self, alone: Array) -> None:
         """Fit the network's mean and wind to what octants show by themselves, and the spread about it."""

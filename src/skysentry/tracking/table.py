@@ -16,8 +16,7 @@ from msgspec import Struct
 from skysentry.compiled import kernel
 from skysentry.events import Affiliation, Detection, Identity, ObjectClass, TrackStatus
 from skysentry.tracking.custody import Custody
-from skysentry.tracking.groups import COUNTS
-from skysentry.tracking.ledger import KINDS
+from skysentry.tracking.ledger import NOTES
 from skysentry.tracking.masks import COLUMNS, SLOTS
 from skysentry.tracking.motion import MODELS, Array, Indices
 from skysentry.tracking.outline import OUTLINE, outline_all
@@ -40,7 +39,6 @@ FIRST_LOOK = 1 << 32
 TOLD = 7
 # Columns beside a track's state that only its story needs: its number of objects, then nats for and against by kind of
 # sensor (`groups`, `ledger`).
-NOTES = COUNTS + 2 * KINDS
 
 
 class Life(Struct, gc=False):
