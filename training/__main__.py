@@ -1,6 +1,6 @@
 """`make train-acoustic`: prepare, train on every free recording, export to the package.
 
-    python -m training [--folds]       some 8 minutes on two free cores; with --folds some 35
+    python -m training [--folds]       some 6 minutes on two free cores; with --folds some 16
 
 `--folds` trains eight more pairs of nets that each leave recordings out (five folds, and two ways of leaving whole
 corpora out) and writes their logits of what they left out to bench/acoustic_folds.npz: every figure of

@@ -73,13 +73,13 @@ def fitted(windows: Windows, kept: NDArray[np.bool_]) -> texture.Weights:
     # Without drones recordings cannot tell what is one: they only say what is none.
     share = DRAWN if (kind == "multirotor").any() else DRAWN_ALONE
     weight = np.concatenate((_weights(kind) * (1.0 - share), _weights(windows.drawn_kind) * share))
-    scale = windows.drawn.astype(np.float64)
-    begun = texture.Weights(tuple(scale.mean(axis=0).tolist()), tuple(scale.std(axis=0).tolist()), 0.0, (), ())
-    x = texture.spreads(np.concatenate((windows.recorded[rows], windows.drawn)), begun)
+    drawn = windows.drawn.astype(np.float64)
+    mean, spread = drawn.mean(axis=0), drawn.std(axis=0)
+    x = texture.spreads(np.concatenate((windows.recorded[rows], windows.drawn)), mean, spread)
     found = _regression(_squared(x), np.concatenate((kind, windows.drawn_kind)) == "multirotor", weight)
     rounded = [round(value, 5) for value in found.tolist()]
     return texture.Weights(
-        begun.mean, begun.spread, rounded[-1], tuple(rounded[: texture.MEASURES]),
+        tuple(mean.tolist()), tuple(spread.tolist()), rounded[-1], tuple(rounded[: texture.MEASURES]),
         tuple(rounded[texture.MEASURES : -1]),
     )  # fmt: skip
 
@@ -119,7 +119,7 @@ def _regression(x: Array, y: NDArray[np.bool_], weight: Array) -> Array:
 
 def ratios(windows: Windows, weights: texture.Weights) -> Array:
     """Return what texture says of each window of a recording that begins with a whole second."""
-    return texture.of_measures(windows.recorded[windows.whole], weights)
+    return texture.of_measures(windows.recorded[windows.whole], texture.Regression.of(weights))
 
 
 def main() -> None:

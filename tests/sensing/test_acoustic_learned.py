@@ -37,11 +37,11 @@ def test_unheard_drones_rank_above_unheard_helicopters_and_backgrounds(learned: 
     assert len(drone) == 20
     assert len(rest) == 40
     area = float(np.mean(drone[:, None] > rest))
-    assert area >= 0.98, area  # measured by bench.acoustic_learned: 0.988; without texture 0.981
+    assert area >= 0.98, area  # measured by bench.acoustic_learned: 0.985
 
 
 def test_texture_makes_no_drones_of_machines_that_it_does_not_know(learned: object) -> None:
-    """Without the nets' word, 0.17 of the seconds of chainsaws and 0.25 of those of a bare motor would fly."""
+    """Texture alone takes machines for rotors; the nets' word for a machine takes most of that away."""
     found: dict[str, list[bool]] = {"chainsaw": [], "no_prop": []}
     for name in (*learned.DEVELOPMENT, learned.LAST):  # type: ignore[attr-defined]
         for index in learned.left(name):  # type: ignore[attr-defined]
@@ -49,9 +49,9 @@ def test_texture_makes_no_drones_of_machines_that_it_does_not_know(learned: obje
             if kind in found:
                 beliefs = learned.beliefs(name, index, False, without="chainsaw")  # type: ignore[attr-defined]
                 found[kind] += [fuse.flies(b) >= fuse.DETECT_LLR for b in beliefs]
-    # measured by bench.acoustic_learned: 0.08 and 0.14
+    # measured by bench.acoustic_learned: 0.08 and 0.07
     assert np.mean(found["chainsaw"]) <= 0.09
-    assert np.mean(found["no_prop"]) <= 0.15
+    assert np.mean(found["no_prop"]) <= 0.08
 
 
 def test_texture_is_fitted_without_what_it_is_judged_on(learned: object) -> None:

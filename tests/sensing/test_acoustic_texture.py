@@ -111,7 +111,7 @@ def test_measures_their_squares_and_their_products_are_weighed() -> None:
         weights=tuple(rng.normal(0, 0.01, count)), pairs=tuple(rng.normal(0, 0.002, count * (count + 1) // 2)),
     )  # fmt: skip
     measured = rng.normal(0, 3, (5, count))
-    for row, found in zip(measured, texture.of_measures(measured, weights), strict=True):
+    for row, found in zip(measured, texture.of_measures(measured, texture.Regression.of(weights)), strict=True):
         x = np.clip((row - weights.mean) / np.array(weights.spread), -3.0, 3.0)
         products = [x[i] * x[j] for i in range(count) for j in range(i, count)]
         assert found == pytest.approx(0.3 + x @ weights.weights + np.array(products) @ weights.pairs)
@@ -119,5 +119,5 @@ def test_measures_their_squares_and_their_products_are_weighed() -> None:
 
 def test_a_measure_far_off_says_no_more_than_one_three_spreads_off() -> None:
     shipped = texture.shipped()
-    far, out = (np.array(shipped.mean) + away * np.array(shipped.spread) for away in (3.0, 300.0))
+    far, out = (shipped.mean + away * shipped.spread for away in (3.0, 300.0))
     assert texture.of_measures(out, shipped) == pytest.approx(texture.of_measures(far, shipped))

@@ -35,7 +35,7 @@ def windows(shared_data: Callable[[str], Path]) -> texture_fit.Windows:
 def test_a_product_tells_where_no_measure_does(windows: texture_fit.Windows) -> None:
     weights = texture_fit.fitted(windows, np.array([r.corpus == "esc" for r in corpus.recordings()]))
     x, kind = drawn(3)
-    said = texture.of_measures(x, weights)
+    said = texture.of_measures(x, texture.Regression.of(weights))
     mine = kind == "multirotor"
     assert np.mean(said[mine][:, None] > said[~mine]) > 0.8
 

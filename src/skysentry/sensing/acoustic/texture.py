@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import functools
 from importlib import resources
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -60,72 +61,98 @@ class Weights(Struct, frozen=True):
     pairs: tuple[float, ...]
 
 
+class Regression(NamedTuple):
+    """`Weights` as arrays: `pairs` is a triangular matrix [shape=(43, 43)]."""
+
+    mean: NDArray[np.float64]
+    spread: NDArray[np.float64]
+    constant: float
+    weights: NDArray[np.float64]
+    pairs: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, weights: Weights) -> Regression:
+        """Return the regression of weights."""
+        pairs = np.zeros((MEASURES, MEASURES))
+        pairs[np.triu_indices(MEASURES)] = weights.pairs
+        mean, spread, single = (np.array(values) for values in (weights.mean, weights.spread, weights.weights))
+        return cls(mean, spread, weights.constant, single, pairs)
+
+
 @functools.cache
-def shipped() -> Weights:
-    """Return the weights of the package."""
+def shipped() -> Regression:
+    """Return the regression of the package."""
     data = (resources.files("skysentry.sensing.acoustic") / WEIGHTS).read_bytes()
-    return msgspec.json.decode(data, type=Weights)
+    return Regression.of(msgspec.json.decode(data, type=Weights))
+
+
+def _ranked() -> Array:
+    """Return the matrix [shape=(96, 3)] that takes the means of the highest and the deepest of sorted heights."""
+    made = np.zeros((bands.BANDS, len(LINES) + 1), dtype=np.float32)
+    for column, count in enumerate(LINES):
+        made[-count:, column] = 1.0 / count
+    made[:GAPS, -1] = 1.0 / GAPS
+    return made / np.float32(LINE_DB)
 
 
 _GROUPED: Array = (np.kron(np.eye(GROUPS), np.ones((WIDTH, 1))) / WIDTH).astype(np.float32)
+_SHAPED: Array = (_GROUPED - _GROUPED.mean(axis=1, keepdims=True)) / np.float32(SHAPE_DB)
+_RANKED = _ranked()
+
+
+def _mean(rows: Array) -> Array:
+    """Return the mean of rows, the last axis but one; numpy's own takes half as long again for so few."""
+    made: Array = np.add.reduce(rows, axis=-2)
+    made *= np.float32(1.0 / rows.shape[-2])
+    return made
+
+
+def _steps(rows: Array) -> Array:
+    """Return how far each row is from the one before."""
+    made: Array = rows[..., 1:, :] - rows[..., :-1, :]
+    np.abs(made, out=made)
+    return made
 
 
 def measures(levels_db: Array) -> Array:
     """Return the measures [shape=(..., 43)] of levels [shape=(..., 32, 96)]."""
     shape = levels_db.shape[:-2]
-    mean = levels_db.mean(axis=-2, keepdims=True)
-    still = levels_db - mean  # sums of squares below lose no figures to a large level
-    quarters = still.reshape(*shape, QUARTERS, bands.FRAMES // QUARTERS, bands.BANDS).mean(axis=-2)
-    together = still @ _GROUPED
-    lying = np.maximum(mean[..., 0, :], mean.max(axis=(-2, -1))[..., None] - np.float32(DEEPEST_DB))
-    near = mean[..., 0, :] @ bands.LESS_NEAR
+    mean = _mean(levels_db)[..., None, :]
+    still: Array = levels_db - mean  # sums of squares below lose no figures to a large level
+    quarters = _mean(still.reshape(*shape, QUARTERS, bands.FRAMES // QUARTERS, bands.BANDS))
+    np.square(quarters, out=quarters)
+    together: Array = still @ _GROUPED
+    lies = mean[..., 0, :]
     changes = np.concatenate(
         (
-            np.abs(still[..., 1:, :] - still[..., :-1, :]).mean(axis=-2) @ _GROUPED,
-            np.sqrt(np.square(quarters).mean(axis=-2)) @ _GROUPED,
-            np.abs(together[..., 1:, :] - together[..., :-1, :]).mean(axis=-2),
-            np.maximum(near, np.float32(0.0)) @ _GROUPED,
+            _mean(_steps(still)) @ _GROUPED,
+            np.sqrt(_mean(quarters)) @ _GROUPED,
+            _mean(_steps(together)),
+            np.maximum(lies @ bands.LESS_NEAR, np.float32(0.0)) @ _GROUPED,
         ),
         axis=-1,
     )
-    groups = lying @ _GROUPED
+    lying = np.maximum(lies, lies.max(axis=-1, keepdims=True) - np.float32(DEEPEST_DB))
+    logs = np.log(np.maximum(changes, np.float32(LEAST_DB)))
     ranked = np.sort(lying @ bands.LESS_NEAR, axis=-1)
-    heights = [ranked[..., -count:].mean(axis=-1, keepdims=True) for count in LINES]
-    gaps = ranked[..., :GAPS].mean(axis=-1, keepdims=True)
-    made: Array = np.concatenate(
-        (
-            np.log(np.maximum(changes, np.float32(LEAST_DB))),
-            (groups - groups.mean(axis=-1, keepdims=True)) / np.float32(SHAPE_DB),
-            np.concatenate((*heights, gaps), axis=-1) / np.float32(LINE_DB),
-        ),
-        axis=-1,
-    )
+    made: Array = np.concatenate((logs, lying @ _SHAPED, ranked @ _RANKED), axis=-1)
     return made
 
 
-def spreads(measured: Array, weights: Weights) -> NDArray[np.float64]:
+def spreads(measured: Array, mean: NDArray[np.float64], spread: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return measures [shape=(..., 43)] in spreads from their means, held within ±`MOST_SPREADS`."""
-    away = (measured.astype(np.float64) - np.array(weights.mean)) / np.array(weights.spread)
-    held: NDArray[np.float64] = np.clip(away, -MOST_SPREADS, MOST_SPREADS)
+    held: NDArray[np.float64] = np.clip((measured - mean) / spread, -MOST_SPREADS, MOST_SPREADS)
     return held
 
 
-def ratio(levels_db: Array, weights: Weights) -> NDArray[np.float64]:
+def ratio(levels_db: Array, regression: Regression) -> NDArray[np.float64]:
     """Return the ratio [shape=(...)] of levels [shape=(..., 32, 96)]."""
-    return of_measures(measures(levels_db), weights)
+    return of_measures(measures(levels_db), regression)
 
 
-def of_measures(measured: Array, weights: Weights) -> NDArray[np.float64]:
+def of_measures(measured: Array, regression: Regression) -> NDArray[np.float64]:
     """Return the ratio [shape=(...)] of measures [shape=(..., 43)]."""
-    away = spreads(measured, weights)
-    summed = weights.constant + away @ np.array(weights.weights) + ((away @ _square(weights.pairs)) * away).sum(axis=-1)
+    away = spreads(measured, regression.mean, regression.spread)
+    summed = regression.constant + ((away @ regression.pairs + regression.weights) * away).sum(axis=-1)
     made: NDArray[np.float64] = np.clip(summed, *LLR_RANGE)
-    return made
-
-
-@functools.lru_cache(maxsize=2)
-def _square(pairs: tuple[float, ...]) -> NDArray[np.float64]:
-    """Return the weights of pairs as a triangular matrix [shape=(43, 43)]."""
-    made = np.zeros((MEASURES, MEASURES))
-    made[np.triu_indices(MEASURES)] = pairs
     return made
