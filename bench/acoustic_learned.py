@@ -8,8 +8,8 @@ what they say of exactly those. The comb is measured here; all go through `fuse`
 from every free recording: no figure of them on those is a figure, and none is printed.
 
 - **By recording**: five folds by scene (training/corpus.py); recordings of one scene stay together, as do the
-  recordings that overlap. Fold 4 was not looked at while nets, texture and their fusion were chosen, but for μ
-  (decision 12).
+  recordings that overlap. Fold 4 was not looked at while nets, texture and their fusion were chosen, but for
+  μ and the square of the share (decision 12).
 - **Across corpora**: (a) a net without any Svanström recording, on Svanström; (b) nets without ESC-10 and motor bench,
   drones of a left-out Svanström fold against ESC-10.
 - A window of one second is heard by a new ear; ten seconds by one ear, its last word counts.

@@ -49,9 +49,9 @@ def test_texture_makes_no_drones_of_machines_that_it_does_not_know(learned: obje
             if kind in found:
                 beliefs = learned.beliefs(name, index, False, without="chainsaw")  # type: ignore[attr-defined]
                 found[kind] += [fuse.flies(b) >= fuse.DETECT_LLR for b in beliefs]
-    # measured by bench.acoustic_learned: 0.08 and 0.07
+    # measured by bench.acoustic_learned: 0.08 and 0.04
     assert np.mean(found["chainsaw"]) <= 0.09
-    assert np.mean(found["no_prop"]) <= 0.08
+    assert np.mean(found["no_prop"]) <= 0.05
 
 
 def test_texture_is_fitted_without_what_it_is_judged_on(learned: object) -> None:

@@ -82,7 +82,7 @@ def test_texture_speaks_of_multirotors_alone() -> None:
 def test_what_the_net_calls_a_machine_is_no_multirotor_by_texture() -> None:
     for machine in (CHAINSAW, TOOL):
         assert fuse.owned(1.0, surely(machine)) < 1e-4
-        assert fuse.owned(1.0, surely(MULTIROTOR, machine)) == pytest.approx(0.5, abs=1e-3)
+        assert fuse.owned(1.0, surely(MULTIROTOR, machine)) == pytest.approx(0.25, abs=1e-3)
         assert fuse.owned(-1.0, surely(machine)) == -1.0, "against a multirotor it may speak"
     assert fuse.owned(1.0, surely(MULTIROTOR)) > 0.999
 

@@ -113,9 +113,9 @@ def heard(
 
 
 def owned(texture: float, log_p: Array) -> float:
-    """Return what texture may say: for a multirotor only the share that multirotors have among them and machines.
+    """Return what texture may say: for a multirotor only the square of the share they have among them and machines.
 
-    Both move alike, and the nets have heard machines of which texture knows the chainsaw alone.
+    Both move alike, and machines that texture does not know are told as rotors a third more often by the share itself.
     """
     if texture <= 0.0:
         return texture
@@ -123,7 +123,8 @@ def owned(texture: float, log_p: Array) -> float:
     chance = np.exp(log - log.max())
     multirotor = float(chance[_MULTIROTOR])
     # The likeliest kind may be neither: two chances of 0 share alike.
-    return texture * (multirotor + LEAST) / (multirotor + float(chance[_MACHINES].sum()) + 2.0 * LEAST)
+    share = (multirotor + LEAST) / (multirotor + float(chance[_MACHINES].sum()) + 2.0 * LEAST)
+    return texture * share * share
 
 
 def without_comb(log_p: Array) -> Array:
