@@ -45,7 +45,7 @@ bench-tracking: $(VENV)/.test-installed $(VENV)/.compiled
 	$(BIN)/python -m bench.tracking
 
 bench-acoustic: $(VENV)/.test-installed $(VENV)/.compiled
-	$(BIN)/python -m bench acoustic acoustic_drawn false_alarms speech doa range_sweep
+	$(BIN)/python -m bench acoustic acoustic_drawn acoustic_latency false_alarms speech doa range_sweep
 
 bench-rf: $(VENV)/.test-installed $(VENV)/.compiled
 	OMP_NUM_THREADS=1 $(BIN)/python -m bench rf rf_links

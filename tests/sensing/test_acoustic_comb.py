@@ -171,3 +171,21 @@ def test_ratios_speak_of_the_classes_a_comb_can_and_not_of_jets() -> None:
     second = hear(comb_sound(183.0, 16000, 4.0, 6.0), 16000)[-1]
     names = {name.value for name, _ in measured_llr(second)}
     assert names == {"multirotor", "fixed_wing_piston", "helicopter", "aeroplane", "ground_source"}
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_paths_are_the_best_that_a_fundamental_may_take(begun: bool) -> None:
+    """`follow` against its definition, place by place."""
+    generator = np.random.default_rng(7)
+    quarters = generator.standard_normal((4, comb.STEPS)).astype(np.float32)
+    before = generator.standard_normal((len(comb.FORGETTING), comb.STEPS)).astype(np.float32) if begun else None
+    paths = before
+    for row in quarters:
+        if paths is None:
+            paths = np.tile(row, (len(comb.FORGETTING), 1))
+            continue
+        near = [paths[:, max(at - comb.SLEW_STEPS, 0) : at + comb.SLEW_STEPS + 1].max(axis=1) for at in range(240)]
+        keep = comb.FORGETTING[:, None]
+        paths = keep * np.array(near).T + (np.float32(1.0) - keep) * row
+    assert paths is not None
+    assert comb.follow(before, quarters) == pytest.approx(paths, abs=1e-6)

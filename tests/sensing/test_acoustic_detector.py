@@ -391,3 +391,13 @@ def test_the_fundamental_of_a_motor_rises_with_its_throttle(shared_data: Callabl
         assert both[0] == pytest.approx(both[1], rel=0.08)
         means.append(sum(both) / 2)
     assert all(after > 1.1 * before for before, after in itertools.pairwise(means))
+
+
+def test_wind_that_leaves_a_quarter_of_the_reach_is_told_and_that_it_is_over() -> None:
+    generator = np.random.default_rng(5)
+    level = np.repeat([0.001, 0.01, 0.001, 0.01, 0.001], np.array([10, 20, 5, 40, 60]) * 16000)
+    made = run(cut((generator.standard_normal(len(level)) * level).astype(np.float32), 16000, 8000))
+    told = [(health.state, round((health.time_ns - START_NS) / SECOND_NS)) for health in health_of(made)]
+    # Twenty seconds, five without and fifteen more make half a minute; half a minute after the wind it is over.
+    assert told == [(HealthState.DEGRADED, 50), (HealthState.OK, 105)]
+    assert "20 dB above the quietest" in health_of(made)[0].reason

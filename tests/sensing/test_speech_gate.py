@@ -19,6 +19,7 @@ from msgspec import structs
 from skysentry.events import Block, Detection, Presence, Scan, scan_id
 from skysentry.sensing.acoustic import speech
 from skysentry.sensing.acoustic.clip import Clipper, Cut, without_speech
+from skysentry.sensing.acoustic.sonogram import mono_16k, sonogram
 from skysentry.site import KeepSound
 
 RATE = 16_000
@@ -171,3 +172,21 @@ def test_what_may_be_speech_is_silent_in_every_channel(need_program: Callable[[s
     assert clean.samples[: 4 * RATE].any(axis=1).mean() > 0.9
     assert clean.silenced_s >= 3.0
     assert without_speech(structs.replace(cut, samples=words[:, None])) is None
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_samples_that_are_no_numbers_or_beyond_all_measure_are_drawn_and_cut_like_others(dtype: str) -> None:
+    sound = np.tile(comb(2.0).astype(dtype)[:, None], (1, 2))
+    sound[100:103], sound[9_000] = np.array([[np.nan], [np.inf], [-np.inf]]), np.finfo(dtype).max
+    whole = Block(
+        id="m:0", time_ns=0, received_ns=0, sensor="m", rate_hz=16_000.0, dtype=dtype, shape=sound.shape,
+        data=sound.tobytes(),
+    )  # fmt: skip
+    drawn = sonogram(mono_16k([whole]))
+    assert np.isfinite(drawn).all()
+    clipper = Clipper(KeepSound())
+    clipper.take([whole, heard(1)])
+    (cut,) = clipper.end()
+    assert float(np.abs(cut.samples).max()) == 1e3
+    kept = without_speech(cut)
+    assert kept is None or np.isfinite(kept.samples).all()

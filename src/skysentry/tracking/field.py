@@ -66,11 +66,15 @@ DIRECTION_PER_S = 0.6
 # denies no track that lives (`L_MISS_FLOOR`). Of an array the directions tell that.
 SILENCE_NATS = 2.0
 TWO_PI = 2.0 * math.pi
-# Pd at the far edge falls with a logistic; five widths on it is below 0.7 %. What depends on range alone is tabulated.
-EDGES = 5.0
-BINS = 256
+# Pd at the far edge falls with a logistic; five widths beyond it is below 0.7 %, ten before it is whole. Between, a
+# sixteenth of a width (at most 20 m for a microphone) is all the same.
+EDGES, WHOLE, BINS_A_WIDTH = 5.0, 10.0, 16
+BINS = int(WHOLE + EDGES) * BINS_A_WIDTH
+FADES = 1.0 / (1.0 + np.exp((np.arange(BINS) + 0.5) / BINS_A_WIDTH - WHOLE))
 # Learned reach changes from octant to octant; sectors half as wide follow it.
 SECTORS = 16
+# tan(π/8): where the first sector ends.
+EIGHTH = math.sqrt(2.0) - 1.0
 
 
 @kernel
@@ -144,10 +148,11 @@ def heed(
     A likelihood above 1 is raised to the power `temper`.
     """
     widest = farthest(look, EDGES) + EDGES * 0.3 * cell_m
-    pds = _tabulate(look, cell_m, widest)
-    cells, bins = np.empty(grid.size, np.int64), np.empty(grid.size, np.int64)
+    pds = look[L_PD] * FADES
     rays = rays_of(look, bearings)
-    gains = np.zeros((grid.size if rays.shape[0] > 0 else 0, rays.shape[0]))
+    room = _most_cells(grid, widest, look[L_SOUND], cell_m)
+    cells, bins = np.empty(room, np.int64), np.empty(room, np.int64)
+    gains = np.zeros((room if rays.shape[0] > 0 else 0, rays.shape[0]))
     count = _visit(grid, offset, corner, cell_m, t_s, height_m, look, widest, rays, pds, cells, bins, gains)
     flat = grid.ravel()
     most, floor = math.exp(MOST_NATS), math.exp(-SILENCE_NATS)
@@ -174,10 +179,27 @@ def heed(
     for k in range(pds.shape[0]):
         factor = 1.0 - pds[k]
         if quiet < 1.0:
-            factor = ((1.0 - quiet * (1.0 - pds[k])) / (1.0 - quiet)) ** temper
+            factor = (1.0 - quiet * (1.0 - pds[k])) / (1.0 - quiet)
+            # As a rule a second of "heard" counts in full, and powers cost more than all else that a look does here.
+            if temper != 1.0:
+                factor = factor**temper
         pds[k] = min(max(factor, floor), most)
     for c in range(count):
         flat[cells[c]] = min(flat[cells[c]] * pds[bins[c]], MOST_MASS)
+
+
+@kernel
+def _margin_m(widest: float, speed_mps: float, sound: float) -> float:
+    """Return how far a thing may be from where it is aimed at, half a travel of sound before the look."""
+    return widest + speed_mps * 0.5 * widest / max(sound, 300.0)
+
+
+@kernel
+def _most_cells(grid: Grid, widest: float, sound: float, cell_m: float) -> int:
+    """Return how many cells a look can touch at most: room for the whole grid would be new pages on every look."""
+    side = int(min(2.0 * _margin_m(widest, NOMINAL_MPS, sound) / cell_m, 1e6)) + 4
+    room: int = STATES * min(side, grid.shape[1]) * min(side, grid.shape[2]) + 1
+    return room
 
 
 @kernel
@@ -185,21 +207,21 @@ def _visit(
     grid: Grid, offset: Array, corner: Array, cell_m: float, t_s: float, height_m: float, look: Array, widest: float,
     rays: Array, pds: Array, cells: Indices, bins: Indices, gains: Array,
 ) -> int:  # fmt: skip
-    """Write which cells a look may have sensed (flat index), their bins of range, and Pd N(z) of each direction.
+    """Write which cells a look may have sensed (flat index), their bins of the edge, and Pd N(z) of each direction.
 
     Returns how many.
     """
     lead = look[L_TIME] - t_s
-    per_m = BINS / widest
-    learned = look[L_REACH] != 0.0
+    aimed, edges = look[L_AZ_HALF] < 3.14, _edges(look, cell_m)
     slow = max(look[L_SOUND], 300.0)
     rows, columns = grid.shape[1], grid.shape[2]
+    row_e, row_n, away, far = np.empty(columns), np.empty(columns), np.empty(columns), np.empty(columns, np.int64)
     count = 0
     for s in range(STATES):
         ve, vn = velocity(s)
         # Emission was up to reach / c before the look: there a thing may be within reach though it is not now.
         shift = lead - (0.5 * widest / slow if look[L_SOUND] > 0.0 else 0.0)
-        margin = widest + math.hypot(ve, vn) * 0.5 * widest / slow
+        margin = _margin_m(widest, math.hypot(ve, vn), look[L_SOUND])
         e0 = corner[0] + offset[s, 0] - look[L_ORIGIN]
         n0 = corner[1] + offset[s, 1] - look[L_ORIGIN + 1]
         first_i = max(int((-vn * shift - margin - n0) / cell_m), 0)
@@ -211,46 +233,73 @@ def _visit(
             half = math.sqrt(margin * margin - off * off)
             first_j = max(int((-ve * shift - half - e0) / cell_m), 0)
             last_j = min(int((-ve * shift + half - e0) / cell_m) + 2, columns)
-            for j in range(first_j, last_j):
-                de, dn = e0 + j * cell_m, n0 + i * cell_m
-                tau = emitted(look[L_SOUND], lead, de, dn, height_m, ve, vn)
-                de += ve * tau
-                dn += vn * tau
-                distance = math.sqrt(de * de + dn * dn + height_m * height_m)
-                k = int(distance * per_m)
-                if k >= BINS:
+            wide = max(last_j - first_j, 0)
+            _emissions(
+                look[L_SOUND], lead, e0 + first_j * cell_m, n0 + i * cell_m, height_m, ve, vn, cell_m, wide,
+                row_e, row_n, away,
+            )  # fmt: skip
+            _binned(row_e, row_n, away, edges, wide, far)
+            first = (s * rows + i) * columns + first_j
+            for j in range(wide):
+                # Written for all and kept for those within reach: no branch to be foretold.
+                cells[count], bins[count] = first + j, far[j]
+                if aimed and not _faces(look, row_e[j], row_n[j]):
                     continue
-                if look[L_AZ_HALF] < 3.14 and not _faces(look, de, dn):
-                    continue
-                cells[count] = (s * rows + i) * columns + j
-                if learned:
-                    k += BINS * sector(de, dn)
-                bins[count] = k
-                if rays.shape[0] > 0:
-                    _meet(rays, pds[k], de, dn, distance, cell_m, gains[count])
-                count += 1
+                if rays.shape[0] > 0 and far[j] >= 0:
+                    _meet(rays, pds[far[j]], row_e[j], row_n[j], away[j], cell_m, gains[count])
+                count += far[j] >= 0
     return count
 
 
 @kernel
-def _tabulate(look: Array, cell_m: float, widest: float) -> Array:
-    """Return Pd by distance [shape=(SECTORS · BINS,)] up to `widest`, by sector where reach was learned, else one."""
-    sectors = SECTORS if look[L_REACH] != 0.0 else 1
-    pds = np.empty(sectors * BINS)
-    for s in range(sectors):
+def _emissions(
+    sound: float, lead: float, e0: float, n0: float, up: float, ve: float, vn: float, cell_m: float, wide: int,
+    row_e: Array, row_n: Array, away: Array,
+) -> None:  # fmt: skip
+    """Write where things in a row of cells were, seen from the sensor, when they emitted what arrives: east, north,
+    distance. The first cell is at (e0, n0). No branches: the compiler takes four cells at a time.
+    """
+    for j in range(wide):
+        de = e0 + j * cell_m
+        tau = emitted(sound, lead, de, n0, up, ve, vn)
+        e, n = de + ve * tau, n0 + vn * tau
+        row_e[j], row_n[j] = e, n
+        away[j] = math.sqrt(e * e + n * n + up * up)
+
+
+@kernel
+def _edges(look: Array, cell_m: float) -> Array:
+    """Return where bins begin, in metres, and how many there are in a metre [shape=(SECTORS or 1, 2)]: by sector where
+    reach was learned. An edge is not sharper than cells can tell.
+    """
+    edges = np.empty((SECTORS if look[L_REACH] != 0.0 else 1, 2))
+    for s in range(edges.shape[0]):
         middle = TWO_PI * (s + 0.5) / SECTORS
         far, edge = reach(look, math.sin(middle), math.cos(middle))
-        soft = max(edge, 0.3 * cell_m)
-        for k in range(BINS):
-            pds[s * BINS + k] = look[L_PD] / (1.0 + math.exp(min(((k + 0.5) * widest / BINS - far) / soft, 50.0)))
-    return pds
+        width = max(edge, 0.3 * cell_m)
+        edges[s, 0], edges[s, 1] = far - WHOLE * width, BINS_A_WIDTH / width
+    return edges
+
+
+@kernel
+def _binned(row_e: Array, row_n: Array, away: Array, edges: Array, wide: int, far: Indices) -> None:
+    """Write the bin of each of a row of places, −1 beyond the last one."""
+    for j in range(wide):
+        s = sector(row_e[j], row_n[j]) if edges.shape[0] > 1 else 0
+        k = int(max(away[j] - edges[s, 0], 0.0) * edges[s, 1])
+        far[j] = k if k < BINS else -1
 
 
 @kernel
 def sector(e: float, n: float) -> int:
-    """Return the sector of a direction, clockwise from north."""
-    turn = math.atan2(e, n) / TWO_PI
-    return int((turn - math.floor(turn)) * SECTORS) % SECTORS
+    """Return the sector of a direction, clockwise from north. By comparisons: an arc tangent takes as long as all else
+    that is asked of a cell.
+    """
+    x, y = abs(e), abs(n)
+    quarter = int(x > EIGHTH * y) + int(x > y) + int(EIGHTH * x > y)
+    if e >= 0.0:
+        return quarter if n >= 0.0 else 7 - quarter
+    return 8 + quarter if n < 0.0 else 15 - quarter
 
 
 @kernel

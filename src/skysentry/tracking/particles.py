@@ -102,25 +102,46 @@ def flown(p: Array, tau: float) -> tuple[float, float]:
 
 
 @kernel
-def _way(p: Array, look: Array, sound: float, lead: float, up_m: float) -> tuple[float, float, float]:
-    """Return (east, north, distance) from the sensor to where a particle was when it emitted what arrives `lead` after
-    it.
+def _straight(
+    cloud: Array, look: Array, sound: float, lead: float, up_m: float, tau: Array, east: Array, north: Array,
+    away: Array,
+) -> None:  # fmt: skip
+    """Write of each particle when after its own time it emitted what arrives `lead` after it, where that was, seen
+    from the sensor, and how far, all as if it flew straight. No branches: the compiler takes several at a time.
     """
-    de, dn = p[E] - look[L_ORIGIN], p[N] - look[L_ORIGIN + 1]
-    tau = lead
-    if sound > 0.0:
-        ve, vn = p[VE], p[VN]
+    for k in range(cloud.shape[0]):
+        de, dn = cloud[k, E] - look[L_ORIGIN], cloud[k, N] - look[L_ORIGIN + 1]
+        ve, vn = cloud[k, VE], cloud[k, VN]
         a = max(sound * sound - ve * ve - vn * vn, 1.0)
         b = sound * sound * lead + de * ve + dn * vn
-        k = sound * sound * lead * lead - de * de - dn * dn - up_m * up_m
-        tau = (b - math.sqrt(max(b * b - a * k, 0.0))) / a
-        if p[TURN] == 0.0 and (p[BEFORE] == 0.0 or tau >= -p[AGE]):
-            return de + ve * tau, dn + vn * tau, sound * (lead - tau)
-        # On an arc the straight solution is off by metres to a hundred; one more step leaves a few.
-        e, n = flown(p, tau)
-        tau = lead - math.sqrt((de + e) ** 2 + (dn + n) ** 2 + up_m * up_m) / sound
-    e, n = flown(p, tau)
-    return de + e, dn + n, math.sqrt((de + e) ** 2 + (dn + n) ** 2 + up_m * up_m)
+        c = sound * sound * lead * lead - de * de - dn * dn - up_m * up_m
+        tau[k] = (b - math.sqrt(max(b * b - a * c, 0.0))) / a
+        east[k], north[k] = de + ve * tau[k], dn + vn * tau[k]
+        away[k] = sound * (lead - tau[k])
+
+
+@kernel
+def _ways(
+    cloud: Array, look: Array, sound: float, lead: float, up_m: float, tau: Array, east: Array, north: Array,
+    away: Array,
+) -> None:  # fmt: skip
+    """Write (east, north, distance) from the sensor to where each particle was when it emitted what arrives `lead`
+    after it; `tau` (PARTICLES,) is room.
+    """
+    if sound > 0.0:
+        _straight(cloud, look, sound, lead, up_m, tau, east, north, away)
+    for k in range(cloud.shape[0]):
+        p = cloud[k]
+        if sound > 0.0 and p[TURN] == 0.0 and (p[BEFORE] == 0.0 or tau[k] >= -p[AGE]):
+            continue
+        de, dn, when = p[E] - look[L_ORIGIN], p[N] - look[L_ORIGIN + 1], lead
+        if sound > 0.0:
+            # On an arc the straight solution is off by metres to a hundred; one more step leaves a few.
+            e, n = flown(p, tau[k])
+            when = lead - math.sqrt((de + e) ** 2 + (dn + n) ** 2 + up_m * up_m) / sound
+        e, n = flown(p, when)
+        east[k], north[k] = de + e, dn + n
+        away[k] = math.sqrt(east[k] * east[k] + north[k] * north[k] + up_m * up_m)
 
 
 @kernel
@@ -129,22 +150,23 @@ def hear(cloud: Array, weight: Array, t_s: float, up_m: float, look: Array, beyo
 
     Returns the mean of Pd. `up_m` is the height above the sensor.
     """
-    lead = look[L_TIME] - t_s
-    mean, pd, far, soft = 0.0, float(look[L_PD]), look[L_MAX], max(look[L_SOFT], 1.0)
-    sound, learned = look[L_SOUND], look[L_REACH] != 0.0
+    count, lead, sound = cloud.shape[0], look[L_TIME] - t_s, look[L_SOUND]
+    tau, east, north = np.empty(count), np.empty(count), np.empty(count)
     if sound > 0.0:
         # The wind along the way, as the middle of the cloud has it: it spans far less than the way.
         de, dn = 0.0, 0.0
-        for k in range(cloud.shape[0]):
+        for k in range(count):
             de += weight[k] * (cloud[k, E] - look[L_ORIGIN])
             dn += weight[k] * (cloud[k, N] - look[L_ORIGIN + 1])
         sound -= (look[L_WIND] * de + look[L_WIND + 1] * dn) / math.sqrt(de * de + dn * dn + up_m * up_m + 1.0)
-    for k in range(cloud.shape[0]):
-        de, dn, away = _way(cloud[k], look, sound, lead, up_m)
+    _ways(cloud, look, sound, lead, up_m, tau, east, north, beyond)
+    mean, pd, far, soft = 0.0, float(look[L_PD]), look[L_MAX], max(look[L_SOFT], 1.0)
+    learned = look[L_REACH] != 0.0
+    for k in range(count):
         if learned:
             # The sensor's frame is tilted by its distance from the site over the Earth's radius: nothing for an octant.
-            far, soft = reach(look, de, dn)
-        beyond[k] = (away - far) / soft
+            far, soft = reach(look, east[k], north[k])
+        beyond[k] = (beyond[k] - far) / soft
         mean += pd * float(weight[k]) * _faded(FADING, beyond[k])
     return mean
 

@@ -23,6 +23,7 @@ from typing import NamedTuple
 
 import numpy as np
 from msgspec import Struct
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from skysentry.sensing.acoustic.array_geometry import Array64, Geometry
@@ -70,34 +71,51 @@ class Bins:
 
     def steer(self, delays_s: Array64) -> Spectra:
         """Return exp(2πi f τ) [shape=(*delays.shape[:1], F, *delays.shape[1:])]: the mics first, the looks last."""
-        turn = 2j * np.pi * delays_s
-        rest = (None,) * (delays_s.ndim - 1)
-        coarse = np.exp(turn[:, None] * self.coarse[(slice(None), *rest)]).astype(np.complex64)
-        fine = np.exp(turn[:, None] * self.fine[(slice(None), *rest)]).astype(np.complex64)
-        product = coarse[:, :, None] * fine[:, None, :]
-        shape = (delays_s.shape[0], -1, *delays_s.shape[1:])
-        made: Spectra = product.reshape(shape)[:, : len(self.k)]
-        return made
+        turn = 2.0 * np.pi * delays_s[..., None]
+        coarse, fine = _turned(turn * self.coarse), _turned(turn * self.fine)
+        product = coarse[..., None] * fine[..., None, :]
+        made: Spectra = product.reshape(*delays_s.shape, -1)[..., : len(self.k)]
+        return made if delays_s.ndim == 1 else made.transpose(0, 2, 1)
+
+
+def _turned(angle: Array64) -> Spectra:
+    """Return exp(i·angle): numpy makes cosine and sine apart sooner than a complex exponential."""
+    made = np.empty(angle.shape, dtype=np.complex64)
+    np.cos(angle, out=made.real, casting="same_kind")
+    np.sin(angle, out=made.imag, casting="same_kind")
+    return made
+
+
+def by_look(x: Spectra) -> Spectra:
+    """Return spectra [shape=(M, F, T)] as they lie best in memory: the many frequencies of a look together."""
+    return np.ascontiguousarray(x.transpose(0, 2, 1)).transpose(0, 2, 1)
 
 
 def spectra(sound: Array, hop: int) -> Spectra:
     """Return the spectra [shape=(M, 1 + hop, T)] of sound [shape=(hop + T·hop, M)]."""
-    looks = len(sound) // hop - 1
+    looks, mics = len(sound) // hop - 1, sound.shape[1]
     window = np.hanning(2 * hop + 1)[:-1].astype(np.float32)
-    frames = np.stack([sound[at * hop : (at + 2) * hop].T * window for at in range(looks)], axis=1)
-    made: Spectra = np.fft.rfft(frames, axis=2).astype(np.complex64).transpose(0, 2, 1)
-    return made
+    made = np.empty((mics, looks, hop + 1), dtype=np.complex64)
+    # One microphone at a time: what is in hand stays in the cache.
+    for mic, own in enumerate(np.ascontiguousarray(sound.T, dtype=np.float32)):
+        frames = sliding_window_view(own, 2 * hop)[: looks * hop : hop]
+        np.fft.rfft(frames * window, axis=1, out=made[mic])
+    return made.transpose(0, 2, 1)
 
 
 class Noise(NamedTuple):
-    """W and C [shape=(F, M, M)] and tr(W Q) [shape=(F,)], the noise of xᴴ W x; `None` where they are 1."""
+    """W and C [shape=(F, M, M)] and tr(W Q) [shape=(F,)], the noise of xᴴ W x; `None` where they are 1.
+
+    `upper` is C as a `covariance` is.
+    """
 
     w: Array | None
     c: Array | None
     whole: Array64 | None
+    upper: Array | None
 
 
-INDEPENDENT = Noise(None, None, None)
+INDEPENDENT = Noise(None, None, None, None)
 
 
 class Diffuse:
@@ -109,15 +127,23 @@ class Diffuse:
         self.gamma: Array64 = np.sinc(2.0 * bins.hertz[:, None, None] * apart / geometry.speed_mps)
         self.values, vectors = np.linalg.eigh(self.gamma)
         self.vectors: Array = vectors.astype(np.float32)
-        off = ~np.eye(len(mics), dtype=bool)
-        self.off: Array64 = self.gamma * off
-        self.weight: Array64 = (self.off**2).sum((1, 2))
-        pairs = max(1, int(off.sum()))
-        self.telling = self.weight / pairs > LEAST_COHERENCE
+        # Of a covariance: whose products its rows are, which are powers, and which those of pairs.
+        self.first, self.second = np.triu_indices(len(mics))
+        self.alone, self.pairs = np.flatnonzero(self.first == self.second), np.flatnonzero(self.first != self.second)
+        # Γ of the pairs [shape=(pairs, F)].
+        off = self.gamma[:, self.first, self.second].T[self.pairs]
+        self.off: Array = np.ascontiguousarray(off, dtype=np.float32)
+        self.weight: Array64 = (off**2).sum(axis=0)
+        self.telling = self.weight / max(1, len(self.pairs)) > LEAST_COHERENCE
         bands = np.floor(np.log(bins.hertz / bins.hertz[0]) / math.log(BAND_STEP)).astype(np.intp)
         self.bands = bands
         self.count = int(bands.max()) + 1
-        self.apart = off
+        # Where the floor of each band lies among levels in order of band and level: between two of them.
+        sizes = np.bincount(bands, minlength=self.count)
+        place = np.cumsum(sizes) - sizes + FLOOR * (sizes - 1)
+        self.floor = np.floor(place).astype(np.intp)
+        self.next = np.ceil(place).astype(np.intp)
+        self.between: Array64 = place - self.floor
         # What a second without sources weighs, by band.
         self.full: Array64 = np.maximum(np.bincount(bands[self.telling], self.weight[self.telling], self.count), 1e-9)
 
@@ -128,11 +154,27 @@ class Diffuse:
         true, held = rho[self.bands][:, None], np.minimum(rho, TRUSTED)[self.bands][:, None]
         flat = 1.0 / (1.0 - held + held * np.maximum(self.values, 0.0))
         spread = 1.0 - true + true * np.maximum(self.values, 0.0)
-        return Noise(self._matrix(flat), self._matrix(flat**2 * spread), (flat * spread).sum(axis=1))
+        # W and C one below the other: half as many small products.
+        both = np.concatenate((flat[:, None], (flat**2 * spread)[:, None]), axis=1).astype(np.float32)
+        scaled: Array = (self.vectors[:, None] * both[:, :, None]).reshape(len(flat), -1, flat.shape[1])
+        made: Array = scaled @ self.vectors.transpose(0, 2, 1)
+        w, c = made[:, : flat.shape[1]], made[:, flat.shape[1] :]
+        return Noise(w, c, (flat * spread).sum(axis=1), np.ascontiguousarray(c[:, self.first, self.second].T))
 
-    def _matrix(self, values: Array64) -> Array:
-        scaled = (self.vectors * values[:, None, :]).astype(np.float32)
-        made: Array = (scaled @ self.vectors.transpose(0, 2, 1)).astype(np.float32)
+    def level(self, r: Spectra) -> Array64:
+        """Return the mean power of a microphone [shape=(F,)] by a covariance."""
+        made: Array64 = r[self.alone].real.mean(axis=0).astype(np.float64)
+        return np.maximum(made, 1e-30)
+
+    def alike(self, d: Spectra) -> Array:
+        """Return the real part of d dᴴ of pairs [shape=(pairs, F)], of steering [shape=(M, F)]."""
+        real, imag, one, other = d.real, d.imag, self.first[self.pairs], self.second[self.pairs]
+        made: Array = real[one] * real[other] + imag[one] * imag[other]
+        return made
+
+    def outer(self, d: Spectra) -> Spectra:
+        """Return d dᴴ of steering [shape=(M, F)] as a `covariance` is."""
+        made: Spectra = d[self.first] * d[self.second].conj()
         return made
 
 
@@ -162,37 +204,33 @@ class Shared:
         """Return what to remember."""
         return SharedState(self.above.tolist(), self.below.tolist(), self.seconds)
 
-    def learn(self, covariance: Spectra, level: Array64, free: Array64, steered: Sequence[Spectra] = ()) -> None:
-        """Take one second of what is left [shape=(F, M, M)], whose noise has this level [shape=(F,)].
+    def learn(self, r: Spectra, level: Array64, free: Array64, steered: Sequence[Spectra] = ()) -> None:
+        """Take one second of what is left, its `covariance`, whose noise has this level [shape=(F,)].
 
         What has the shape of Γ and not of a source counts: of Γ the part that is orthogonal to d dᴴ of every source
         (`steered`, each [shape=(M, F)]), weighed by what the sources leave of a bin.
         """
         d = self.diffuse
-        bins = d.telling
-        shape: Array64 = d.off[bins]
-        others: list[Array64] = []
+        others: list[Array] = []
         for one in steered:
-            row = one[:, bins].T
-            other: Array64 = (row[:, :, None] * row[:, None, :].conj()).real.astype(np.float64) * d.apart
-            others.append(_across(other, others))
-        shape = _across(shape, others)
-        weight = (free * self._calm(covariance))[bins] ** 2
-        fit = weight * (covariance[bins].real * shape).sum((1, 2)) / np.maximum(level[bins], 1e-30)
-        below = weight * (shape**2).sum((1, 2))
-        above = np.bincount(d.bands[bins], fit, d.count)
-        below = np.bincount(d.bands[bins], below, d.count)
+            others.append(_across(d.alike(one), others))
+        shape = _across(d.off, others)
+        weight = d.telling * (free * self._calm(r)) ** 2
+        fit = weight * (r[d.pairs].real * shape).sum(axis=0) / np.maximum(level, 1e-30)
+        above = np.bincount(d.bands, fit, d.count)
+        below = np.bincount(d.bands, weight * (shape**2).sum(axis=0), d.count)
         # A band that sources fill keeps what was learned of it.
         keep = 1.0 - np.minimum(below / d.full, 1.0) / LEARN_S
         self.above, self.below, self.seconds = keep * self.above + above, keep * self.below + below, 1.0
         self._set()
 
-    def _calm(self, covariance: Spectra) -> Array64:
+    def _calm(self, r: Spectra) -> Array64:
         """Return 1 for bins at the floor of their band, less for louder ones: lines that nobody has taken out."""
-        level = np.maximum(np.einsum("fmm->f", covariance).real.astype(np.float64), 1e-30)
-        bands = self.diffuse.bands
-        floors = np.array([np.quantile(level[bands == band], FLOOR) for band in range(self.diffuse.count)])
-        made: Array64 = np.minimum(1.0, floors[bands] / level)
+        d = self.diffuse
+        level = d.level(r)
+        ranked = level[np.lexsort((level, d.bands))]
+        floors = ranked[d.floor] + (ranked[d.next] - ranked[d.floor]) * d.between
+        made: Array64 = np.minimum(1.0, floors[d.bands] / level)
         return made
 
     def _set(self) -> None:
@@ -213,20 +251,32 @@ def whitened(x: Spectra, w: Array | None) -> Spectra:
     """Return z = W x [shape=(M, F, T)]."""
     if w is None:
         return x
-    made: Spectra = np.ascontiguousarray((w @ x.transpose(1, 0, 2)).transpose(1, 0, 2))
+    return by_look(times(w, x.transpose(1, 0, 2)).transpose(1, 0, 2))
+
+
+def times(real: Array, other: Spectra) -> Spectra:
+    """Return products of real matrices [shape=(F, M, M)] and complex ones [shape=(F, M, n)], which numpy would take for
+    complex alike."""
+    made: Spectra = np.matmul(real, np.ascontiguousarray(other).view(np.float32)).view(np.complex64)
     return made
 
 
-def _across(shape: Array64, others: Sequence[Array64]) -> Array64:
-    """Return the part of matrices [shape=(F, M, M)] that is orthogonal to others, themselves orthogonal."""
+def _across(shape: Array, others: Sequence[Array]) -> Array:
+    """Return the part of matrices [shape=(pairs, F)] that is orthogonal to others, themselves orthogonal."""
     for other in others:
-        part = (shape * other).sum((1, 2)) / np.maximum((other * other).sum((1, 2)), 1e-12)
-        shape = shape - part[:, None, None] * other
+        part = (shape * other).sum(axis=0) / np.maximum((other * other).sum(axis=0), 1e-12)
+        shape = shape - part * other
     return shape
 
 
 def covariance(x: Spectra) -> Spectra:
-    """Return the mean of x xᴴ over looks [shape=(F, M, M)]."""
-    rows = np.ascontiguousarray(x.transpose(1, 0, 2))
-    made: Spectra = rows @ rows.conj().transpose(0, 2, 1) / np.float32(x.shape[2])
+    """Return the mean of x xᴴ over looks: its upper triangle, row by row [shape=(M (M + 1) / 2, F)]."""
+    rows = x.transpose(0, 2, 1)
+    mics, looks, bins = rows.shape
+    turned, at = rows.conj(), 0
+    made = np.empty((mics * (mics + 1) // 2, bins), dtype=np.complex64)
+    for mic in range(mics):
+        np.add.reduce(rows[mic] * turned[mic:], axis=1, out=made[at : at + mics - mic])
+        at += mics - mic
+    made *= np.float32(1.0 / looks)
     return made

@@ -29,7 +29,16 @@ from typing import NamedTuple
 import numpy as np
 from msgspec import Struct
 
-from skysentry.sensing.acoustic.array_field import FLOOR_SHARE, LOOKS_WORTH, OVERLAP, Bins, Noise, Spectra, whitened
+from skysentry.sensing.acoustic.array_field import (
+    FLOOR_SHARE,
+    LOOKS_WORTH,
+    OVERLAP,
+    Bins,
+    Noise,
+    Spectra,
+    times,
+    whitened,
+)
 from skysentry.sensing.acoustic.array_geometry import Array64, Geometry
 
 # What passes 50 m away at 20 m/s turns by 0.4 rad/s.
@@ -114,7 +123,12 @@ class Second:
         self.mics = len(geometry.mics_m)
         # Sums over microphones of 1 and of the places: rows of one product.
         self.rows = np.vstack((np.ones(self.mics), geometry.places_m.T)).astype(np.float32)
+        self.falling = (-1j * self.wave[:, None, None]).astype(np.complex64)
+        # What makes d and its derivatives of d.
+        levers = 1j * self.wave[:, None, None] * geometry.places_m
+        self.lever = np.concatenate((np.ones((*levers.shape[:2], 1)), levers), axis=2).astype(np.complex64)
         self.worth = LOOKS_WORTH * looks
+        self.known: dict[bytes, Steered] = {}
         self.whole = np.full(len(bins.k), float(self.mics)) if noise.whole is None else noise.whole
 
     def steer(self, q: Array64, v: Array64) -> Spectra:
@@ -123,24 +137,30 @@ class Second:
         return self.bins.steer(self.geometry.places_m @ path / self.geometry.speed_mps)
 
     def middle(self, q: Array64) -> Steered:
-        """Return what depends on the direction alone, at q."""
+        """Return what depends on the direction alone, at q; where a source is expected its fit begins with the same."""
+        key = q.tobytes()
+        if key not in self.known:
+            self.known[key] = self._middle(q)
+        return self.known[key]
+
+    def _middle(self, q: Array64) -> Steered:
         places, k2 = self.geometry.places_m, self.wave**2
         if self.noise.w is None or self.noise.c is None:
             spread = places.T @ places
             flat = np.zeros((len(k2), places.shape[1]))
             one = np.ones(len(k2))
             return Steered(self.mics * one, one, flat, flat, k2[:, None, None] * spread)
-        d = np.ascontiguousarray(self.bins.steer(places @ q / self.geometry.speed_mps).T)[:, :, None]
-        wd, cd = (self.noise.w @ d)[:, :, 0], (self.noise.c @ d)[:, :, 0]
-        d = d[:, :, 0]
-        kappa = np.maximum((d.conj() * wd).real.sum(axis=1, dtype=float), 1e-6)
-        kappa_n = np.maximum((d.conj() * cd).real.sum(axis=1, dtype=float), 1e-6)
-        moved = (1j * self.wave[:, None, None] * places[None] * d[:, :, None]).astype(np.complex64)
-        slope = (wd.conj()[:, None, :] @ moved)[:, 0]
-        noise_slope = 2.0 * (cd.conj()[:, None, :] @ moved)[:, 0].real.astype(float)
-        square = (moved.conj().transpose(0, 2, 1) @ (self.noise.w @ moved)).real
+        # d and its derivatives side by side: dᴴ W d, dᴴ W ḋ and ḋᴴ W ḋ are parts of one product, as those with C.
+        d = self.bins.steer(places @ q / self.geometry.speed_mps).T[:, :, None] * self.lever
+        wd = times(self.noise.w, d)
+        inner = np.matmul(d.conj().transpose(0, 2, 1), wd)
+        of_noise = np.einsum("fm,fma->fa", d[:, :, 0].conj(), times(self.noise.c, d)).real.astype(float)
+        kappa = np.maximum(inner[:, 0, 0].real.astype(float), 1e-6)
+        kappa_n = np.maximum(of_noise[:, 0], 1e-6)
+        slope = inner[:, 0, 1:]
         across = (slope.conj()[:, :, None] * slope[:, None, :]).real / kappa[:, None, None]
-        return Steered(kappa, kappa_n / kappa, 2.0 * slope.real.astype(float), noise_slope, square - across)
+        noise_slope, bend = 2.0 * of_noise[:, 1:], inner[:, 1:, 1:].real - across
+        return Steered(kappa, kappa_n / kappa, 2.0 * slope.real.astype(float), noise_slope, bend)
 
     def fit(
         self,
@@ -184,23 +204,23 @@ class Second:
         speed, places = self.geometry.speed_mps, self.geometry.places_m
         columns = [self.bins.steer(places @ one / speed).T for one in (q, *(other.q for other in others))]
         d = np.stack(columns, axis=2)
-        weighed = d if self.noise.w is None else self.noise.w @ d
+        weighed = d if self.noise.w is None else times(self.noise.w, d)
         loud = np.stack([ratio, *(other.ratio for other in others)], axis=1)
         g = d.conj().transpose(0, 2, 1) @ weighed + np.eye(d.shape[2]) / np.maximum(loud, 1e-6)[:, None, :]
-        moved = 1j * self.wave[:, None, None] * places[None] * d[:, :, :1]
+        moved = self.lever[:, :, 1:] * d[:, :, :1]
         across = weighed.conj().transpose(0, 2, 1) @ moved
-        whole = moved if self.noise.w is None else self.noise.w @ moved
+        whole = moved if self.noise.w is None else times(self.noise.w, moved)
         bend: Array64 = (moved.conj().transpose(0, 2, 1) @ whole).real.astype(np.float64)
         bend -= (across.conj().transpose(0, 2, 1) @ np.linalg.solve(g, across)).real
         return bend
 
     def _beam(self, z: Spectra, q: Array64, v: Array64) -> tuple[Spectra, Spectra]:
         """Return y [shape=(F, T)] and its slopes [shape=(F, rank, T)]."""
-        turned = self.steer(q, v).conj() * z
-        shape = turned.shape
-        sums = (self.rows @ turned.reshape(shape[0], -1)).reshape(-1, *shape[1:])
-        slope = (-1j * self.wave[:, None, None] * sums[1:].transpose(1, 0, 2)).astype(np.complex64)
-        return sums[0], slope
+        turned = self.steer(-q, -v)
+        turned *= z
+        looks = turned.transpose(0, 2, 1)
+        sums = (self.rows @ looks.reshape(len(z), -1).view(np.float32)).view(np.complex64).reshape(-1, *looks.shape[1:])
+        return sums[0].T, self.falling * sums[1:].transpose(2, 0, 1)
 
     def _levels(self, beam: Spectra, power: Array64, at: Steered) -> tuple[Array64, Array64]:
         """Return |y|²/κ and the noise at a microphone [shape=(F,)]: two sums of which both are parts."""
@@ -251,11 +271,11 @@ class Second:
         steered = [self.steer(one.q, one.v) for one in every]
         y = np.stack([(d.conj() * whole.z).sum(axis=0) for d in steered], axis=1)
         middle = np.stack([d[..., d.shape[2] // 2].T for d in steered], axis=2)
-        weighed = middle if self.noise.w is None else self.noise.w @ middle
+        weighed = middle if self.noise.w is None else times(self.noise.w, middle)
         g = middle.conj().transpose(0, 2, 1) @ weighed
         ratios = np.maximum(np.stack([one.ratio for one in every], axis=1), 1e-6)
         g = g + (np.eye(len(every)) / ratios[:, None, :]).astype(np.float32)
-        sound = np.linalg.solve(g, y).astype(np.complex64)
+        sound = y / g if len(every) == 1 else np.linalg.solve(g, y).astype(np.complex64)
         taken, free = np.zeros_like(whole.x), whole.free
         for number, one in enumerate(out):
             taken += steered[number] * sound[:, number]

@@ -16,7 +16,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skysentry.sensing.acoustic.array_field import FLOOR_SHARE, LOOKS_WORTH, OVERLAP, Bins, Diffuse, Noise, Spectra
+from skysentry.sensing.acoustic.array_field import (
+    FLOOR_SHARE,
+    LOOKS_WORTH,
+    OVERLAP,
+    Bins,
+    Diffuse,
+    Noise,
+    Spectra,
+    covariance,
+)
 from skysentry.sensing.acoustic.array_fit import Spectrum
 from skysentry.sensing.acoustic.array_geometry import Array64, Geometry
 from skysentry.sensing.acoustic.spectrum import Array
@@ -31,10 +40,10 @@ DOUBT = 1.0
 
 
 class Half(NamedTuple):
-    """Covariances of x and z [shape=(F, M, M)] in half a second."""
+    """Half a second: the `covariance` of x, and z [shape=(M, F, T)], `None` where it is x."""
 
     r: Spectra
-    r_z: Spectra
+    z: Spectra | None = None
 
 
 class SkyMap:
@@ -62,24 +71,28 @@ class SkyMap:
         What each half of a second says of the spectrum weighs the other half, so that noise cannot choose its own
         weights; `looks` are those of a half, `free` [shape=(F,)] is what known sources leave of each bin.
         """
-        b = np.zeros_like(halves[0].r)
-        variance = 0.0
         spectra = [self._spectrum(half.r, looks) for half in halves]
-        mics = b.shape[1]
-        c = np.eye(mics, dtype=np.float32)[None] if noise.c is None else noise.c
+        mics, variance, off = len(self.diffuse.alone), 0.0, np.zeros_like(free)
         kappa, kappa_n = self._mean(noise.w, mics), self._mean(noise.c, mics)
-        for half, own, other in zip(halves, spectra, reversed(spectra), strict=True):
+        weights: list[Array64] = []
+        for own, other in zip(spectra, reversed(spectra), strict=True):
             ratio = other.signal / other.noise
-            weight = free * ratio / (1.0 + kappa * ratio) / other.noise
-            b += weight[:, None, None] * (half.r_z - own.noise[:, None, None] * c)
-            variance += float(((weight * own.noise * kappa_n) ** 2).sum()) / (OVERLAP * looks)
+            weights.append(free * ratio / (1.0 + kappa * ratio) / other.noise)
+            off += weights[-1] * own.noise
+            variance += float(((weights[-1] * own.noise * kappa_n) ** 2).sum()) / (OVERLAP * looks)
         if variance <= 0.0:
             return np.zeros(self.geometry.rank), 0.0
-        pairs = b[:, self.first, self.second]
-        lagged = np.vstack((pairs.real, pairs.imag)).astype(np.float32).T @ self.waves
+        b = _weighed(halves, weights)
+        if noise.upper is None:
+            b[self.diffuse.alone] -= off.astype(np.float32)
+        else:
+            b -= off.astype(np.float32) * noise.upper
+        pairs = b[self.diffuse.pairs]
+        lagged = np.concatenate((pairs.real, pairs.imag), axis=1) @ self.waves
         power = 2.0 * lagged.ravel()[self.table].sum(axis=0)
         best = int(power.argmax())
-        return self.q[best], (float(power[best]) + float(np.einsum("fmm->", b).real)) / math.sqrt(variance)
+        whole = float(b[self.diffuse.alone].real.sum(dtype=float))
+        return self.q[best], (float(power[best]) + whole) / math.sqrt(variance)
 
     def _mean(self, matrix: Array | None, mics: int) -> Array64:
         """Return the mean of dᴴ A d over directions [shape=(F,)]."""
@@ -90,16 +103,28 @@ class SkyMap:
 
     def _spectrum(self, r: Spectra, looks: int) -> Spectrum:
         """Return signal and noise by the coherence between microphones beyond that of noise from all round."""
-        mics = r.shape[1]
-        level = np.maximum(np.einsum("fmm->f", r).real.astype(float) / mics, 1e-30)
-        off = r * (1.0 - np.eye(mics))
-        shared = np.clip((off.real * self.diffuse.off).sum((1, 2)) / np.maximum(self.diffuse.weight, 1e-9), 0.0, level)
+        level, off, pairs = self.diffuse.level(r), r[self.diffuse.pairs], len(self.diffuse.pairs)
+        along = (off.real * self.diffuse.off).sum(axis=0).astype(np.float64)
+        shared = np.clip(along / np.maximum(self.diffuse.weight, 1e-9), 0.0, level)
         shared = np.where(self.diffuse.telling, shared, 0.0)
-        coherent = (np.abs(off - shared[:, None, None] * self.diffuse.off) ** 2).sum((1, 2)) / (mics * (mics - 1))
+        # The mean of |off − shared · Γ|² over pairs.
+        square = (off.real**2 + off.imag**2).sum(axis=0) - shared * (2.0 * along - shared * self.diffuse.weight)
+        coherent = np.maximum(square, 0.0) / pairs
         chance = level**2 / (LOOKS_WORTH * looks)
         coherent = _smooth5(coherent) - chance * (1.0 + DOUBT / math.sqrt(len(self.first)))
         signal = np.minimum(np.sqrt(np.maximum(coherent, 0.0)), 0.98 * level)
         return Spectrum(signal, np.maximum(level - signal, FLOOR_SHARE * float(level.max())))
+
+
+def _weighed(halves: tuple[Half, Half], weights: list[Array64]) -> Spectra:
+    """Return the sum of the covariances of z, weighed by frequency."""
+    one, other = halves
+    if one.z is None or other.z is None:
+        return one.r * weights[0].astype(np.float32) + other.r * weights[1].astype(np.float32)
+    # One covariance of both: a mean over all their looks is half the sum of the means over each.
+    roots = [np.sqrt(2.0 * weight).astype(np.float32) for weight in weights]
+    looks = [half.transpose(0, 2, 1) * root for half, root in zip((one.z, other.z), roots, strict=True)]
+    return covariance(np.concatenate(looks, axis=1).transpose(0, 2, 1))
 
 
 def _smooth5(values: Array64) -> Array64:

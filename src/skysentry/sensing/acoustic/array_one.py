@@ -125,7 +125,7 @@ class ArrayOne:
             if self.sources is None or used != self.used:
                 self._drop_all()
                 self.used, self.sources = used, self._tables(used)
-            found = self.sources.look(np.ascontiguousarray(band[list(used)]))
+            found = self.sources.look(band[list(used)])
         heard = list(used) or list(range(len(self.sensor.mics)))
         blocks = [self._mono(cut, heard, hop, block.rate_hz)]
         blocks += [self._beam(one, self._apart(every[heard], one), cut, hop, block.rate_hz) for one in found]

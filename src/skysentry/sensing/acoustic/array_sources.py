@@ -24,6 +24,7 @@ from skysentry.sensing.acoustic.array_field import (
     Shared,
     SharedState,
     Spectra,
+    by_look,
     covariance,
     whitened,
 )
@@ -87,7 +88,7 @@ class Sources:
 
     def look(self, x: Spectra) -> list[Source]:
         """Take the spectra of one second [shape=(M, F, T)]; return the sources that are sure and heard now."""
-        every = np.ones(len(self.bins.k))
+        x, every = by_look(x), np.ones(len(self.bins.k))
         if self.shared.seconds > 0.0:
             return self._look(x, every, self.shared)
         # What is noise in its first second has to be found without knowing it; then the sources are fitted again.
@@ -100,20 +101,20 @@ class Sources:
         parts = [covariance(x), covariance(x[..., :half]), covariance(x[..., self.looks - half :])]
         mics, free, steered = len(x), np.ones(len(self.bins.k)), []
         for _ in range(MOST_LEARNED):
-            halves = (Half(parts[1], parts[1]), Half(parts[2], parts[2]))
+            halves = (Half(parts[1]), Half(parts[2]))
             q, height = self.map.strongest(halves, INDEPENDENT, free, half)
             if height < BIRTH:
                 break
             d = self.bins.steer(self.geometry.places_m @ q / self.geometry.speed_mps)
             steered.append(d)
-            outer = d.T[:, :, None] * d.T[:, None, :].conj()
-            level = _level(parts[0])
-            beam = np.einsum("fmn,fmn->f", outer.conj(), parts[0]).real
+            outer, level = self.diffuse.outer(d), self.diffuse.level(parts[0])
+            product = (outer.conj() * parts[0]).real
+            beam = product[self.diffuse.alone].sum(axis=0) + 2.0 * product[self.diffuse.pairs].sum(axis=0)
             signal = np.clip((beam - mics * level) / (mics * (mics - 1)), 0.0, 0.98 * level)
             free = free * (level - signal) / (level + (mics - 1) * signal)
-            parts = [part - signal[:, None, None].astype(np.float32) * outer for part in parts]
+            parts = [part - signal.astype(np.float32) * outer for part in parts]
         blank = Shared(self.diffuse)
-        blank.learn(parts[0], _level(parts[0]), free, steered)
+        blank.learn(parts[0], self.diffuse.level(parts[0]), free, steered)
         return blank
 
     def _look(self, x: Spectra, every: Array64, shared: Shared, fitted_s: int = 0) -> list[Source]:
@@ -121,25 +122,29 @@ class Sources:
         whole = Left(x, whitened(x, shared.noise.w), every)
         left = self._follow(second, whole, fitted_s)
         births = self.next_key
+        halves: tuple[Half, Half] | None = None
         for _ in range(MOST_BIRTHS):
-            born = self._birth(second, left) if len(self.sources) < MOST_SOURCES else None
+            halves = self._halves(second, left) if len(self.sources) < MOST_SOURCES else None
+            born = None if halves is None else self._birth(second, left, halves)
             if born is None:
                 break
             self.sources.append(born)
-            left = second.without(whole, [one.fit for one in self.sources if one.now])
+            left, halves = second.without(whole, [one.fit for one in self.sources if one.now]), None
         if self.next_key > births and len(self.sources) > 1:
             # What is new changes what is known, and the other way round.
-            left = self._follow(second, whole, 1)
-        self._learn(second, left)
+            left, halves = self._follow(second, whole, 1), None
+        if halves is None or self.looks % 2:
+            self._learn(second, left, covariance(left.x))
+        else:
+            self._learn(second, left, (halves[0].r + halves[1].r) * np.float32(0.5))
         self.latest = (second, whole)
         return [one for one in self.sources if one.sure and one.now]
 
-    def _learn(self, second: Second, left: Left) -> None:
+    def _learn(self, second: Second, left: Left, r: Spectra) -> None:
         fits = [one.fit for one in self.sources if one.now][:MOST_LEARNED]
         speed = self.geometry.speed_mps
         steered = [self.bins.steer(self.geometry.places_m @ fit.q / speed) for fit in fits]
-        r = covariance(left.x)
-        level = fits[0].spectrum.noise if fits else _level(r)
+        level = fits[0].spectrum.noise if fits else self.diffuse.level(r)
         self.shared.learn(r, level, left.free, steered)
 
     def others(self, one: Source) -> list[Fit]:
@@ -181,11 +186,14 @@ class Sources:
                 kept.append(one)
         return kept
 
-    def _birth(self, second: Second, left: Left) -> Source | None:
-        half = self.looks // 2
-        parts = [(left.x[..., cut], left.z[..., cut]) for cut in (slice(half), slice(self.looks - half, None))]
-        halves = [Half(r := covariance(x), r if second.noise.w is None else covariance(z)) for x, z in parts]
-        q, height = self.map.strongest((halves[0], halves[1]), second.noise, left.free, half)
+    def _halves(self, second: Second, left: Left) -> tuple[Half, Half]:
+        half, alike = self.looks // 2, second.noise.w is None
+        first, last = slice(half), slice(self.looks - half, None)
+        one, other = (Half(covariance(left.x[..., p]), None if alike else left.z[..., p]) for p in (first, last))
+        return one, other
+
+    def _birth(self, second: Second, left: Left, halves: tuple[Half, Half]) -> Source | None:
+        q, height = self.map.strongest(halves, second.noise, left.free, self.looks // 2)
         if height < max(BIRTH, FAINT * max((one.height for one in self.sources), default=0.0)):
             return None
         if self._near(q):
@@ -206,8 +214,3 @@ class Sources:
         share = signal / max(float(signal.sum()), 1e-30)
         others = sum(float(share @ one.fit.spectrum.signal) for one in louder if one.now)
         return float(share @ signal) < GHOST_SHARE * others
-
-
-def _level(r: Spectra) -> Array64:
-    made: Array64 = np.einsum("fmm->f", r).real.astype(float) / r.shape[1]
-    return np.maximum(made, 1e-30)

@@ -92,12 +92,14 @@ def levels_db(power: Array) -> Array:
 
 def channels(db: Array) -> Array:
     """Return the picture [shape=(..., 3, 96, 32)] of levels [shape=(..., 32, 96)]."""
-    db = np.maximum(db, db.max(axis=(-2, -1), keepdims=True) - np.float32(DEEPEST_DB)).swapaxes(-1, -2)
+    db = np.ascontiguousarray(db.swapaxes(-1, -2))
+    db = np.maximum(db, db.max(axis=(-2, -1), keepdims=True) - np.float32(DEEPEST_DB))
     made = np.empty((*db.shape[:-2], len(SCALES_DB), BANDS, FRAMES), dtype=np.float32)
-    own = db.mean(axis=-1, keepdims=True)
-    np.subtract(db, own.mean(axis=-2, keepdims=True), out=made[..., 0, :, :])
+    own = np.add.reduce(db, axis=-1, keepdims=True) * np.float32(1.0 / FRAMES)
+    whole = np.add.reduce(own, axis=-2, keepdims=True) * np.float32(1.0 / BANDS)
+    np.subtract(db, whole, out=made[..., 0, :, :])
     np.matmul(_LESS_NEAR_TURNED, db, out=made[..., 1, :, :])
     np.subtract(db, own, out=made[..., 2, :, :])
     made *= _PER_SCALE
-    clipped: Array = np.clip(made, -MOST, MOST, out=made)
+    clipped: Array = made.clip(np.float32(-MOST), np.float32(MOST), out=made)
     return clipped

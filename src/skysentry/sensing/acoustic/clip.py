@@ -37,6 +37,8 @@ LEAST_S = 1.0
 MOST_IDS = 300
 # Microphones with a ring; more are not kept, and counted by whoever asks.
 MOST_RINGS = 64
+# Louder than any sound card gives: squares of more would overflow.
+MOST_LEVEL = 1e3
 FULL_SCALE = {"int16": 32768.0, "int32": 2147483648.0, "float32": 1.0, "float64": 1.0}
 
 
@@ -173,14 +175,17 @@ def _at_16k(samples: NDArray[np.float32], rate_hz: int) -> Array:
 
 
 def samples_of(block: Block) -> NDArray[np.float32]:
-    """Return the samples of a block [shape=(frames, channels)], full scale 1.0; what does not fit is empty."""
+    """Return the samples of a block [shape=(frames, channels)], full scale 1.0.
+
+    What is not a number is silence; a block whose data does not fit is empty.
+    """
     frames, channels = block.shape
     kind = np.dtype(block.dtype).newbyteorder("<")
     if frames < 0 or channels < 1 or len(block.data) != frames * channels * kind.itemsize:
         return np.zeros((0, max(channels, 1)), dtype=np.float32)
-    raw = np.frombuffer(block.data, dtype=kind).reshape(block.shape)
-    made: NDArray[np.float32] = np.nan_to_num((raw / FULL_SCALE[block.dtype]).astype(np.float32))
-    return made
+    raw = np.frombuffer(block.data, dtype=kind).reshape(block.shape) / FULL_SCALE[block.dtype]
+    made: NDArray[np.float32] = np.clip(np.where(np.isfinite(raw), raw, 0.0), -MOST_LEVEL, MOST_LEVEL)
+    return made.astype(np.float32, copy=False)
 
 
 def _end_ns(block: Block) -> int:

@@ -8,7 +8,8 @@ full scale.
 10^(−dB/20); without the sensor in the site it is unknown. A microphone whose samples never change hears nothing: its
 scans have a reach of 0, so their silence says nothing, and a `Health` says so.
 
-Bad blocks are counted and told in a `Health`, at most one per microphone in 10 s of arrival time.
+Bad blocks are counted and told in a `Health`, at most one per microphone in 10 s of arrival time. So is wind: a floor
+12 dB above the quietest that the place has been, for half a minute.
 Left out: direction (arrays).
 """
 
@@ -18,7 +19,6 @@ import math
 from collections.abc import Sequence
 
 import msgspec
-import numpy as np
 from msgspec import Struct
 
 from skysentry.errors import StateError
@@ -46,6 +46,8 @@ FASTEST_SOUND_HZ = 1_000_000.0
 MOST_EARS = 10_000
 # So many seconds without any change of a sample are no pause but a dead microphone.
 DEAF_S = 5
+# A floor so far above the quietest of the place leaves a quarter of the reach; for so long it is no gust.
+DROWNED_DB, DROWNED_S = 12.0, 30
 TOO_MANY = "acoustic"
 BANDS = (llr.HIGH_BAND, llr.LOW_BAND, llr.PISTON_BAND)
 MENDS = {
@@ -70,6 +72,8 @@ class Care(Struct):
     told: bool = True
     told_ns: int | None = None
     deaf_s: int = 0
+    drowned_s: int = 0
+    drowned: bool = False
     latest: str = ""
 
 
@@ -118,6 +122,7 @@ class AcousticDetector:
         for second in seconds:
             made.append(look(name, second, sensor))
             self._listen(name, second, block, made)
+            self._drown(name, second, block, made)
         self._count(name, wrong, block, made)
 
     def _listen(self, name: str, second: Second, block: Block, made: list[AnyEvent]) -> None:
@@ -135,9 +140,26 @@ class AcousticDetector:
             reason = "hears again"
             made.append(_health(name, second.time_ns, block.received_ns, HealthState.OK, reason, "", care))
 
+    def _drown(self, name: str, second: Second, block: Block, made: list[AnyEvent]) -> None:
+        """Tell when wind, rain or a machine nearby leaves a microphone a quarter of its reach, and when it is over."""
+        care = self.cares[name]
+        step = 1 if second.louder_db >= DROWNED_DB else -1
+        care.drowned_s = min(max(care.drowned_s + step, 0), DROWNED_S)
+        if care.drowned_s == DROWNED_S and not care.drowned:
+            care.drowned, care.counts["drowned"] = True, care.counts.get("drowned", 0) + 1
+            reason = f"hears a quarter as far or less: its floor is {second.louder_db:.0f} dB above the quietest here"
+            mend = "wind, rain or a machine nearby: shelter it, or wait; its silence counts for less until then"
+            made.append(_health(name, second.time_ns, block.received_ns, HealthState.DEGRADED, reason, mend, care))
+        elif care.drowned_s == 0 and care.drowned:
+            care.drowned = False
+            reason = "hears as far as before"
+            made.append(_health(name, second.time_ns, block.received_ns, HealthState.OK, reason, "", care))
+
     def _count(self, name: str, wrong: list[str], block: Block, made: list[AnyEvent]) -> None:
         """Count faults, and tell them if the last time is long enough ago."""
-        care = self.cares.setdefault(name, Care())
+        care = self.cares.get(name)
+        if care is None:
+            care = self.cares[name] = Care()
         for fault in wrong:
             care.counts[fault] = care.counts.get(fault, 0) + 1
             care.told, care.latest = False, fault
@@ -201,7 +223,7 @@ def speaks(second: Second) -> bool:
     """Whether a second has a detection: something flies, or a machine, a voice or thunder is told by name."""
     if second.deaf:
         return False
-    belief, place = np.array(second.belief), np.array(second.place)
+    belief, place = second.belief, second.place
     if fuse.flies(belief, place) >= fuse.DETECT_LLR or fuse.ground(belief, place) >= fuse.GROUND_LLR:
         return True
     return unknown(second) > 0.0
@@ -216,14 +238,14 @@ def comb_speaks(second: Second, model: llr.Model = llr.MODEL) -> bool:
 
 def unknown(second: Second) -> float:
     """Return the ratio for "unknown mechanical source": a comb that drones on, and no kind that explains it; else 0."""
-    if not comb_speaks(second) or not fuse.lost(np.array(second.log_p)):
+    if not comb_speaks(second) or not fuse.lost(second.log_p):
         return 0.0
     return llr.machine_llr(measured_llr(second))
 
 
 def _detection(scan: str, second: Second) -> Detection:
     best, other = loudest(second), unknown(second)
-    belief, place = np.array(second.belief), np.array(second.place)
+    belief, place = second.belief, second.place
     strange = ((ObjectClass.OTHER, other),) if other > 0.0 else ()
     flies = fuse.flies(belief, place)
     return Detection(

@@ -26,6 +26,7 @@ MOST_CHANNELS = 64
 # A block that brings more at once is a fault or an attack; files are read in half seconds.
 MOST_BLOCK_S = 10.0
 FULL_SCALE = {"int16": 32768.0, "int32": 2147483648.0, "float32": 1.0, "float64": 1.0}
+SAMPLES = {name: np.dtype(name).newbyteorder("<") for name in FULL_SCALE}
 # Sound cards stamp blocks with some ms of jitter; 20 ms is far below a quarter second.
 JITTER_NS = 20_000_000
 # Repeated or late sound up to this far back is dropped; further back the clock was set.
@@ -101,9 +102,12 @@ class Ear:
         state = state or EarState()
         _check(state)
         self.rate_hz, self.next_ns, self.evidence = state.rate_hz, state.next_ns, list(state.evidence)
-        self.tail = None if state.tail is None else _array(state.tail)
-        self.pending = [_array(state.pending)]
-        self.held = len(self.pending[0])
+        # The tail and the second behind it, which fills up.
+        self.keep, self.sound = _room(state.rate_hz)
+        self.has_tail, self.held = state.tail is not None, len(state.pending) // 4
+        if state.tail is not None:
+            self.sound[: self.keep] = _array(state.tail)
+        self.sound[self.keep : self.keep + self.held] = _array(state.pending)
         self.paths = None if state.paths is None else _array(state.paths).reshape(-1, comb.STEPS)
         self.octaves = None if state.octaves is None else _array(state.octaves)
         self.flutter_db, self.f0_hz, self.quiet_db = state.flutter_db, state.f0_hz, state.quiet_db
@@ -116,8 +120,8 @@ class Ear:
         return EarState(
             rate_hz=self.rate_hz,
             next_ns=self.next_ns,
-            tail=None if self.tail is None else self.tail.tobytes(),
-            pending=np.concatenate(self.pending).tobytes(),
+            tail=self.sound[: self.keep].tobytes() if self.has_tail else None,
+            pending=self.sound[self.keep : self.keep + self.held].tobytes(),
             evidence=list(self.evidence),
             paths=None if self.paths is None else self.paths.tobytes(),
             octaves=None if self.octaves is None else self.octaves.tobytes(),
@@ -147,12 +151,12 @@ class Ear:
     def _late_frames(self, block: Block, wrong: list[str]) -> int:
         """Return how many frames of a block were heard already; begin anew at gaps, steps and changes of rate."""
         if self.next_ns is None:
-            self.rate_hz = block.rate_hz
+            self._begin(block.rate_hz)
             return 0
         if block.rate_hz != self.rate_hz:
             wrong.append("rate changed")
             self._forget()
-            self.rate_hz = block.rate_hz
+            self._begin(block.rate_hz)
             return 0
         ahead_ns = block.time_ns - self.next_ns
         if abs(ahead_ns) <= JITTER_NS:
@@ -168,19 +172,24 @@ class Ear:
         wrong.append("repeated or late sound")
         return math.ceil(-ahead_ns * block.rate_hz / 1e9)
 
+    def _begin(self, rate_hz: float) -> None:
+        self.rate_hz = rate_hz
+        self.keep, self.sound = _room(rate_hz)
+
     def _forget(self) -> None:
         """Begin anew; only the floor and the habits of the place are kept."""
-        self.tail, self.pending, self.held, self.evidence = None, [_array(b"")], 0, []
+        self.has_tail, self.held, self.evidence = False, 0, []
         self.paths, self.octaves, self.flutter_db, self.f0_hz, self.belief = None, None, None, None, None
         self.still = still.Still()
 
     def _cut(self, sound: Array, start_ns: int, block: Block, wrong: list[str]) -> list[Second]:
         """Append sound, and measure every second that it completes."""
         seconds: list[Second] = []
-        whole, taken = round(self.rate_hz), 0
+        keep, taken = self.keep, 0
+        whole = len(self.sound) - keep
         while taken < len(sound):
             part = sound[taken : taken + whole - self.held]
-            self.pending.append(part.copy())  # a view would keep the whole block alive
+            self.sound[keep + self.held : keep + self.held + len(part)] = part
             self.held += len(part)
             taken += len(part)
             if len(self.evidence) < MOST_EVIDENCE and block.id not in self.evidence:
@@ -188,26 +197,27 @@ class Ear:
             if self.held == whole:
                 end_ns = start_ns + round(taken * 1e9 / self.rate_hz)
                 time_ns = (end_ns + TICK_NS // 2) // TICK_NS * TICK_NS
-                second = np.concatenate(self.pending)
+                second = self.sound[keep:]
                 lowest, highest = float(second.min()), float(second.max())
                 if max(-lowest, highest) >= CLIPPED_LEVEL and _clipped(second):
                     wrong.append("clipped seconds")
-                seconds.append(self._measure(second, lowest == highest, max(time_ns, 0), block.received_ns))
-                self.pending, self.held, self.evidence = [_array(b"")], 0, []
+                if not self.has_tail:
+                    # Before the first second is nothing: its mirror image keeps level and lines, silence would click.
+                    self.sound[:keep] = second[keep - 1 :: -1]
+                seconds.append(self._measure(lowest == highest, max(time_ns, 0), block.received_ns))
+                self.sound[:keep] = self.sound[-keep:]
+                self.has_tail, self.held, self.evidence = True, 0, []
         return seconds
 
-    def _measure(self, second: Array, deaf: bool, time_ns: int, received_ns: int) -> Second:
-        keep = spectrum.tail_frames(len(second))
-        # Before the first second there is nothing: its mirror image keeps level and lines, silence would click.
-        tail = second[keep - 1 :: -1] if self.tail is None else self.tail
-        sound = spectrum.at_16k(np.concatenate((tail, second)), len(second))
+    def _measure(self, deaf: bool, time_ns: int, received_ns: int) -> Second:
+        sound = spectrum.at_16k(self.sound, len(self.sound) - self.keep)
         fine = spectrum.frames(sound)
         power = spectrum.quarters(fine)
         white_db, floor_db = spectrum.whitened(power)
         quarter_scores = comb.scores(white_db)
         self.paths = comb.follow(self.paths, quarter_scores)
-        self.tail = second[-keep:].copy()
-        high, low, piston = (comb.best(self.paths, quarter_scores, band) for band in self.bands)
+        scores = quarter_scores.mean(axis=0)
+        high, low, piston = (comb.best(self.paths, scores, band) for band in self.bands)
         strongest = max(high, low, piston, key=lambda found: found.score)
         drift = 0.0 if self.f0_hz is None else math.log(strongest.f0_hz / self.f0_hz)
         self.f0_hz = strongest.f0_hz
@@ -252,8 +262,9 @@ class Ear:
 
     def _flutter(self, octaves_db: Array) -> float:
         """Return the mean change of the octave levels from quarter to quarter, over some 2.5 s."""
-        rows = octaves_db if self.octaves is None else np.vstack((self.octaves, octaves_db))
-        changes = np.minimum(np.abs(np.diff(rows, axis=0)), MOST_CHANGE_DB).mean(axis=1).tolist()
+        rows = octaves_db if self.octaves is None else np.concatenate((self.octaves[None], octaves_db))
+        apart = np.minimum(np.abs(rows[1:] - rows[:-1]), np.float32(MOST_CHANGE_DB))
+        changes = (np.add.reduce(apart, axis=1) / np.float32(rows.shape[1])).tolist()
         flutter = sum(changes) / len(changes) if self.flutter_db is None else self.flutter_db
         for change in changes:
             flutter = FLUTTER_KEEP * flutter + (1.0 - FLUTTER_KEEP) * change
@@ -306,23 +317,35 @@ def _fault(block: Block) -> str | None:
         return "impossible rate"
     if frames < 0 or not 1 <= channels <= MOST_CHANNELS or frames > MOST_BLOCK_S * block.rate_hz:
         return "impossible shape"
-    if len(block.data) != frames * channels * np.dtype(block.dtype).itemsize:
+    if len(block.data) != frames * channels * SAMPLES[block.dtype].itemsize:
         return "length does not fit the shape"
     return None
 
 
 def _mono(block: Block, wrong: list[str]) -> Array:
     """Return the mean of the channels, full scale 1.0; what is not a number is silence."""
-    raw = np.frombuffer(block.data, dtype=np.dtype(block.dtype).newbyteorder("<")).reshape(block.shape)
-    sound = raw.astype(np.float32) if block.dtype != "float64" else np.clip(raw, -MOST_LEVEL, MOST_LEVEL)
+    raw = np.frombuffer(block.data, dtype=SAMPLES[block.dtype]).reshape(block.shape)
     if block.dtype.startswith("float"):
-        finite = np.isfinite(sound)
-        if not finite.all():
-            wrong.append("samples that are not numbers")
-            sound = np.where(finite, sound, np.float32(0.0))
-        sound = np.clip(sound, -MOST_LEVEL, MOST_LEVEL)
+        raw = _held(raw, wrong)
     # Column by column: the same sum whatever the size of the block, and faster than a mean over a short axis.
-    total = sound[:, 0].copy()
+    total = raw[:, 0].astype(np.float32)
     for channel in range(1, block.shape[1]):
-        total += sound[:, channel]
-    return (total * (1.0 / (FULL_SCALE[block.dtype] * block.shape[1]))).astype(np.float32)
+        np.add(total, raw[:, channel], out=total, dtype=np.float32)
+    total *= np.float32(1.0 / (FULL_SCALE[block.dtype] * block.shape[1]))
+    return total
+
+
+def _held(raw: Array, wrong: list[str]) -> Array:
+    """Return float samples with silence for what is no number, and no louder than any sound card gives."""
+    finite = np.isfinite(raw)
+    if not finite.all():
+        wrong.append("samples that are not numbers")
+        raw = np.where(finite, raw, np.float32(0.0))
+    return np.clip(raw, -MOST_LEVEL, MOST_LEVEL)
+
+
+def _room(rate_hz: float) -> tuple[int, Array]:
+    """Return how many samples the tail has, and room for it and a second; no room without a rate."""
+    whole = round(rate_hz)
+    keep = spectrum.tail_frames(whole) if whole else 0
+    return keep, np.empty(keep + whole, dtype=np.float32)

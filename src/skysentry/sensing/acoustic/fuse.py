@@ -24,6 +24,7 @@ may fly, and never those of flying kinds: the mower next door becomes part of "n
 from __future__ import annotations
 
 import math
+from typing import TypeAlias
 
 import numpy as np
 from msgspec import Struct
@@ -35,6 +36,8 @@ from skysentry.sensing.acoustic.net import CONFUSERS, KINDS
 from skysentry.sensing.acoustic.spectrum import Array
 
 Belief = NDArray[np.float64]
+# Of sixteen numbers Python adds a few up sooner than numpy: what only reads a belief takes it either way.
+Told: TypeAlias = Belief | tuple[float, ...]
 
 # Share of confusers in "nothing there": a guess of how often a place without drones holds one of them.
 CONFUSED = 0.2
@@ -89,7 +92,12 @@ _MULTIROTOR = 1 + FLYING.index(ObjectClass.MULTIROTOR)
 _MACHINES = slice(KINDS.index("chainsaw"), KINDS.index("tool") + 1)
 _FLYING = slice(1, 1 + len(FLYING))
 _DRONES = slice(1, 5)
-_QUIET = np.array([0, *range(1 + len(FLYING), len(KINDS))])
+_GROUNDS = slice(1 + len(FLYING), None)
+_AT = {name: k for k, name in enumerate(FLYING, start=1)}
+_QUIET: Belief = np.array([name not in KINDS[_FLYING] for name in KINDS], dtype=np.float64)
+# What no habit changes, and the share that habits deal out among nothing and confusers.
+_KEPT: Belief = CHANCES * (1.0 - LEARNED * _QUIET)
+_DEALT = LEARNED * float(CHANCES @ _QUIET)
 
 
 def heard(
@@ -104,11 +112,11 @@ def heard(
     before = place if belief is None else (1.0 - model.change) * belief + model.change * place
     log = np.log(before) + model.kappa * log_p.astype(np.float64)
     for name, value in comb or ():
-        if name in FLYING:
-            log[1 + FLYING.index(name)] += model.comb * value
+        if name in _AT:
+            log[_AT[name]] += model.comb * value
     log[_MULTIROTOR] += model.texture * owned(texture, log_p)
-    made: Belief = np.exp(log - log.max())
-    made /= made.sum()
+    made: Belief = np.exp(log - np.maximum.reduce(log))
+    made /= np.add.reduce(made)
     return np.maximum(made, LEAST)
 
 
@@ -119,11 +127,12 @@ def owned(texture: float, log_p: Array) -> float:
     """
     if texture <= 0.0:
         return texture
-    log = log_p.astype(np.float64)
-    chance = np.exp(log - log.max())
-    multirotor = float(chance[_MULTIROTOR])
+    log = log_p.tolist()
+    likeliest = max(log)
+    multirotor = math.exp(log[_MULTIROTOR] - likeliest)
+    machines = sum(math.exp(value - likeliest) for value in log[_MACHINES])
     # The likeliest kind may be neither: two chances of 0 share alike.
-    share = (multirotor + LEAST) / (multirotor + float(chance[_MACHINES].sum()) + 2.0 * LEAST)
+    share = (multirotor + LEAST) / (multirotor + machines + 2.0 * LEAST)
     return texture * share * share
 
 
@@ -141,23 +150,19 @@ def without_comb(log_p: Array) -> Array:
 
 def habit(place: Belief, belief: Belief) -> Belief:
     """Return the chances of a place after a second; frozen while something may fly, flying kinds never change."""
-    if flies(belief, place) > FROZEN_LLR:
+    if flies(tuple(belief.tolist()), tuple(place.tolist())) > FROZEN_LLR:
         return place
-    quiet = belief.copy()
-    quiet[_FLYING] = 0.0
-    aim = CHANCES.copy()
-    aim[_QUIET] = quiet[_QUIET] / quiet.sum() * (CHANCES[_QUIET].sum() * LEARNED) + CHANCES[_QUIET] * (1.0 - LEARNED)
-    return place + (aim - place) / HABIT_S
+    quiet = belief * _QUIET
+    aim = _KEPT + quiet * (_DEALT / np.add.reduce(quiet))
+    made: Belief = place + (aim - place) / HABIT_S
+    return made
 
 
-def ratios(belief: Belief, place: Belief = CHANCES) -> Ratios:
+def ratios(belief: Told, place: Told = CHANCES) -> Ratios:
     """Return the ratio of every class that the net knows."""
-    found, chances = belief.tolist(), place.tolist()
-    grounds = slice(1 + len(FLYING), None)
-    ground, chance = sum(found[grounds]), sum(chances[grounds])
-    nothing = math.log((found[0] + ground) / (chances[0] + chance))
-    flying = [(name, tamed(math.log(found[k] / chances[k]) - nothing)) for k, name in enumerate(FLYING, start=1)]
-    return (*flying, (ObjectClass.GROUND_SOURCE, tamed(math.log(ground / chance) - nothing)))
+    nothing = math.log((belief[0] + sum(belief[_GROUNDS])) / (place[0] + sum(place[_GROUNDS])))
+    flying = [(name, tamed(math.log(belief[k] / place[k]) - nothing)) for name, k in _AT.items()]
+    return (*flying, (ObjectClass.GROUND_SOURCE, ground(belief, place)))
 
 
 def tamed(value: float) -> float:
@@ -165,12 +170,12 @@ def tamed(value: float) -> float:
     return MOST_LLR * math.tanh(value / MOST_LLR)
 
 
-def flies(belief: Belief, place: Belief = CHANCES) -> float:
+def flies(belief: Told, place: Told = CHANCES) -> float:
     """Return the ratio of 'something flies', the classes by their chances, to nothing there."""
     return tamed(_part(belief, place, _FLYING))
 
 
-def drone(belief: Belief, place: Belief = CHANCES, tame: bool = True) -> float:
+def drone(belief: Told, place: Told = CHANCES, tame: bool = True) -> float:
     """Return the ratio of the four classes of drone to everything else, by their chances."""
     ratio = _part(belief, place, _DRONES)
     return tamed(ratio) if tame else ratio
@@ -181,25 +186,26 @@ def led_by_drone(belief: Belief) -> bool:
     return int(belief[_FLYING].argmax()) < _DRONES.stop - 1
 
 
-def _part(belief: Belief, place: Belief, part: slice) -> float:
+def _part(belief: Told, place: Told, part: slice) -> float:
     """Return log p(z|part) − log p(z|all the rest)."""
-    inside, chance = float(belief[part].sum()), float(place[part].sum())
-    outside = float(belief[: part.start].sum() + belief[part.stop :].sum())
+    inside, chance = sum(belief[part]), sum(place[part])
+    outside = sum(belief[: part.start]) + sum(belief[part.stop :])
     return math.log(inside / chance) - math.log(outside / (1.0 - chance))
 
 
-def ground(belief: Belief, place: Belief = CHANCES) -> float:
+def ground(belief: Told, place: Told = CHANCES) -> float:
     """Return the ratio of `ground_source` to nothing there; at most log 5, less where it is the place's habit."""
-    return ratios(belief, place)[-1][1]
+    ground, chance = sum(belief[_GROUNDS]), sum(place[_GROUNDS])
+    return tamed(math.log(ground / chance) - math.log((belief[0] + ground) / (place[0] + chance)))
 
 
-def lost(log_p: Belief) -> bool:
+def lost(log_p: tuple[float, ...]) -> bool:
     """Whether the net knows no kind for a second: the likeliest holds less than half, or it is nothing."""
-    chance = np.exp(log_p - log_p.max())
-    return float(chance[1:].max() / chance.sum()) < 0.5
+    chances = [math.exp(value - max(log_p)) for value in log_p]
+    return max(chances[1:]) / sum(chances) < 0.5
 
 
-def confusers(belief: Belief) -> tuple[tuple[str, float], ...]:
+def confusers(belief: Told) -> tuple[tuple[str, float], ...]:
     """Return the chance of each confuser that holds a tenth or more."""
-    found = zip(CONFUSERS, belief[1 + len(FLYING) :].tolist(), strict=True)
+    found = zip(CONFUSERS, belief[_GROUNDS], strict=True)
     return tuple((f"confuser_{name}", round(chance, 4)) for name, chance in found if chance >= 0.1)

@@ -95,48 +95,35 @@ def _ranked() -> Array:
     return made / np.float32(LINE_DB)
 
 
+_PER_STEP = np.float32(1.0 / (bands.FRAMES - 1))
 _GROUPED: Array = (np.kron(np.eye(GROUPS), np.ones((WIDTH, 1))) / WIDTH).astype(np.float32)
 _SHAPED: Array = (_GROUPED - _GROUPED.mean(axis=1, keepdims=True)) / np.float32(SHAPE_DB)
 _RANKED = _ranked()
 
 
-def _mean(rows: Array) -> Array:
-    """Return the mean of rows, the last axis but one; numpy's own takes half as long again for so few."""
-    made: Array = np.add.reduce(rows, axis=-2)
-    made *= np.float32(1.0 / rows.shape[-2])
-    return made
-
-
-def _steps(rows: Array) -> Array:
-    """Return how far each row is from the one before."""
-    made: Array = rows[..., 1:, :] - rows[..., :-1, :]
-    np.abs(made, out=made)
-    return made
-
-
 def measures(levels_db: Array) -> Array:
     """Return the measures [shape=(..., 43)] of levels [shape=(..., 32, 96)]."""
     shape = levels_db.shape[:-2]
-    mean = _mean(levels_db)[..., None, :]
-    still: Array = levels_db - mean  # sums of squares below lose no figures to a large level
-    quarters = _mean(still.reshape(*shape, QUARTERS, bands.FRAMES // QUARTERS, bands.BANDS))
-    np.square(quarters, out=quarters)
-    together: Array = still @ _GROUPED
+    quarters = np.add.reduce(levels_db.reshape(*shape, QUARTERS, -1, bands.BANDS), axis=-2)
+    quarters *= np.float32(QUARTERS / bands.FRAMES)
+    mean = np.add.reduce(quarters, axis=-2, keepdims=True) * np.float32(1.0 / QUARTERS)
+    quarters -= mean
+    changes: Array = levels_db[..., 1:, :] - levels_db[..., :-1, :]
+    together = np.abs(changes @ _GROUPED)
+    np.abs(changes, out=changes)
+    by_band = np.empty((*shape, 3, bands.BANDS), dtype=np.float32)
+    np.add.reduce(changes, axis=-2, out=by_band[..., 0, :])
+    by_band[..., 0, :] *= _PER_STEP
+    by_band[..., 1, :] = np.sqrt(np.add.reduce(np.square(quarters), axis=-2) * np.float32(1.0 / QUARTERS))
+    by_band[..., 2, :] = np.maximum(mean[..., 0, :] @ bands.LESS_NEAR, np.float32(0.0))
+    grouped, tremble = by_band @ _GROUPED, np.add.reduce(together, axis=-2) * _PER_STEP
+    made = (grouped[..., 0, :], grouped[..., 1, :], tremble, grouped[..., 2, :])
+    logs: Array = np.log(np.maximum(np.concatenate(made, axis=-1), np.float32(LEAST_DB)))
     lies = mean[..., 0, :]
-    changes = np.concatenate(
-        (
-            _mean(_steps(still)) @ _GROUPED,
-            np.sqrt(_mean(quarters)) @ _GROUPED,
-            _mean(_steps(together)),
-            np.maximum(lies @ bands.LESS_NEAR, np.float32(0.0)) @ _GROUPED,
-        ),
-        axis=-1,
-    )
     lying = np.maximum(lies, lies.max(axis=-1, keepdims=True) - np.float32(DEEPEST_DB))
-    logs = np.log(np.maximum(changes, np.float32(LEAST_DB)))
     ranked = np.sort(lying @ bands.LESS_NEAR, axis=-1)
-    made: Array = np.concatenate((logs, lying @ _SHAPED, ranked @ _RANKED), axis=-1)
-    return made
+    measured: Array = np.concatenate((logs, lying @ _SHAPED, ranked @ _RANKED), axis=-1)
+    return measured
 
 
 def spreads(measured: Array, mean: NDArray[np.float64], spread: NDArray[np.float64]) -> NDArray[np.float64]:
