@@ -128,7 +128,9 @@ def measures(levels_db: Array) -> Array:
 
 def spreads(measured: Array, mean: NDArray[np.float64], spread: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return measures [shape=(..., 43)] in spreads from their means, held within ±`MOST_SPREADS`."""
-    held: NDArray[np.float64] = np.clip((measured - mean) / spread, -MOST_SPREADS, MOST_SPREADS)
+    held: NDArray[np.float64] = (measured - mean) / spread
+    np.minimum(held, MOST_SPREADS, out=held)
+    np.maximum(held, -MOST_SPREADS, out=held)
     return held
 
 
@@ -140,6 +142,6 @@ def ratio(levels_db: Array, regression: Regression) -> NDArray[np.float64]:
 def of_measures(measured: Array, regression: Regression) -> NDArray[np.float64]:
     """Return the ratio [shape=(...)] of measures [shape=(..., 43)]."""
     away = spreads(measured, regression.mean, regression.spread)
-    summed = regression.constant + ((away @ regression.pairs + regression.weights) * away).sum(axis=-1)
-    made: NDArray[np.float64] = np.clip(summed, *LLR_RANGE)
+    summed = np.add.reduce((away @ regression.pairs + regression.weights) * away, axis=-1) + regression.constant
+    made: NDArray[np.float64] = np.minimum(np.maximum(summed, LLR_RANGE[0]), LLR_RANGE[1])
     return made
