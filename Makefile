@@ -3,7 +3,7 @@
 # make check  format, lint, types, layers, generated files
 # make bench  speed and memory, as printed figures
 # make bench-tracking  the tracker on its scenarios, beside Stone Soup
-# make train-acoustic  the weights of the acoustic net anew (torch, half an hour; needs ../shared/data)
+# make train-acoustic  the weights of the acoustic nets anew (torch, some minutes; needs ../shared/data)
 # make bench-acoustic  the acoustic detector on recordings and drawn sounds, false alarms, speech, directions, range
 # make bench-rf  DroneID and links without a name
 # make lock   pin the newest allowed versions again (needs the network)

@@ -31,7 +31,7 @@ def _block(inside: int, outside: int, stride: tuple[int, int]) -> nn.Sequential:
 class Net(nn.Module):
     """From channels [shape=(n, 3, 96, 32)] to logits [shape=(n, labels)]."""
 
-    def __init__(self, labels: int, taught: int = 0) -> None:
+    def __init__(self, labels: int, taught: int, words: int) -> None:
         super().__init__()
         layers: list[nn.Module] = [
             nn.Conv2d(3, FIRST, 5, 2, 2, bias=False), nn.BatchNorm2d(FIRST), nn.ReLU(),
@@ -45,7 +45,8 @@ class Net(nn.Module):
         self.hidden = nn.Sequential(nn.Linear(6 * NARROW, HIDDEN), nn.ReLU())
         self.drop = nn.Dropout(0.3)
         self.head = nn.Linear(HIDDEN, labels)
-        self.taught = nn.Linear(HIDDEN, taught) if taught else None
+        self.taught = nn.Linear(HIDDEN, taught)
+        self.words = nn.Linear(HIDDEN, words)
 
     def embed(self, x: Tensor) -> Tensor:
         """Return what the head sees [shape=(n, 96)]."""

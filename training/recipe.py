@@ -27,8 +27,8 @@ from skysentry.sensing.acoustic import bands, spectrum
 from skysentry.sensing.acoustic.net import KINDS
 from training.augment import air, microphone
 from training.augment.flying import FLYING
-from training.augment.ground import GROUND
-from training.augment.quiet import QUIET
+from training.augment.ground import GROUND, room
+from training.augment.quiet import QUIET, place
 from training.augment.signal import RATE_HZ, Rng, Sound, between, unit
 
 LABELS = KINDS
@@ -37,11 +37,11 @@ LENGTH = WINDOWS * RATE_HZ + spectrum.CONTEXT
 # Sources are longer: the delay of the path moves within them.
 SOURCE_LENGTH = LENGTH + RATE_HZ
 SHARES = {
-    "nothing": 0.28, "multirotor": 0.14, "fixed_wing_electric": 0.03, "fixed_wing_piston": 0.11, "jet": 0.06,
+    "nothing": 0.32, "multirotor": 0.2, "fixed_wing_electric": 0.03, "fixed_wing_piston": 0.11, "jet": 0.06,
     "helicopter": 0.06, "aeroplane": 0.07, "chainsaw": 0.03, "mower": 0.03, "generator": 0.025, "engine": 0.035,
     "vacuum": 0.03, "tool": 0.03, "speech": 0.035, "siren": 0.02, "thunder": 0.015,
 }  # fmt: skip
-REAL_SHARES = {"nothing": 0.5, "multirotor": 0.65, "helicopter": 0.8, "chainsaw": 0.5, "tool": 0.2}
+REAL_SHARES = {"nothing": 0.5, "multirotor": 0.4, "helicopter": 0.8, "chainsaw": 0.5}
 LEAST_DB, LEAST_GROUND_DB, MOST_DB = 4.0, 6.0, 30.0
 
 
@@ -97,7 +97,7 @@ def pick(rng: Rng, takes: Sequence[Take]) -> Take:
 
 def _corpus_shares(corpora: Sequence[str]) -> NDArray[np.float64]:
     # A motor on a bench is no flying drone; a tenth of the takes is enough of it.
-    weights = np.array([{"svanstrom": 1.0, "esc": 0.5, "motor": 0.1}[corpus] for corpus in corpora])
+    weights = np.array([{"svanstrom": 1.0, "esc": 0.5}[corpus] for corpus in corpora])
     return weights / weights.sum()
 
 
@@ -111,12 +111,16 @@ def source(rng: Rng, label: str, takes: Sequence[Take]) -> tuple[Sound, int]:
         return (air.propagated(rng, sound, LENGTH) if far else sound), take.index
     if label in FLYING:
         made = FLYING[label](rng, SOURCE_LENGTH)
+        if label == "multirotor":  # a third indoors
+            where = rng.random()
+            if where < 0.35:
+                return room(rng, made)[:LENGTH], -1
+            return (air.propagated(rng, made, LENGTH, where < 0.85) if where < 0.95 else made[:LENGTH]), -1
         return (air.propagated(rng, made, LENGTH) if rng.random() < 0.85 else made[:LENGTH]), -1
     if label in GROUND:
         made = GROUND[label](rng, SOURCE_LENGTH)
         return (air.propagated(rng, made, LENGTH) if rng.random() < 0.3 else made[:LENGTH]), -1
-    name = list(QUIET)[int(rng.integers(len(QUIET)))]
-    return QUIET[name](rng, LENGTH), -1
+    return QUIET[place(rng)](rng, LENGTH), -1
 
 
 def clip(rng: Rng, takes: Sequence[Take]) -> Clip:

@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skysentry.sensing.acoustic import fuse, texture
-from training import texture as texture_fit
+from skysentry.sensing.acoustic import fuse
 
 
 @pytest.fixture(scope="module")
@@ -38,11 +37,11 @@ def test_unheard_drones_rank_above_unheard_helicopters_and_backgrounds(learned: 
     assert len(drone) == 20
     assert len(rest) == 40
     area = float(np.mean(drone[:, None] > rest))
-    assert area >= 0.98, area  # measured by bench.acoustic_learned: 0.988; without texture 0.981
+    assert area >= 0.98, area  # measured by bench.acoustic_learned: 0.985
 
 
 def test_texture_makes_no_drones_of_machines_that_it_does_not_know(learned: object) -> None:
-    """Without the nets' word, 0.17 of the seconds of chainsaws and 0.25 of those of a bare motor would fly."""
+    """Texture alone takes machines for rotors; the nets' word for a machine takes most of that away."""
     found: dict[str, list[bool]] = {"chainsaw": [], "no_prop": []}
     for name in (*learned.DEVELOPMENT, learned.LAST):  # type: ignore[attr-defined]
         for index in learned.left(name):  # type: ignore[attr-defined]
@@ -50,9 +49,9 @@ def test_texture_makes_no_drones_of_machines_that_it_does_not_know(learned: obje
             if kind in found:
                 beliefs = learned.beliefs(name, index, False, without="chainsaw")  # type: ignore[attr-defined]
                 found[kind] += [fuse.flies(b) >= fuse.DETECT_LLR for b in beliefs]
-    # measured by bench.acoustic_learned: 0.08 and 0.14
+    # measured by bench.acoustic_learned: 0.08 and 0.04
     assert np.mean(found["chainsaw"]) <= 0.09
-    assert np.mean(found["no_prop"]) <= 0.15
+    assert np.mean(found["no_prop"]) <= 0.05
 
 
 def test_texture_is_fitted_without_what_it_is_judged_on(learned: object) -> None:
@@ -62,14 +61,10 @@ def test_texture_is_fitted_without_what_it_is_judged_on(learned: object) -> None
         assert kept.sum() + len(learned.left(name)) == len(kept)  # type: ignore[attr-defined]
 
 
-def test_texture_is_silent_where_no_recording_of_a_drone_is_at_hand(learned: object) -> None:
+def test_texture_learns_of_drones_from_drawn_ones_where_no_recording_of_one_is_at_hand(learned: object) -> None:
     said = learned.textures("no-svanstrom")  # type: ignore[attr-defined]
-    assert not any(any(values) for values in said.values())
-
-
-def test_shipped_weights_are_those_that_the_recordings_give(learned: object) -> None:
-    made = texture_fit.fitted(np.ones(len(learned.RECORDINGS), dtype=bool))  # type: ignore[attr-defined]
-    assert made is not None
-    shipped = texture.shipped()
-    assert made.constant == pytest.approx(shipped.constant, abs=0.02)
-    assert made.weights == pytest.approx(shipped.weights, abs=0.005)
+    kinds = {index: learned.RECORDINGS[index].kind for index in said}  # type: ignore[attr-defined]
+    drone = np.concatenate([said[i] for i, kind in kinds.items() if kind == "DRONE"])
+    rest = np.concatenate([said[i] for i, kind in kinds.items() if kind != "DRONE"])
+    area = float(np.mean(drone[:, None] > rest) + 0.5 * np.mean(drone[:, None] == rest))
+    assert area >= 0.88, area  # measured 0.89; with the drones drawn before it was 0.52

@@ -82,7 +82,7 @@ def test_texture_speaks_of_multirotors_alone() -> None:
 def test_what_the_net_calls_a_machine_is_no_multirotor_by_texture() -> None:
     for machine in (CHAINSAW, TOOL):
         assert fuse.owned(1.0, surely(machine)) < 1e-4
-        assert fuse.owned(1.0, surely(MULTIROTOR, machine)) == pytest.approx(0.5, abs=1e-3)
+        assert fuse.owned(1.0, surely(MULTIROTOR, machine)) == pytest.approx(0.25, abs=1e-3)
         assert fuse.owned(-1.0, surely(machine)) == -1.0, "against a multirotor it may speak"
     assert fuse.owned(1.0, surely(MULTIROTOR)) > 0.999
 
@@ -95,9 +95,29 @@ def test_the_share_is_a_number_whatever_the_net_says(level: float) -> None:
 
 
 def test_kinds_weigh_by_their_shares_however_many_windows_they_have() -> None:
-    label = np.array(["multirotor"] * 3 + ["nothing"] * 50 + ["helicopter"] * 7 + ["chainsaw"])
+    label = np.array(["multirotor"] * 3 + ["nothing"] * 50 + ["helicopter"] * 7 + ["machine"])
     weight = texture_fit._weights(label)
     assert weight.sum() == pytest.approx(1.0)
     assert weight[label == "multirotor"].sum() == pytest.approx(0.5)
     for kind, share in texture_fit.SHARES.items():
-        assert weight[label == kind].sum() == pytest.approx(0.5 * share)
+        assert weight[label == kind].sum() == pytest.approx(share)
+
+
+def test_measures_their_squares_and_their_products_are_weighed() -> None:
+    rng = np.random.default_rng(4)
+    count = texture.MEASURES
+    weights = texture.Weights(
+        mean=tuple(rng.normal(0, 1, count)), spread=tuple(rng.uniform(1, 3, count)), constant=0.3,
+        weights=tuple(rng.normal(0, 0.01, count)), pairs=tuple(rng.normal(0, 0.002, count * (count + 1) // 2)),
+    )  # fmt: skip
+    measured = rng.normal(0, 3, (5, count))
+    for row, found in zip(measured, texture.of_measures(measured, texture.Regression.of(weights)), strict=True):
+        x = np.clip((row - weights.mean) / np.array(weights.spread), -3.0, 3.0)
+        products = [x[i] * x[j] for i in range(count) for j in range(i, count)]
+        assert found == pytest.approx(0.3 + x @ weights.weights + np.array(products) @ weights.pairs)
+
+
+def test_a_measure_far_off_says_no_more_than_one_three_spreads_off() -> None:
+    shipped = texture.shipped()
+    far, out = (shipped.mean + away * shipped.spread for away in (3.0, 300.0))
+    assert texture.of_measures(out, shipped) == pytest.approx(texture.of_measures(far, shipped))

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from training.augment import air, flying, ground, microphone, quiet
+from training.augment import air, flying, ground, microphone, quiet, signal
 from training.augment.signal import RATE_HZ
 
 # ISO 9613-2:1996 table 2, dB/km, computed by its authors from ISO 9613-1 at exact mid-band frequencies.
@@ -41,7 +41,7 @@ def test_a_fraction_of_a_sample_is_read_by_a_cubic() -> None:
 def test_a_passing_tone_falls_in_pitch(monkeypatch: pytest.MonkeyPatch) -> None:
     n, c, speed = 3 * RATE_HZ, 340.0, 40.0
     distance = np.hypot(speed * (np.arange(n) / RATE_HZ - 1.5), 8.0)
-    monkeypatch.setattr(air, "flight", lambda rng, n: (distance, np.full(n, 5.0), c))
+    monkeypatch.setattr(air, "flight", lambda rng, n, near: (distance, np.full(n, 5.0), c))
     tone = np.sin(2 * np.pi * 500.0 * np.arange(n + RATE_HZ) / RATE_HZ)
     heard = air.propagated(np.random.default_rng(1), tone, n)
 
@@ -87,3 +87,37 @@ def test_a_microphone_stays_within_full_scale_whatever_it_hears() -> None:
         assert np.isfinite(heard).all()
         assert np.abs(heard).max() <= 1.0
     assert np.isfinite(microphone.recorded(np.random.default_rng(0), np.zeros(20_000))).all()
+
+
+@pytest.mark.parametrize("codec", [0.0, 1.0])
+def test_a_codec_and_a_suppressor_keep_the_length_and_leave_holes(
+    codec: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(microphone, "CODEC", codec)
+    noise = np.random.default_rng(2).standard_normal(49_548)
+    heard = microphone.processed(np.random.default_rng(3), noise)
+    assert heard.shape == noise.shape
+    assert np.isfinite(heard).all()
+    assert 0.3 < heard[-600:].std() < 1.5  # no fade at the end
+    assert 0.01 < (heard - noise).std() < 1.0
+
+
+def test_lengths_of_fast_transforms_have_small_factors_only() -> None:
+    assert [signal.fast(n) for n in (1, 7, 16_000, 49_548, 65_548)] == [1, 8, 16_000, 50_000, 65_610]
+
+
+def test_padding_to_a_fast_length_changes_neither_level_nor_what_passes() -> None:
+    tone = np.sin(2 * np.pi * 440.0 * np.arange(49_548) / RATE_HZ)
+    assert signal.level(tone) == pytest.approx(np.sqrt(0.5), rel=1e-2)
+    assert signal.filtered(tone, [(20.0, 0.0), (8000.0, 0.0)]) == pytest.approx(tone, abs=1e-9)
+
+
+def test_a_racer_is_drawn_higher_than_a_carrier() -> None:
+    """The strongest line of drawn multirotors covers what toys and large ones have."""
+    lines_hz = []
+    for seed in range(60):
+        sound = flying.multirotor(np.random.default_rng(seed), 2 * RATE_HZ)
+        power = np.abs(np.fft.rfft(sound * np.hanning(len(sound)))) ** 2
+        lines_hz.append(float(power[120:8_000].argmax() + 120) / 2.0)
+    assert np.quantile(lines_hz, 0.2) < 300.0
+    assert np.quantile(lines_hz, 0.8) > 500.0

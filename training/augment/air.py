@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from training.augment.signal import RATE_HZ, Rng, Sound, between, walk
+from training.augment.signal import RATE_HZ, Rng, Sound, between, fast, walk
 
 REFERENCE_KPA = 101.325
 REFERENCE_K = 293.15
@@ -60,11 +60,18 @@ def read_at(sound: Sound, place: Sound) -> Sound:
     return b + 0.5 * u * (c - a + u * (2 * a - 5 * b + 4 * c - d + u * (3 * (b - c) + d - a)))
 
 
-def flight(rng: Rng, n: int) -> tuple[Sound, Sound, float]:
-    """Return distance and height [shape=(n,)] of a straight pass, m, and the sound's speed, m/s."""
+def flight(rng: Rng, n: int, near: bool = False) -> tuple[Sound, Sound, float]:
+    """Return distance and height [shape=(n,)] of a straight pass, m, and the sound's speed, m/s.
+
+    `near`: as multirotors are recorded, from a step away to some hundred metres and slowly.
+    """
     time_s = np.arange(n) / RATE_HZ
-    speed, height = rng.uniform(0, 25) if rng.random() < 0.6 else rng.uniform(25, 90), between(rng, 5, 400)
-    nearest, when = between(rng, 3, 800), rng.uniform(-8, 11)
+    if near:
+        speed, height, nearest = rng.uniform(0, 18), between(rng, 0.7, 100), between(rng, 1, 250)
+    else:
+        speed, height = rng.uniform(0, 25) if rng.random() < 0.6 else rng.uniform(25, 90), between(rng, 5, 400)
+        nearest = between(rng, 3, 800)
+    when = rng.uniform(-8, 11)
     along = speed * (time_s - when)
     return np.sqrt(nearest**2 + along**2 + height**2), np.full(n, height), 331.3 + 0.606 * rng.uniform(-5, 30)
 
@@ -79,18 +86,19 @@ def _arriving(source: Sound, path_m: Sound, first_m: float, n: int, c: float) ->
     return read_at(source, emitted + LEAD) * (path_m.min() / np.interp(emitted, left, path_m))
 
 
-def propagated(rng: Rng, source: Sound, n: int) -> Sound:
+def propagated(rng: Rng, source: Sound, n: int, near: bool = False) -> Sound:
     """Return what a microphone hears of a passing source; `source` is some 0.4 s longer than `n` samples."""
-    distance_m, height_m, c = flight(rng, n)
+    distance_m, height_m, c = flight(rng, n, near)
     mic_m = rng.uniform(0.2, 6.0)
     direct = _arriving(source, distance_m, distance_m[0], n, c)
     image = _arriving(source, distance_m + 2.0 * height_m * mic_m / distance_m, distance_m[0], n, c)
     mean_m = float(distance_m.mean())
-    hz = np.fft.rfftfreq(n, 1.0 / RATE_HZ)
+    size = fast(n)
+    hz = np.fft.rfftfreq(size, 1.0 / RATE_HZ)
     grazing = float(np.arcsin(min(height_m[0] / mean_m, 1.0)))
     coherent_hz = between(rng, 300, 6000)
     answer = reflection(hz, grazing, between(rng, *RESISTIVITY)) * np.exp(-((hz / coherent_hz) ** 2))
-    spectrum = np.fft.rfft(direct) + answer * np.fft.rfft(image)
+    spectrum = np.fft.rfft(direct, size) + answer * np.fft.rfft(image, size)
     loss_db = absorption_db_per_m(hz, rng.uniform(-5, 30), rng.uniform(25, 95)) * mean_m
-    heard = np.fft.irfft(spectrum * 10 ** (-loss_db / 20), n)
+    heard = np.fft.irfft(spectrum * 10 ** (-loss_db / 20), size)[:n]
     return heard * 10 ** (walk(rng, n, rng.uniform(0, 2.5), rng.uniform(0.1, 1.0)) / 20)

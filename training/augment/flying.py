@@ -19,6 +19,7 @@ import numpy as np
 
 from training.augment.signal import (
     MOST_ORDERS,
+    RATE_HZ,
     Rng,
     Sound,
     between,
@@ -34,35 +35,61 @@ from training.augment.signal import (
 
 
 def multirotor(rng: Rng, n: int) -> Sound:
-    blade_hz = between(rng, 80.0, 450.0)
+    pick = rng.random()  # carriers of cameras and loads, small ones, toys and racers
+    blade_hz = (
+        between(rng, 70, 280) if pick < 0.45 else between(rng, 180, 500) if pick < 0.75 else between(rng, 400, 1300)
+    )
     blades = int(rng.choice([2, 2, 2, 3, 3, 4]))
+    shared = _throttle(rng, n)
+    decay, weak, tone_db = rng.uniform(0.5, 9.0), rng.uniform(8.0, 30.0), curve_points(rng, rng.uniform(0.0, 8.0))
+    spread, jitter, hasty_s = rng.uniform(0.0, 0.08), rng.uniform(0.001, 0.015), rng.uniform(0.05, 0.4)
+    louder, gusty = rng.uniform(1.5, 3.0), rng.uniform(1.5, 4.0)
+    whines = rng.random() < 0.6
+    whine_hz, whine_decay = between(rng, 600.0, 7000.0), rng.uniform(6.0, 20.0)
+    made, whine, wash = np.zeros(n), np.zeros(n), np.zeros(n)
+    for _ in range(int(rng.choice([1, 2, 4, 4, 4, 4, 4, 6, 8]))):
+        speed = np.clip(1.0 + rng.normal(0, spread) + shared + walk(rng, n, jitter, hasty_s), 0.4, 2.0)
+        turns = cycles(rng, blade_hz / blades * speed)
+        gain = 10 ** (rng.normal(0, 3.0) / 20) * speed**louder
+        made += gain * play(rng, turns, _blades(rng, blade_hz, blades, decay, weak, tone_db))
+        wash += gain * (1.0 + 0.5 * np.cos(2 * np.pi * blades * turns))
+        if whines:
+            amplitudes = orders(whine_hz * 1.5, lambda k: -whine_decay * np.log2(k))
+            whine += 10 ** (rng.normal(0, 5.0) / 20) * play(rng, cycles(rng, whine_hz * speed), amplitudes)
+    swell = (1.0 + shared) ** gusty * 10 ** (walk(rng, n, rng.uniform(0.0, 3.0), rng.uniform(0.1, 1.0)) / 20)
+    noise = shaped(rng, n, curve_points(rng, 5.0, (-3.0, 3.0))) * (wash / np.mean(wash)) * np.clip(swell, 0.05, 20.0)
+    made = unit(made) + unit(noise) * 10 ** (rng.uniform(-18, 12) / 20)
+    return made + unit(whine) * 10 ** (rng.uniform(-35, 0) / 20)
+
+
+def _throttle(rng: Rng, n: int) -> Sound:
+    """Return the change of speed that all rotors share: restless, at times commanded in steps, or rising."""
     shared = walk(rng, n, rng.uniform(0.003, 0.04), rng.uniform(0.3, 2.0))
-    if rng.random() < 0.3:
-        shared = shared + np.linspace(0.0, rng.uniform(-0.25, 0.25), n)
-    decay, weak = rng.uniform(2.0, 11.0), rng.uniform(8.0, 30.0)
-    spread, jitter = rng.uniform(0.0, 0.08), rng.uniform(0.001, 0.015)
-    made, wash = np.zeros(n), 0.0
-    for _ in range(int(rng.choice([1, 4, 4, 4, 4, 6, 8]))):
-        factor = 1.0 + rng.normal(0, spread) + shared + walk(rng, n, jitter, rng.uniform(0.05, 0.4))
-        turns = cycles(rng, blade_hz / blades * np.clip(factor, 0.4, 2.0))
-        drop = rng.normal(0, 3.0, MOST_ORDERS)
-        made += play(
-            rng,
-            turns,
-            orders(
-                blade_hz / blades,
-                lambda k, drop=drop: (
-                    -decay * np.log2(np.maximum(k / blades, 0.5)) - np.where(k % blades, weak, 0.0) + drop[: len(k)]
-                ),
-            ),
-        )
-        wash = wash + 1.0 + 0.5 * np.cos(2 * np.pi * blades * turns)
-    noise = shaped(rng, n, curve_points(rng, 4.0, (-3.0, 4.0))) * (np.asarray(wash) / np.mean(wash))
-    made = unit(made) + unit(noise) * 10 ** (rng.uniform(-22, 6) / 20)
-    if rng.random() < 0.4:
-        whine = cycles(rng, between(rng, 1500.0, 7000.0) * (1.0 + shared))
-        made += np.sin(2 * np.pi * whine) * 10 ** (rng.uniform(-35, -12) / 20)
-    return made
+    kind = rng.random()
+    if kind < 0.3:
+        return shared + np.linspace(0.0, rng.uniform(-0.25, 0.25), n)
+    if kind < 0.6:
+        count = int(n / RATE_HZ * rng.uniform(0.4, 3.0)) + 2
+        held = np.repeat(rng.normal(0, rng.uniform(0.02, 0.15), count), 2)
+        start = np.sort(rng.uniform(0, n, count - 1))
+        ends = start + rng.uniform(0.05, 0.4) * RATE_HZ
+        times = np.concatenate(([-RATE_HZ], np.column_stack((start, ends)).ravel(), [n + 8 * RATE_HZ]))
+        return shared + np.interp(np.arange(n), np.maximum.accumulate(times), held)
+    return shared
+
+
+def _blades(
+    rng: Rng, blade_hz: float, blades: int, decay: float, weak: float, tone_db: list[tuple[float, float]]
+) -> Sound:
+    """Return amplitudes of the orders of one shaft: those of the blades, weakly the others, under a random tone."""
+    hz, db = zip(*tone_db, strict=True)
+    drop = rng.normal(0, 3.0, MOST_ORDERS)
+
+    def level_db(k: Sound) -> Sound:
+        own = -decay * np.log2(np.maximum(k / blades, 0.5)) - np.where(k % blades, weak, 0.0) + drop[: len(k)]
+        return own + np.interp(np.log(k * blade_hz / blades), np.log(hz), db)
+
+    return orders(blade_hz / blades, level_db)
 
 
 def electric(rng: Rng, n: int) -> Sound:

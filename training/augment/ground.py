@@ -19,6 +19,7 @@ from training.augment.signal import (
     between,
     curve_points,
     cycles,
+    fast,
     filtered,
     orders,
     play,
@@ -98,12 +99,12 @@ def engine(rng: Rng, n: int) -> Sound:
     return unit(made) + unit(noise) * 10 ** (rng.uniform(-15, 6) / 20)
 
 
-def _room(rng: Rng, sound: Sound) -> Sound:
+def room(rng: Rng, sound: Sound) -> Sound:
     """Return the sound in a room: a decaying noise as impulse response."""
     length = int(rng.uniform(0.05, 0.4) * RATE_HZ)
     answer = rng.standard_normal(length) * np.exp(-6.9 * np.arange(length) / length)
     answer[0] += rng.uniform(1, 20)
-    size = len(sound) + length
+    size = fast(len(sound) + length)
     return np.fft.irfft(np.fft.rfft(sound, size) * np.fft.rfft(answer, size), size)[: len(sound)]
 
 
@@ -116,7 +117,7 @@ def vacuum(rng: Rng, n: int) -> Sound:
     decay, bump = rng.uniform(2, 10), rng.normal(0, 5, MOST_ORDERS)
     made = unit(play(rng, turns, orders(fan_hz, lambda k: -decay * np.log2(k) + bump[: len(k)]), 2.0))
     noise = shaped(rng, n, curve_points(rng, 4.0, (-3.0, 3.0)))
-    return _room(rng, made * 10 ** (rng.uniform(-18, 6) / 20) + noise)
+    return room(rng, made * 10 ** (rng.uniform(-18, 6) / 20) + noise)
 
 
 def tool(rng: Rng, n: int) -> Sound:
@@ -130,7 +131,7 @@ def tool(rng: Rng, n: int) -> Sound:
         strokes = np.clip(np.sin(2 * np.pi * cycles(rng, rng.uniform(1, 5) * np.ones(n))), 0, 1) ** rng.uniform(0.5, 2)
         made = made * rng.choice([0.0, 0.3])
     noise = shaped(rng, n, curve_points(rng, 4.0, (0.0, 5.0))) * strokes
-    return _room(rng, made + noise * 10 ** (rng.uniform(-15, 8) / 20))
+    return room(rng, made + noise * 10 ** (rng.uniform(-15, 8) / 20))
 
 
 def speech(rng: Rng, n: int) -> Sound:

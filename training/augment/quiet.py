@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from training.augment.music import music
 from training.augment.signal import (
     MOST_ORDERS,
     RATE_HZ,
@@ -86,26 +87,6 @@ def birds(rng: Rng, n: int) -> Sound:
     return made
 
 
-def music(rng: Rng, n: int) -> Sound:
-    """Notes and chords of plucked, bowed and blown kinds, with or without a beat."""
-    made, beat_s = np.zeros(n), between(rng, 0.12, 2.5)
-    root = between(rng, 55, 500)
-    bowed, decay, at = rng.random() < 0.5, rng.uniform(2, 10), 0
-    while at < n:
-        length = min(int(beat_s * RATE_HZ * rng.choice([0.5, 1, 1, 2])), n - at)
-        time_s = np.arange(length) / RATE_HZ
-        for _ in range(int(rng.integers(1, 5))):
-            pitch = root * 2 ** (rng.choice([0, 2, 3, 4, 5, 7, 9, 10, 12, 16, 19]) / 12)
-            shake = 1 + rng.choice([0, 0, 0.006]) * np.sin(2 * np.pi * 5.5 * time_s)
-            note = play(rng, cycles(rng, pitch * shake), orders(pitch, lambda k: -decay * np.log2(k)), 2.0)
-            shape = np.minimum(time_s * 15, 1) if bowed else np.exp(-time_s * rng.uniform(1, 8))
-            made[at : at + length] += note * shape
-        if rng.random() < 0.3:
-            made[at : at + length] += rng.standard_normal(length) * np.exp(-time_s * 25) * rng.uniform(0, 5)
-        at += max(length, 1)
-    return unit(made) + 0.02 * noise(rng, n)
-
-
 def knocks(rng: Rng, n: int) -> Sound:
     """Steps, clapping, typing, hammering, clocks, crackling: bursts, regular or not."""
     regular, rate = rng.random() < 0.5, between(rng, 0.7, 25)
@@ -140,7 +121,15 @@ def silence(rng: Rng, n: int) -> Sound:
     return np.zeros(n) if rng.random() < 0.3 else rng.standard_normal(n) * 10 ** rng.uniform(-6, -3)
 
 
+# Music is a quarter of what is drawn of quiet places: of its many kinds one scene is recorded.
+MUSIC_SHARE = 0.25
 QUIET = {
     "noise": noise, "wind": wind, "rain": rain, "surf": surf, "hum": hum, "insects": insects, "birds": birds,
     "music": music, "knocks": knocks, "tones": tones, "silence": silence,
 }  # fmt: skip
+
+
+def place(rng: Rng) -> str:
+    """Return the name of one quiet sound."""
+    others = [name for name in QUIET if name != "music"]
+    return "music" if rng.random() < MUSIC_SHARE else others[int(rng.integers(len(others)))]

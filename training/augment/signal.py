@@ -11,6 +11,7 @@ Everything takes a `numpy.random.Generator`; the same generator gives the same s
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
@@ -76,17 +77,31 @@ def orders(lowest_hz: float, level_db: Callable[[Sound], Sound]) -> Sound:
     return 10 ** (level_db(np.arange(1, count + 1)) / 20)
 
 
+@functools.cache
+def fast(n: int) -> int:
+    """Return the least length from `n` up whose Fourier transform is fast: no factor above 5."""
+    while True:
+        rest = n
+        for factor in (2, 3, 5):
+            while rest % factor == 0:
+                rest //= factor
+        if rest == 1:
+            return n
+        n += 1
+
+
 def filtered(sound: Sound, points: Sequence[tuple[float, float]]) -> Sound:
     """Return the sound with gains given at (Hz, dB), straight lines between them over log frequency; zero phase."""
     hz, db = zip(*points, strict=True)
-    bins = np.fft.rfftfreq(len(sound), 1.0 / RATE_HZ)
+    size = fast(len(sound))
+    bins = np.fft.rfftfreq(size, 1.0 / RATE_HZ)
     gain = 10 ** (np.interp(np.log(np.maximum(bins, 1.0)), np.log(hz), db) / 20)
-    return np.fft.irfft(np.fft.rfft(sound) * gain, len(sound))
+    return np.fft.irfft(np.fft.rfft(sound, size) * gain, size)[: len(sound)]
 
 
 def shaped(rng: Rng, n: int, points: Sequence[tuple[float, float]]) -> Sound:
     """Return noise with this spectrum, of unit power."""
-    made = filtered(rng.standard_normal(n), points)
+    made = filtered(rng.standard_normal(fast(n)), points)[:n]
     return made / (np.sqrt(np.mean(made**2)) + 1e-12)
 
 
@@ -101,9 +116,9 @@ def level(sound: Sound) -> float:
     """Return the root mean square above 100 Hz, where wind rumble does not count."""
     if len(sound) == 0:
         return 0.0
-    spectrum = np.fft.rfft(sound)
-    spectrum[: int(100 * len(sound) / RATE_HZ)] = 0.0
-    return float(np.sqrt(2.0 * np.sum(np.abs(spectrum) ** 2)) / len(sound))
+    size = fast(len(sound))
+    spectrum = np.fft.rfft(sound, size)[int(100 * size / RATE_HZ) :]
+    return float(np.sqrt(2.0 * np.sum(spectrum.real**2 + spectrum.imag**2) / (size * len(sound))))
 
 
 def unit(sound: Sound) -> Sound:

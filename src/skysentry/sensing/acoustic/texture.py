@@ -1,24 +1,27 @@
-"""The third branch: how the levels of a second move, 32 numbers in a logistic regression of multirotors.
+"""The third branch: how the levels of a second move and lie, 43 numbers in a quadratic regression of multirotors.
 
-Rotors under attitude control flutter in a way that steady machines, weather, music and voices do not. What is measured
-is free of gain and of the microphone's response, for all of it is change in time or stands out of its neighbourhood. In
-each of eight groups of twelve bands (`bands.levels_db`, 50 Hz to 7.2 kHz):
+Rotors under attitude control flutter in a way that steady machines, weather, music and voices do not. In each of eight
+groups of twelve bands (`bands.levels_db`, 50 Hz to 7.2 kHz):
 
     step         mean change of a band from frame to frame
     drift        standard deviation of the means of its quarters
     tremble      as `step`, of the group's mean level: what its bands do together
     lines        mean height of bands above their neighbourhood of an octave, of the second's mean
+    shape        mean level, less that of all groups
 
-as logarithms, weighed and summed to log p(z|multirotor) − log p(z|anything else), held in `LLR_RANGE`. The weights come
-from recordings alone (`python -m training.texture`): learned from drawn sounds they told nothing of recorded ones
-(area 0.52), so where no recordings of drones are at hand this branch is silent. Machines that it never heard move much
-like rotors: where the nets name one, `fuse.owned` takes most of its word for a multirotor away.
+the first four as logarithms; and of all bands the mean height of the 3 and of the 12 highest lines and of the 8 deepest
+gaps. None depends on gain; `shape` and `lines` do on the microphone's response, which is why most of what this learns
+from are drawn clips through drawn microphones. Each measure is taken in spreads from its mean, held within ±3; they,
+their squares and their products are weighed and summed to log p(z|multirotor) − log p(z|anything else), held in
+`LLR_RANGE`. The weights come from recordings and drawn clips (`python -m training.texture`). Machines that it never
+heard move much like rotors: where the nets name one, `fuse.owned` takes most of its word for a multirotor away.
 """
 
 from __future__ import annotations
 
 import functools
 from importlib import resources
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -30,35 +33,76 @@ from skysentry.sensing.acoustic.spectrum import QUARTERS, Array
 
 GROUPS = 8
 WIDTH = bands.BANDS // GROUPS
-MEASURES = 4 * GROUPS
+MEASURES = 5 * GROUPS + 3
 # Changes below this, in dB, are rounding: all alike.
 LEAST_DB = 0.05
-# A second may say little: the drones of sixteen scenes are not all drones. Up to 2 it made multirotors of a bare motor
-# twice as often, down to −2 it lost drawn drones, both for hardly more recall (decision 12).
-LLR_RANGE = (-1.0, 1.0)
+# Levels further below the loudest band are rounding.
+DEEPEST_DB = 60.0
+# How many of the highest lines and of the deepest gaps are looked at, and what makes them of order one.
+LINES, GAPS = (3, 12), 8
+SHAPE_DB, LINE_DB = 10.0, 5.0
+# A measure further out is as strange as one here: products must not run away with a sound like none.
+MOST_SPREADS = 3.0
+# A second may say no more: the drones of sixteen scenes and drawn ones are not all drones.
+LLR_RANGE = (-3.0, 3.0)
 WEIGHTS = "weights-texture.json"
 
 
 class Weights(Struct, frozen=True):
-    """The regression: a constant and a weight a measure."""
+    """The regression: where measures lie and how far apart, a constant, a weight a measure, and one a pair of them.
 
+    Pairs are those of a triangle by rows, each measure with itself first.
+    """
+
+    mean: tuple[float, ...]
+    spread: tuple[float, ...]
     constant: float
     weights: tuple[float, ...]
+    pairs: tuple[float, ...]
+
+
+class Regression(NamedTuple):
+    """`Weights` as arrays: `pairs` is a triangular matrix [shape=(43, 43)]."""
+
+    mean: NDArray[np.float64]
+    spread: NDArray[np.float64]
+    constant: float
+    weights: NDArray[np.float64]
+    pairs: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, weights: Weights) -> Regression:
+        """Return the regression of weights."""
+        pairs = np.zeros((MEASURES, MEASURES))
+        pairs[np.triu_indices(MEASURES)] = weights.pairs
+        mean, spread, single = (np.array(values) for values in (weights.mean, weights.spread, weights.weights))
+        return cls(mean, spread, weights.constant, single, pairs)
 
 
 @functools.cache
-def shipped() -> Weights:
-    """Return the weights of the package."""
+def shipped() -> Regression:
+    """Return the regression of the package."""
     data = (resources.files("skysentry.sensing.acoustic") / WEIGHTS).read_bytes()
-    return msgspec.json.decode(data, type=Weights)
+    return Regression.of(msgspec.json.decode(data, type=Weights))
+
+
+def _ranked() -> Array:
+    """Return the matrix [shape=(96, 3)] that takes the means of the highest and the deepest of sorted heights."""
+    made = np.zeros((bands.BANDS, len(LINES) + 1), dtype=np.float32)
+    for column, count in enumerate(LINES):
+        made[-count:, column] = 1.0 / count
+    made[:GAPS, -1] = 1.0 / GAPS
+    return made / np.float32(LINE_DB)
 
 
 _PER_STEP = np.float32(1.0 / (bands.FRAMES - 1))
 _GROUPED: Array = (np.kron(np.eye(GROUPS), np.ones((WIDTH, 1))) / WIDTH).astype(np.float32)
+_SHAPED: Array = (_GROUPED - _GROUPED.mean(axis=1, keepdims=True)) / np.float32(SHAPE_DB)
+_RANKED = _ranked()
 
 
 def measures(levels_db: Array) -> Array:
-    """Return the measures [shape=(..., 32)] of levels [shape=(..., 32, 96)]."""
+    """Return the measures [shape=(..., 43)] of levels [shape=(..., 32, 96)]."""
     shape = levels_db.shape[:-2]
     quarters = np.add.reduce(levels_db.reshape(*shape, QUARTERS, -1, bands.BANDS), axis=-2)
     quarters *= np.float32(QUARTERS / bands.FRAMES)
@@ -75,11 +119,29 @@ def measures(levels_db: Array) -> Array:
     grouped, tremble = by_band @ _GROUPED, np.add.reduce(together, axis=-2) * _PER_STEP
     made = (grouped[..., 0, :], grouped[..., 1, :], tremble, grouped[..., 2, :])
     logs: Array = np.log(np.maximum(np.concatenate(made, axis=-1), np.float32(LEAST_DB)))
-    return logs
+    lies = mean[..., 0, :]
+    lying = np.maximum(lies, lies.max(axis=-1, keepdims=True) - np.float32(DEEPEST_DB))
+    ranked = np.sort(lying @ bands.LESS_NEAR, axis=-1)
+    measured: Array = np.concatenate((logs, lying @ _SHAPED, ranked @ _RANKED), axis=-1)
+    return measured
 
 
-def ratio(levels_db: Array, weights: Weights) -> NDArray[np.float64]:
-    """Return the ratio [shape=(...)] of levels [shape=(..., 32, 96)]."""
-    summed = measures(levels_db).astype(np.float64) @ weights.weights + weights.constant
-    held: NDArray[np.float64] = np.clip(summed, *LLR_RANGE)
+def spreads(measured: Array, mean: NDArray[np.float64], spread: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return measures [shape=(..., 43)] in spreads from their means, held within ±`MOST_SPREADS`."""
+    held: NDArray[np.float64] = (measured - mean) / spread
+    np.minimum(held, MOST_SPREADS, out=held)
+    np.maximum(held, -MOST_SPREADS, out=held)
     return held
+
+
+def ratio(levels_db: Array, regression: Regression) -> NDArray[np.float64]:
+    """Return the ratio [shape=(...)] of levels [shape=(..., 32, 96)]."""
+    return of_measures(measures(levels_db), regression)
+
+
+def of_measures(measured: Array, regression: Regression) -> NDArray[np.float64]:
+    """Return the ratio [shape=(...)] of measures [shape=(..., 43)]."""
+    away = spreads(measured, regression.mean, regression.spread)
+    summed = np.add.reduce((away @ regression.pairs + regression.weights) * away, axis=-1) + regression.constant
+    made: NDArray[np.float64] = np.minimum(np.maximum(summed, LLR_RANGE[0]), LLR_RANGE[1])
+    return made
