@@ -6,10 +6,12 @@ import math
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 
 from skysentry.events import AnyEvent, Bearing, Health, HealthState, Scan, TrackStatus
 from skysentry.site import Coverage, Sensor, SensorKind, Weather
 from skysentry.tracking import measure as m
+from skysentry.tracking.batch import listener
 from skysentry.tracking.life import fate
 from skysentry.tracking.particles import COLUMNS, TEMPER, E, N, hear, trusted, weigh
 from skysentry.tracking.table import Life
@@ -33,7 +35,7 @@ def circling(t: float) -> np.ndarray:
     return np.array([1800.0 + 1100.0 * math.sin(angle), 1200.0 + 1100.0 * math.cos(angle), 200.0])
 
 
-def heard(sky: SimpleNamespace, seconds: range, deaf: str = "", mower: str = "") -> list[Scan]:
+def heard(sky: SimpleNamespace, seconds: range, deaf: str = "", mower: str = "", all_m: float = REACH_M) -> list[Scan]:
     """Looks at one object that circles; one array hears to 400 m only, a mower stands north-east of another."""
     scans = []
     for sensor in arrays(sky):
@@ -44,7 +46,7 @@ def heard(sky: SimpleNamespace, seconds: range, deaf: str = "", mower: str = "")
         for k in seconds:
             t = k + phase
             at = sky.emitted(circling, where, t)
-            reach_m = 400.0 if sensor.id == deaf else REACH_M
+            reach_m = 400.0 if sensor.id == deaf else all_m
             found: list[object] = []
             if np.linalg.norm(at - where) < reach_m and rng.random() < 0.9:
                 found.append(sky.direction(sensor, at, rng))
@@ -67,6 +69,33 @@ def test_an_array_that_hears_little_is_named_and_taken_back_when_it_heals(sky: S
     assert not told(made, "a6", "hears to")
     made = sky.run(tracker, heard(sky, range(320, 800)), 800.0, 320.0)
     assert told(made, "a5", "reach")[-1][0] is HealthState.OK
+
+
+@pytest.mark.parametrize(("true_m", "level"), [(REACH_M, None), (0.75 * REACH_M, 0.75)])
+def test_a_network_that_hears_less_far_than_declared_is_believed_so_with_sharp_edges(
+    sky: SimpleNamespace, true_m: float, level: float | None
+) -> None:
+    sensors = arrays(sky)
+    tracker = Tracker(sky.site(*sensors))
+    sky.run(tracker, heard(sky, range(200), all_m=true_m), 200.0)
+    assert tracker.fusion is not None
+    look = tracker.fusion.roster.known[sensors[0].id].look
+    if level is None:
+        assert look[m.L_REACH] == 0.0, "as declared"
+        return
+    assert look[m.L_REACH : m.L_REACH + m.OCTANTS] == pytest.approx(level * REACH_M, rel=0.15)
+    assert look[m.L_EDGE : m.L_EDGE + m.OCTANTS] == pytest.approx(look[m.L_SOFT])
+
+
+def test_the_edge_of_a_microphone_is_never_a_step(sky: SimpleNamespace) -> None:
+    at = sky.place(0.0, 0.0, 2.0)
+    sensors = [
+        Sensor(id="m", kind=SensorKind.MICROPHONE, position=at, coverage=Coverage(max_m=2_500.0)),
+        Sensor(id="w", kind=SensorKind.MICROPHONE, position=at, coverage=Coverage(max_m=2_500.0, soft_m=800.0)),
+        Sensor(id="a", kind=SensorKind.ARRAY, position=at, coverage=Coverage(max_m=2_500.0)),
+    ]
+    soft = [listener(sensor, sky.FRAME, Weather()).look[m.L_SOFT] for sensor in sensors]
+    assert soft == [250.0, 800.0, 0.0], "directions place what arrays hear; microphones place by their reach alone"
 
 
 def test_a_mower_is_learned_at_its_bearing_and_hides_no_object(sky: SimpleNamespace) -> None:

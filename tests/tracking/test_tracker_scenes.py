@@ -155,6 +155,16 @@ def test_clutter_alone_confirms_almost_nothing(sky: SimpleNamespace) -> None:
     assert len({track.track_id for track in sky.tracks(out, "confirmed")}) <= 1
 
 
+def test_a_radar_whose_clutter_nobody_declared_learns_it_within_seconds(sky: SimpleNamespace) -> None:
+    """Twenty false plots a look where site.toml's default says one in a hundred looks."""
+    radars = [sky.radar(false_per_scan=rate) for rate in (20.0, 0.01)]
+    scans = radar_scans(sky, radars[0], [], 120, 7, 20.0)
+    runs = [sky.tracks(sky.run(Tracker(sky.site(radar)), scans, 120.0), "confirmed") for radar in radars]
+    late = {t.track_id for t in runs[1] if t.time_ns > sky.START_NS + 60e9}
+    assert len({t.track_id for t in runs[1]}) <= 12
+    assert len(late) <= 2
+
+
 def test_a_track_coasts_and_ends_once_with_a_reason(sky: SimpleNamespace) -> None:
     rng = np.random.default_rng(8)
     path = straight(0.0, 2000.0, 100.0, 10.0, 0.0)

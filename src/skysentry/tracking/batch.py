@@ -42,6 +42,10 @@ DETECTIONS_PER_SCAN = 2_000
 # Silence or a miss of one microphone or array says at most one nat per 10 s: neighbouring seconds share the wind.
 SOUND_NATS_PER_S = 0.1
 LISTENING_S = 10.0
+# A microphone hears no further than wind, ground and the loudness of what flies let it: its edge is never sharper than
+# this share of its reach. It is what places things that are only heard; a step, which is what is declared where nothing
+# is said of it, puts them where they are not.
+SHARPEST_EDGE = 0.1
 # Speed of sound in dry air, √(γ R T / M): 331.3 m/s at 0 °C.
 SOUND_AT_ZERO_MPS = 331.3
 ZERO_C_K = 273.15
@@ -142,6 +146,8 @@ def _cover(look: Array, sensor: Sensor) -> None:
     width_deg = (cover.az_deg[1] - cover.az_deg[0]) % 360.0 or 360.0
     look[m.L_PD] = sensor.pd
     look[m.L_MIN], look[m.L_MAX], look[m.L_SOFT] = cover.min_m, max(cover.max_m, 1.0), cover.soft_m
+    if sensor.kind is SensorKind.MICROPHONE:
+        look[m.L_SOFT] = max(look[m.L_SOFT], SHARPEST_EDGE * look[m.L_MAX])
     look[m.L_AZ] = math.radians(cover.az_deg[0] + width_deg / 2.0)
     look[m.L_AZ_HALF] = math.radians(width_deg / 2.0)
     look[m.L_EL_LOW], look[m.L_EL_HIGH] = math.radians(cover.el_deg[0]), math.radians(cover.el_deg[1])

@@ -53,6 +53,8 @@ MEMORY_LOOKS = 120.0
 # What is believed before it is seen, in plots: little for a cell, so that three plots make a patch; more for a ring
 # and for the speeds, which see more of them.
 CELL_PLOTS, RING_PLOTS, DOPPLER_PLOTS = 0.1, 2.0, 10.0
+# A declared rate counts as so many looks at most: one that nobody set is wrong by a factor of a thousand.
+DECLARED_LOOKS = 3.0
 # A count smaller than this is none.
 LEAST_COUNT = 1e-4
 # Bins of radial speed by powers of two: below 1, 2, 4 … 256 m/s.
@@ -106,7 +108,10 @@ def weigh_clutter(
     half = BEYOND * look[L_MAX]
     cell = 2.0 * half / SIDE
     ring = half / RINGS
-    declared = look[L_FALSE] / (look[L_AZ_HALF] * (look[L_MAX] ** 2 - look[L_MIN] ** 2))
+    covered = look[L_AZ_HALF] * (look[L_MAX] ** 2 - look[L_MIN] ** 2)
+    declared = look[L_FALSE] / covered
+    trust = min(RING_PLOTS / look[L_FALSE], DECLARED_LOOKS)
+    level = (rings.sum() + trust * look[L_FALSE]) / (looks + trust) / covered
     plot = np.empty(4)
     for j in range(codes.shape[0]):
         if not measured(codes[j], rows[j], plot):
@@ -115,7 +120,7 @@ def weigh_clutter(
         false = rows[j, DENSITY] - new
         k = min(int(plot[2] / ring), RINGS - 1)
         area = look[L_AZ_HALF] * ring * ring * (2.0 * k + 1.0)
-        background = (rings[k] + RING_PLOTS) / (looks * area + RING_PLOTS / declared)
+        background = (rings[k] + RING_PLOTS) / (looks * area + RING_PLOTS / level)
         count = _bilinear(cells, (plot[0] + half) / cell - 0.5, (plot[1] + half) / cell - 0.5)
         here = (count + CELL_PLOTS) / (looks * cell * cell + CELL_PLOTS / background)
         false *= here / declared
