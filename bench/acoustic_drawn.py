@@ -23,7 +23,7 @@ from training.augment.signal import RATE_HZ, unit
 from bench import show
 from skysentry.events import Block
 from skysentry.sensing.acoustic import fuse, texture
-from skysentry.sensing.acoustic.detector import BANDS
+from skysentry.sensing.acoustic.detector import BANDS, at_once
 from skysentry.sensing.acoustic.ear import Ear
 
 SECONDS = 6
@@ -53,7 +53,8 @@ def told(sound: NDArray[np.float32]) -> list[bool]:
         id="drawn", time_ns=10**18, received_ns=10**18, sensor="ear", rate_hz=float(RATE_HZ), shape=shape,
         dtype="float32", data=sound.tobytes(),
     )  # fmt: skip
-    return [fuse.flies(np.array(second.belief)) >= fuse.DETECT_LLR for second in Ear(BANDS).hear(block)[0]]
+    seconds = Ear(BANDS).hear(block)[0]
+    return [fuse.flies(second.belief) >= fuse.DETECT_LLR or at_once(second) for second in seconds]
 
 
 def main() -> None:

@@ -12,7 +12,6 @@ from __future__ import annotations
 from bench.acoustic_learned import DEVELOPMENT, LAST, RECORDINGS, combs, left, textures
 from skysentry.sensing.acoustic import fuse
 
-LIMITS = {"told": fuse.DETECT_LLR, "confirmed": fuse.CONFIRM_LLR}
 LONGEST_S = 10
 
 
@@ -25,6 +24,15 @@ def heard_on(belief: fuse.Belief | None, name: str, index: int) -> list[fuse.Bel
     return found
 
 
+def alone(name: str, index: int) -> list[float]:
+    """Return what each second of a recording says by itself: the ratio of what flies."""
+    found = []
+    for log_p, comb, flutters in zip(left(name)[index], combs(index, False), textures(name)[index], strict=False):
+        by_itself = fuse.alone(log_p - log_p.max(), comb, flutters)
+        found.append(-fuse.MOST_LLR if by_itself is None else fuse.flies(by_itself))
+    return found
+
+
 def waits(name: str) -> list[dict[str, int | None]]:
     """Return of each drone that some nets left out after which second it was told, and confirmed."""
     belief, found = None, []
@@ -34,21 +42,35 @@ def waits(name: str) -> list[dict[str, int | None]]:
     for index in left(name):
         if RECORDINGS[index].kind == "DRONE":
             flies = [fuse.flies(one) for one in heard_on(belief, name, index)]
-            found.append(
-                {
-                    what: next((n for n, v in enumerate(flies, start=1) if v >= least), None)
-                    for what, least in LIMITS.items()
-                }
-            )
+            at_once = [max(pair) for pair in zip(flies, alone(name, index), strict=True)]
+            told, confirmed = first(at_once, fuse.DETECT_LLR), first(flies, fuse.CONFIRM_LLR)
+            found.append({"told": told, "by the chain": first(flies, fuse.DETECT_LLR), "confirmed": confirmed})
+    return found
+
+
+def first(ratios: list[float], least: float) -> int | None:
+    """Return after which second a ratio is reached."""
+    return next((n for n, ratio in enumerate(ratios, start=1) if ratio >= least), None)
+
+
+def told_alone() -> dict[str, tuple[int, int]]:
+    """Return by kind of recording how many seconds are told by themselves, and of how many."""
+    found: dict[str, tuple[int, int]] = {}
+    for name in (*DEVELOPMENT, LAST):
+        for index in left(name):
+            said = alone(name, index)
+            told, all_ = found.get(RECORDINGS[index].kind, (0, 0))
+            found[RECORDINGS[index].kind] = told + sum(v >= fuse.DETECT_LLR for v in said), all_ + len(said)
     return found
 
 
 def main() -> None:
     drones = [row for name in (*DEVELOPMENT, LAST) for row in waits(name)]
     print(f"Seconds of sound until a drone is told, {len(drones)} recordings after quiet, share of them")
-    for what in LIMITS:
+    for what in drones[0]:
         shares = [sum((row[what] or 99) <= n for row in drones) / len(drones) for n in range(1, LONGEST_S + 1)]
-        print(f"  {what:10}", "  ".join(f"{n} s: {share:.2f}" for n, share in enumerate(shares, start=1)))
+        print(f"  {what:12}", "  ".join(f"{n} s: {share:.2f}" for n, share in enumerate(shares, start=1)))
+    print("Seconds told by themselves:", ", ".join(f"{kind} {k} of {n}" for kind, (k, n) in told_alone().items()))
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ from bench.acoustic_learned import DEVELOPMENT, LAST, scores_running
 from skysentry.events import Block, Place
 from skysentry.geo import Frame
 from skysentry.sensing.acoustic import fuse
-from skysentry.sensing.acoustic.detector import BANDS
+from skysentry.sensing.acoustic.detector import BANDS, at_once
 from skysentry.sensing.acoustic.ear import Ear, Second
 from skysentry.sim.sound import ArraySound, Surroundings
 from skysentry.sim.sound_way import Air
@@ -87,7 +87,7 @@ def row(title: str, seconds: Iterator[Second], drones: np.ndarray) -> dict[str, 
     for second in seconds:
         belief, place = np.array(second.belief), np.array(second.place)
         score.append(fuse.drone(belief, place, tame=False))
-        now = fuse.flies(belief, place) >= fuse.DETECT_LLR
+        now = fuse.flies(belief, place) >= fuse.DETECT_LLR or at_once(second)
         # An alarm begins once, however long it lasts.
         flies, drone = flies + (now and not before), drone + (now and not before and fuse.led_by_drone(belief))
         before = now

@@ -1,9 +1,9 @@
 """`AcousticDetector`: blocks of sound in, one `Scan` per second of sound and microphone out.
 
-A scan holds one detection where something that flies is likelier than nothing there (`fuse.DETECT_LLR`), or where a
-confuser is told by name (`fuse.GROUND_LLR`; its class is `ground_source`, its name a feature `confuser_NAME`), else it
-is empty, and its emptiness is a statement: silence. `noise_db` is the floor between 100 and 2,000 Hz, dB relative to
-full scale.
+A scan holds one detection where something that flies is likelier than nothing there (`fuse.DETECT_LLR`), by all that
+was heard or by this second alone (feature `one_second`: its ratios are of that second), or where a confuser is told by
+name (`fuse.GROUND_LLR`; its class is `ground_source`, its name a feature `confuser_NAME`), else it is empty, and its
+emptiness is a statement: silence. `noise_db` is the floor between 100 and 2,000 Hz, dB relative to full scale.
 `reach_m` shrinks from what the site believes (`coverage.max_m`, true at the place's quietest) by spherical spreading,
 10^(−dB/20); without the sensor in the site it is unknown. A microphone whose samples never change hears nothing: its
 scans have a reach of 0, so their silence says nothing, and a `Health` says so.
@@ -223,10 +223,16 @@ def speaks(second: Second) -> bool:
     """Whether a second has a detection: something flies, or a machine, a voice or thunder is told by name."""
     if second.deaf:
         return False
-    belief, place = second.belief, second.place
-    if fuse.flies(belief, place) >= fuse.DETECT_LLR or fuse.ground(belief, place) >= fuse.GROUND_LLR:
+    if fuse.flies(second.belief, second.place) >= fuse.DETECT_LLR or at_once(second):
         return True
-    return unknown(second) > 0.0
+    return fuse.ground(second.belief, second.place) >= fuse.GROUND_LLR or unknown(second) > 0.0
+
+
+def at_once(second: Second) -> bool:
+    """Whether a second by itself tells that something flies, and what was heard before does not yet."""
+    if second.alone is None or fuse.flies(second.belief, second.place) >= fuse.DETECT_LLR:
+        return False
+    return fuse.flies(second.alone, second.place) >= fuse.DETECT_LLR
 
 
 def comb_speaks(second: Second, model: llr.Model = llr.MODEL) -> bool:
@@ -245,7 +251,8 @@ def unknown(second: Second) -> float:
 
 def _detection(scan: str, second: Second) -> Detection:
     best, other = loudest(second), unknown(second)
-    belief, place = second.belief, second.place
+    fast = second.alone is not None and at_once(second)
+    belief, place = second.alone if second.alone is not None and fast else second.belief, second.place
     strange = ((ObjectClass.OTHER, other),) if other > 0.0 else ()
     flies = fuse.flies(belief, place)
     return Detection(
@@ -263,6 +270,7 @@ def _detection(scan: str, second: Second) -> Detection:
             ("flies_llr", flies),
             ("drone_llr", fuse.drone(belief, place)),
             ("confirmed", float(flies >= fuse.CONFIRM_LLR)),
+            *((("one_second", 1.0),) if fast else ()),
             *((("unknown_mechanical_source", other),) if strange else ()),
             *((("no_motion_heard_s", float(second.still_s)),) if second.still_s else ()),
             *fuse.confusers(belief),

@@ -55,7 +55,8 @@ QUIET_RISE_DB = 6.0 / 36_000.0
 class Second(Struct, frozen=True):
     """What was measured in one second of sound; `time_ns` is its end. `deaf`: every sample was the same.
 
-    In the order of `net.KINDS`: `log_p` of this second alone, `belief` up to now, `place`, what is usual here.
+    In the order of `net.KINDS`: `log_p` of this second alone, `belief` up to now, `place`, what is usual here, and
+    `alone`, the belief by this second alone, None where its nets name nothing that flies.
     """
 
     time_ns: int
@@ -74,6 +75,7 @@ class Second(Struct, frozen=True):
     log_p: tuple[float, ...]
     belief: tuple[float, ...]
     place: tuple[float, ...]
+    alone: tuple[float, ...] | None
 
 
 class EarState(Struct):
@@ -241,6 +243,7 @@ class Ear:
             said = llr.of_combs(high.score, low.score, piston.score, flutter_db)
         place, self.belief = self.place, fuse.heard(self.belief, log_p, said, flutters, place=self.place)
         self.place = place if deaf else fuse.habit(place, self.belief)
+        alone = None if deaf else fuse.alone(log_p, said, flutters, place=place)
         return Second(
             time_ns=time_ns,
             received_ns=received_ns,
@@ -258,6 +261,7 @@ class Ear:
             log_p=tuple(log_p.tolist()),
             belief=tuple(self.belief.tolist()),
             place=tuple(place.tolist()),
+            alone=None if alone is None else tuple(alone.tolist()),
         )
 
     def _flutter(self, octaves_db: Array) -> float:

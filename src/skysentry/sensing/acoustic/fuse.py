@@ -17,7 +17,7 @@ The place: chances of nothing and of confusers move towards what is heard there 
 may fly, and never those of flying kinds: the mower next door becomes part of "nothing there", a drone that stays not.
 
     ear          α                    16 numbers in float64, in the snapshot
-    fast tier    one second of sound  `DETECT_LLR` reached at once by a loud drone
+    fast tier    one second of sound  its ratios alone (`alone`), where the chain does not speak yet
     confirmed    3 to 5 s             feature `confirmed`
 """
 
@@ -64,7 +64,7 @@ class Model(Struct, frozen=True):
 
 
 # μ = 1 costs less (0.353 bit, here 0.361) and one second gains by it, but ten seconds lose area. With a smaller q a
-# clear drone after long quiet is told in its second second, not its first.
+# clear drone after long quiet is told a second later.
 MODEL = Model(kappa=0.4, comb=0.3, texture=0.7, change=0.07)
 # No chance is less: logs need a floor, and 1e-30 is beyond what any bounded ratio can tell.
 LEAST = 1e-30
@@ -118,6 +118,18 @@ def heard(
     made: Belief = np.exp(log - np.maximum.reduce(log))
     made /= np.add.reduce(made)
     return np.maximum(made, LEAST)
+
+
+def alone(
+    log_p: Array, comb: Ratios | None, texture: float = 0.0, model: Model = MODEL, place: Belief = CHANCES
+) -> Belief | None:
+    """Return the chances of kinds by one second alone; None where its nets name nothing that flies.
+
+    After long quiet the chain believes a first second of anything only in part.
+    """
+    if not _FLYING.start <= int(log_p.argmax()) < _FLYING.stop:
+        return None
+    return heard(None, log_p, comb, texture, model, place)
 
 
 def owned(texture: float, log_p: Array) -> float:
