@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from skysentry.errors import StateError
 from skysentry.events import AnyEvent, Block, Health, HealthState, ObjectClass, Place, Presence, Scan, decode, encode
 from skysentry.formats import ReadOptions, wav
-from skysentry.sensing.acoustic.detector import BANDS, MOST_EARS, AcousticDetector, comb_speaks, measured_llr
+from skysentry.sensing.acoustic.detector import BANDS, MOST_EARS, AcousticDetector, comb_speaks, look, measured_llr
 from skysentry.sensing.acoustic.ear import Ear
+from skysentry.sensing.acoustic.fuse import CONFIRM_LLR
+from skysentry.sensing.acoustic.net import KINDS
 from skysentry.site import Coverage, Sensor, SensorKind, Site
 
 START_NS = 1_700_000_000_000_000_000
@@ -401,3 +403,22 @@ def test_wind_that_leaves_a_quarter_of_the_reach_is_told_and_that_it_is_over() -
     # Twenty seconds, five without and fifteen more make half a minute; half a minute after the wind it is over.
     assert told == [(HealthState.DEGRADED, 50), (HealthState.OK, 105)]
     assert "20 dB above the quietest" in health_of(made)[0].reason
+
+
+def test_a_second_that_speaks_by_itself_after_long_quiet_is_told_at_once() -> None:
+    """One second, twice: after quiet, by the chain alone and by itself; then by a chain that speaks anyway."""
+    noise = np.random.default_rng(1).normal(0.0, 0.01, (16_000, 1)).astype(np.float32)
+    (second,) = Ear(BANDS).hear(cut(noise, 16_000, 16_000)[0])[0]
+    quiet = tuple((0.999 if k == 0 else 0.001 / (len(KINDS) - 1)) for k in range(len(KINDS)))
+    flying = tuple((0.9 if k == 1 else 0.1 / (len(KINDS) - 1)) for k in range(len(KINDS)))
+    silent = msgspec.structs.replace(second, belief=quiet, alone=None)
+    assert not look("m", silent, None).detections
+    (told,) = look("m", msgspec.structs.replace(silent, alone=flying), None).detections
+    features = dict(told.features)
+    assert features["one_second"] == 1.0
+    assert features["flies_llr"] > CONFIRM_LLR
+    assert features["confirmed"] == 0.0, "one second confirms nothing"
+    assert dict(told.class_llr)[ObjectClass.MULTIROTOR] > 1.0, "the ratios are those of the second that speaks"
+    (chained,) = look("m", msgspec.structs.replace(silent, belief=flying, alone=flying), None).detections
+    assert "one_second" not in dict(chained.features)
+    assert chained.class_llr == told.class_llr

@@ -269,7 +269,7 @@ def _detection(scan: str, second: Second) -> Detection:
             ("flutter_db", second.flutter_db),
             ("flies_llr", flies),
             ("drone_llr", fuse.drone(belief, place)),
-            ("confirmed", float(flies >= fuse.CONFIRM_LLR)),
+            ("confirmed", float(flies >= fuse.CONFIRM_LLR and not fast)),
             *((("one_second", 1.0),) if fast else ()),
             *((("unknown_mechanical_source", other),) if strange else ()),
             *((("no_motion_heard_s", float(second.still_s)),) if second.still_s else ()),
