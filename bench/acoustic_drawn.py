@@ -22,8 +22,8 @@ from training.augment.signal import RATE_HZ, unit
 
 from bench import show
 from skysentry.events import Block
-from skysentry.sensing.acoustic import fuse, texture
-from skysentry.sensing.acoustic.detector import BANDS, at_once
+from skysentry.sensing.acoustic import texture
+from skysentry.sensing.acoustic.detector import BANDS, flying
 from skysentry.sensing.acoustic.ear import Ear
 
 SECONDS = 6
@@ -53,8 +53,7 @@ def told(sound: NDArray[np.float32]) -> list[bool]:
         id="drawn", time_ns=10**18, received_ns=10**18, sensor="ear", rate_hz=float(RATE_HZ), shape=shape,
         dtype="float32", data=sound.tobytes(),
     )  # fmt: skip
-    seconds = Ear(BANDS).hear(block)[0]
-    return [fuse.flies(second.belief) >= fuse.DETECT_LLR or at_once(second) for second in seconds]
+    return [flying(second) is not None for second in Ear(BANDS).hear(block)[0]]
 
 
 def main() -> None:

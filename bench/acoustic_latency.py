@@ -9,19 +9,10 @@ when its last sample is there, so where the drone begins within a second, up to 
 
 from __future__ import annotations
 
-from bench.acoustic_learned import DEVELOPMENT, LAST, RECORDINGS, combs, left, textures
+from bench.acoustic_learned import DEVELOPMENT, LAST, RECORDINGS, beliefs, combs, left, textures
 from skysentry.sensing.acoustic import fuse
 
 LONGEST_S = 10
-
-
-def heard_on(belief: fuse.Belief | None, name: str, index: int) -> list[fuse.Belief]:
-    """Return the belief after each second of a recording that follows on what was heard before."""
-    found: list[fuse.Belief] = []
-    for log_p, comb, flutters in zip(left(name)[index], combs(index, False), textures(name)[index], strict=False):
-        belief = fuse.heard(belief, log_p - log_p.max(), comb, flutters)
-        found.append(belief)
-    return found
 
 
 def alone(name: str, index: int) -> list[float]:
@@ -35,13 +26,14 @@ def alone(name: str, index: int) -> list[float]:
 
 def waits(name: str) -> list[dict[str, int | None]]:
     """Return of each drone that some nets left out after which second it was told, and confirmed."""
-    belief, found = None, []
+    belief: fuse.Belief | None = None
+    found = []
     for index in left(name):
         if RECORDINGS[index].kind == "BACKGROUND":
-            belief = heard_on(belief, name, index)[-1]
+            belief = beliefs(name, index, False, before=belief)[-1]
     for index in left(name):
         if RECORDINGS[index].kind == "DRONE":
-            flies = [fuse.flies(one) for one in heard_on(belief, name, index)]
+            flies = [fuse.flies(one) for one in beliefs(name, index, False, before=belief)]
             at_once = [max(pair) for pair in zip(flies, alone(name, index), strict=True)]
             told, confirmed = first(at_once, fuse.DETECT_LLR), first(flies, fuse.CONFIRM_LLR)
             found.append({"told": told, "by the chain": first(flies, fuse.DETECT_LLR), "confirmed": confirmed})

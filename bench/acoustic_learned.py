@@ -77,28 +77,22 @@ def textures(name: str, without: str = "") -> dict[int, list[float]]:
     return {int(i): said[owner == i].tolist() for i in np.unique(owner)}
 
 
-def kept(name: str) -> NDArray[np.bool_]:
-    """Return which recordings a way of leaving out learns from."""
-    fold = int(name[-1]) if name[-1].isdigit() else None
-    without = {"no-svanstrom": ("svanstrom",), "svanstrom-only": ("esc", "motor")}.get(
-        name.removesuffix(f"-fold{fold}")
-    )
-    return np.array([r.fold != fold and r.corpus not in (without or ()) for r in RECORDINGS])
-
-
 def _said(second: Second) -> llr.Ratios | None:
     if second.deaf or second.hum:
         return None
     return llr.of_combs(second.high.score, second.low.score, second.piston.score, second.flutter_db)
 
 
-def beliefs(name: str, index: int, alone: bool, model: fuse.Model = fuse.MODEL, without: str = "") -> list[fuse.Belief]:
-    """Return the belief after each second of a recording; `without` as of `textures`."""
+def beliefs(
+    name: str, index: int, alone: bool, model: fuse.Model = fuse.MODEL, without: str = "",
+    before: fuse.Belief | None = None,
+) -> list[fuse.Belief]:  # fmt: skip
+    """Return the belief after each second of a recording that follows on `before`; `without` as of `textures`."""
     found: list[fuse.Belief] = []
     said = textures(name, without)[index]
     for log_p, comb, flutters in zip(left(name)[index], combs(index, alone), said, strict=False):
-        before = found[-1] if found and not alone else None
-        found.append(fuse.heard(before, log_p - log_p.max(), comb, flutters, model))
+        found.append(fuse.heard(None if alone else before, log_p - log_p.max(), comb, flutters, model))
+        before = found[-1]
     return found
 
 

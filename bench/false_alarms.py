@@ -32,7 +32,7 @@ from bench.acoustic_learned import DEVELOPMENT, LAST, scores_running
 from skysentry.events import Block, Place
 from skysentry.geo import Frame
 from skysentry.sensing.acoustic import fuse
-from skysentry.sensing.acoustic.detector import BANDS, at_once
+from skysentry.sensing.acoustic.detector import BANDS, flying
 from skysentry.sensing.acoustic.ear import Ear, Second
 from skysentry.sim.sound import ArraySound, Surroundings
 from skysentry.sim.sound_way import Air
@@ -85,12 +85,12 @@ def most_an_hour(alarms: int, hours: float) -> float:
 def row(title: str, seconds: Iterator[Second], drones: np.ndarray) -> dict[str, str | float | None] | None:
     score, flies, drone, before = [], 0, 0, False
     for second in seconds:
-        belief, place = np.array(second.belief), np.array(second.place)
-        score.append(fuse.drone(belief, place, tame=False))
-        now = fuse.flies(belief, place) >= fuse.DETECT_LLR or at_once(second)
+        score.append(fuse.drone(second.belief, second.place, tame=False))
+        belief = flying(second)
         # An alarm begins once, however long it lasts.
-        flies, drone = flies + (now and not before), drone + (now and not before and fuse.led_by_drone(belief))
-        before = now
+        if belief is not None and not before:
+            flies, drone = flies + 1, drone + fuse.led_by_drone(np.array(belief))
+        before = belief is not None
     if not score:
         return None
     hours = len(score) / 3_600

@@ -54,13 +54,6 @@ def test_texture_makes_no_drones_of_machines_that_it_does_not_know(learned: obje
     assert np.mean(found["no_prop"]) <= 0.05
 
 
-def test_texture_is_fitted_without_what_it_is_judged_on(learned: object) -> None:
-    for name in (*learned.DEVELOPMENT, learned.LAST, "no-svanstrom", "svanstrom-only-fold0"):  # type: ignore[attr-defined]
-        kept = learned.kept(name)  # type: ignore[attr-defined]
-        assert not kept[list(learned.left(name))].any()  # type: ignore[attr-defined]
-        assert kept.sum() + len(learned.left(name)) == len(kept)  # type: ignore[attr-defined]
-
-
 def test_texture_learns_of_drones_from_drawn_ones_where_no_recording_of_one_is_at_hand(learned: object) -> None:
     said = learned.textures("no-svanstrom")  # type: ignore[attr-defined]
     kinds = {index: learned.RECORDINGS[index].kind for index in said}  # type: ignore[attr-defined]

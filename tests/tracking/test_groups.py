@@ -16,10 +16,10 @@ from skysentry.tracking.groups import (
     LOOKS,
     NUMBERS,
     PRIOR,
-    SHOWN,
     SIZES,
     TAKEN,
     TOGETHER,
+    TOGETHER_KNOWN,
     heard_only,
     meet,
 )
@@ -134,7 +134,7 @@ def test_numbers_that_are_told() -> None:
     assert low == 1.0
     assert high >= 5.0, "what is only heard may be a raid"
     assert mean == pytest.approx(float(PRIOR @ NUMBERS))
-    row[0, TOGETHER] = row[0, SHOWN] = 4.0
+    row[0, TOGETHER] = row[0, TOGETHER_KNOWN] = 4.0
     assert np.array(told(row)).round(2).tolist() == [1.25, 2.5, 7.5]
 
 
@@ -168,7 +168,7 @@ def test_tracks_that_fly_together_are_a_raid() -> None:
     rows = heard_only(notes, np.ones(6), 6)
     kernels.flocks(lines, notes, rows, 0.0)
     assert notes[:, TOGETHER].tolist() == [4.0, 4.0, 4.0, 1.0, 1.0, 4.0]
-    assert notes[:, SHOWN].tolist() == [3.0, 3.0, 3.0, 1.0, 1.0, 3.0]
+    assert notes[:, TOGETHER_KNOWN].tolist() == [3.0, 3.0, 3.0, 1.0, 1.0, 3.0]
     out = np.empty((6, 3))
     tell_numbers(notes, np.arange(6), out)
     assert out[0].tolist() == pytest.approx([5.0 / 4.0, 10.0 / 3.0, 10.0])

@@ -3,8 +3,8 @@
 Bands and order patterns follow reference signals.md 1.3b (piston and jet drones in phone recordings) and general
 knowledge of engines where it says nothing:
 
-    multirotor   4 to 8 rotors, blade pass 80–450 Hz, each a few per cent apart and restless (attitude control); shaft
-                 orders weak; motor whine; broadband wash
+    multirotor   1 to 8 rotors, blade pass 70–1,300 Hz (carriers to toys), up to 8 % apart and restless (attitude
+                 control), throttle in steps or rising at times; shaft orders weak; motor whine; broadband wash
     electric     one or two propellers, 60–300 Hz, steady
     piston       two-blade propeller locked to the shaft (75–105 Hz; 50–130 drawn), even orders strong, half orders of
                  four-stroke engines, exhaust resonance 250–900 Hz, 5–9 dB down above 1 kHz, 18–40 dB above 3 kHz

@@ -49,8 +49,8 @@ SIZES = NUMBERS.shape[0]
 # Columns of `notes`: P(number), then what directions have counted: detections of a track, looks that had any, and how
 # much of these went to other tracks; last the number of tracks that fly together with it, itself among them, 1 for a
 # track that people are shown as an object (what tentative ones take is counted as theirs), and how many of those that
-# fly together are shown.
-TAKEN, LOOKS, SHARED, TOGETHER, KNOWN, SHOWN, COUNTS = (SIZES + k for k in range(7))
+# fly together are so known.
+TAKEN, LOOKS, SHARED, TOGETHER, KNOWN, TOGETHER_KNOWN, COUNTS = (SIZES + k for k in range(7))
 # Tracks that only "heard" places fly together within this distance of each other (members are 1 km apart at most, each
 # placed to half of a microphone's reach) and this difference of velocity (half of what
 # drones fly: so badly does sound know it).
@@ -269,11 +269,11 @@ def flocks(lines: Array, notes: Array, which: Indices, now_s: float) -> None:
                     if label[each] == old:
                         label[each] = new
     for k in range(count):
-        notes[which[k], TOGETHER] = notes[which[k], SHOWN] = 0.0
+        notes[which[k], TOGETHER] = notes[which[k], TOGETHER_KNOWN] = 0.0
         for other in range(count):
             if label[other] == label[k]:
                 notes[which[k], TOGETHER] += 1.0
-                notes[which[k], SHOWN] += notes[which[other], KNOWN]
+                notes[which[k], TOGETHER_KNOWN] += notes[which[other], KNOWN]
 
 
 @kernel

@@ -26,7 +26,8 @@ KINDS = len(WORDS)
 TENTHS = Struct(f"{2 * KINDS}h")
 TENTHS_BYTES = TENTHS.size
 FOR, AGAINST = COUNTS, COUNTS + KINDS
-# Behind the sums: the log odds that a track is loud, over their prior (`loud`).
+# `notes`, the columns beside a track's state that only its story needs: its number of objects (`groups`), these sums,
+# and the log odds that it is loud, over their prior (`loud`).
 LOUD, NOTES = COUNTS + 2 * KINDS, COUNTS + 2 * KINDS + 1
 COLUMN = {
     SensorKind.MICROPHONE: 0,

@@ -132,22 +132,19 @@ def hearing(
             # A state that has failed is heard by none here either.
             loud[i] = max(0.0, if_loud(look, e, n, u))
             explains[i] = loudness(notes[i]) * loud[i]
-            none *= 1.0 - r[i] * explains[i]
         far = widest + NEARER * math.sqrt(spread)
-        if (e - look[L_ORIGIN]) ** 2 + (n - look[L_ORIGIN + 1]) ** 2 > far * far:
-            continue
-        slot = slots[i]
-        if slot >= 0:
-            up_m = mean[2] - look[L_ORIGIN + 2]
-            pd[i] = hear(clouds[slot], weights[slot], memories[slot, TIME], up_m, look, heard[slot])
-        else:
-            pd[i] = detectable(look, e, n, u, math.sqrt(0.5 * spread))
-        if r[i] * pd[i] >= 0.0:
-            none *= (1.0 - r[i] * max(pd[i], explains[i])) / (1.0 - r[i] * explains[i])
-            explains[i] = max(pd[i], explains[i])
-        else:
+        if (e - look[L_ORIGIN]) ** 2 + (n - look[L_ORIGIN + 1]) ** 2 <= far * far:
+            slot = slots[i]
+            if slot >= 0:
+                up_m = mean[2] - look[L_ORIGIN + 2]
+                pd[i] = hear(clouds[slot], weights[slot], memories[slot, TIME], up_m, look, heard[slot])
+            else:
+                pd[i] = detectable(look, e, n, u, math.sqrt(0.5 * spread))
             # A state that has failed is heard by none: it would be in what all others are asked.
-            pd[i] = 0.0
+            pd[i] = pd[i] if r[i] * pd[i] >= 0.0 else 0.0
+        explains[i] = max(pd[i], explains[i])
+        if explains[i] > 0.0:
+            none *= 1.0 - r[i] * explains[i]
     return none
 
 

@@ -227,8 +227,8 @@ class Network:
         if departs < self.doubt.stands:
             level = self._level()
             for own in self.listeners:
-                own.look[L_REACH : L_REACH + OCTANTS] = own.look[L_MAX] * level if level != 1.0 else 0.0
-                own.look[L_EDGE : L_EDGE + OCTANTS] = own.look[L_SOFT] if level != 1.0 else 0.0
+                own.look[L_REACH : L_REACH + OCTANTS] = own.look[L_MAX] * level
+                own.look[L_EDGE : L_EDGE + OCTANTS] = own.look[L_SOFT] if level else 0.0
             return
         for own, shown in zip(self.listeners, self.shown, strict=True):
             reach = own.look[L_MAX] * np.exp(shown[:, 0])
@@ -238,13 +238,13 @@ class Network:
             )
 
     def _level(self) -> float:
-        """Return the factor by which the whole network hears less far than declared; 1 where that is not sure.
+        """Return the factor by which the whole network hears less far than declared; 0, as declared, where not sure.
 
         No sensor is doubted for it: its edge stays as sharp as it was declared. Groups and loud engines are heard
         further, and say nothing of a network.
         """
         mean, sigma = float(self.fit[0]), math.sqrt(float(self.cov[0, 0]))
-        return math.exp(mean) if -mean > max(LEAST_LEVEL, SURE_SIGMAS * sigma) else 1.0
+        return math.exp(mean) if -mean > max(LEAST_LEVEL, SURE_SIGMAS * sigma) else 0.0
 
     def _refit(self, alone: Array) -> None:
         """Fit the network's mean and wind to what octants show by themselves, and the spread about it."""

@@ -7,7 +7,16 @@ import math
 import numpy as np
 
 from skysentry.compiled import kernel
-from skysentry.tracking.groups import LOOKS, NUMBERS, PRIOR_LOOKS, SHARED, SHOWN, SIZES, TOGETHER, counted_number
+from skysentry.tracking.groups import (
+    LOOKS,
+    NUMBERS,
+    PRIOR_LOOKS,
+    SHARED,
+    SIZES,
+    TOGETHER,
+    TOGETHER_KNOWN,
+    counted_number,
+)
 from skysentry.tracking.motion import Array, Indices
 
 # Of tracks that only "heard" places and that fly together this share at least stands at the group; the others are
@@ -36,7 +45,7 @@ def tell_numbers(notes: Array, which: Indices, out: Array) -> None:
         elif row[TOGETHER] > 1.0:
             raid = PAIR if row[TOGETHER] < 3.0 else RAID
             # Tentative ones have a part at most: what they took would be missing in the sum of those that are shown.
-            shown = max(row[SHOWN], 1.0)
+            shown = max(row[TOGETHER_KNOWN], 1.0)
             out[k, 0], out[k, 1] = raid[0] / row[TOGETHER], max(raid[1] / shown, 1.0)
             out[k, 2] = max(raid[2] / (REAL * shown), 1.0)
         elif row[0] + row[SIZES - 1] > 0.0:

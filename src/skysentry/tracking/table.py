@@ -37,8 +37,6 @@ RANKS = 2048
 FIRST_LOOK = 1 << 32
 # What was last told of a track: place and velocity in the working frame, and the time they were for.
 TOLD = 7
-# Columns beside a track's state that only its story needs: its number of objects, then nats for and against by kind of
-# sensor (`groups`, `ledger`).
 
 
 class Life(Struct, gc=False):

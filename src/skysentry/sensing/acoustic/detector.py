@@ -223,16 +223,15 @@ def speaks(second: Second) -> bool:
     """Whether a second has a detection: something flies, or a machine, a voice or thunder is told by name."""
     if second.deaf:
         return False
-    if fuse.flies(second.belief, second.place) >= fuse.DETECT_LLR or at_once(second):
+    if flying(second) is not None:
         return True
     return fuse.ground(second.belief, second.place) >= fuse.GROUND_LLR or unknown(second) > 0.0
 
 
-def at_once(second: Second) -> bool:
-    """Whether a second by itself tells that something flies, and what was heard before does not yet."""
-    if second.alone is None or fuse.flies(second.belief, second.place) >= fuse.DETECT_LLR:
-        return False
-    return fuse.flies(second.alone, second.place) >= fuse.DETECT_LLR
+def flying(second: Second) -> tuple[float, ...] | None:
+    """Return the belief by which something flies: that of all that was heard, else of the second alone, else None."""
+    told = (one for one in (second.belief, second.alone) if one is not None)
+    return next((one for one in told if fuse.flies(one, second.place) >= fuse.DETECT_LLR), None)
 
 
 def comb_speaks(second: Second, model: llr.Model = llr.MODEL) -> bool:
@@ -251,8 +250,8 @@ def unknown(second: Second) -> float:
 
 def _detection(scan: str, second: Second) -> Detection:
     best, other = loudest(second), unknown(second)
-    fast = second.alone is not None and at_once(second)
-    belief, place = second.alone if second.alone is not None and fast else second.belief, second.place
+    belief, place = flying(second) or second.belief, second.place
+    fast = belief is not second.belief
     strange = ((ObjectClass.OTHER, other),) if other > 0.0 else ()
     flies = fuse.flies(belief, place)
     return Detection(
