@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 from skysentry.sensing.acoustic import bands, texture
 from training import corpus, recipe
 
-# Of weights that sum to 1, of each kind of window. By seconds a chainsaw would weigh a tenth and be told as flying twice
-# as often; with .15 for machines drawn vacuum cleaners were further from being told apart.
+# Of weights that sum to 1, of each kind of window. By seconds a chainsaw would weigh a tenth and be told as flying
+# twice as often; with .15 for machines drawn vacuum cleaners were told apart less.
 SHARES = dict(zip(texture.FAMILIES, (0.15, 0.35, 0.13, 0.09, 0.23, 0.05), strict=True))
 # Weight of drawn windows, and where there are no recordings of drones. A half loses recall.
 DRAWN, DRAWN_ALONE = 0.3, 0.75
@@ -40,7 +40,7 @@ LOW_PASSED, LOWEST_BAND, STEEP_DB = 0.35, 52, (0.5, 4.0)
 MEMBERS, UNITS = 3, 48
 STEPS, BATCH, RATE, RISE = 1_500, 256, 5e-3, 0.2
 DROPPED, DECAY, SMOOTH = 0.2, 0.01, 0.03
-SEED = 5
+SEED, UNHEARD = 5, 30.0
 FIGURES = Path(__file__).resolve().parent.parent / "bench" / "acoustic_folds.npz"
 Array = NDArray[np.float64]
 Labels = NDArray[np.str_]
@@ -145,7 +145,8 @@ def weights_of(kinds: Labels) -> Array:
 def _joined(mean: Array, spread: Array, nets: list[_Net], shares: Array) -> texture.Weights:
     """Return nets side by side, whose words are the mean of theirs, less the logs of the shares."""
     hidden, bias, out, constant = zip(*(net.arrays for net in nets), strict=True)
-    last = np.mean(constant, axis=0) - np.log(np.maximum(shares, 1e-6))
+    # A family of which there are no windows is never likely.
+    last = np.mean(constant, axis=0) - np.where(shares > 0.0, np.log(np.maximum(shares, 1e-9)), UNHEARD)
     return texture.Weights(
         _rounded(mean),
         _rounded(spread),

@@ -153,9 +153,9 @@ def textured(texture: Belief, log_p: Array, model: Model = MODEL) -> Belief:
 
 
 def owned(ratio: float, log_p: Array) -> float:
-    """Return what texture may say of a multirotor: for it only the share that it has among itself and machines.
+    """Return what texture may say of a multirotor: for it only the square of the share it has among it and machines.
 
-    Both move alike, and machines that texture does not know are told as rotors twice as often by its whole word.
+    Both move alike, and machines that texture does not know are told as rotors twice as often by the share itself.
     """
     if ratio <= 0.0:
         return ratio
@@ -164,7 +164,8 @@ def owned(ratio: float, log_p: Array) -> float:
     multirotor = math.exp(log[_MULTIROTOR] - likeliest)
     machines = sum(math.exp(value - likeliest) for value in log[_MACHINES])
     # The likeliest kind may be neither: two chances of 0 share alike.
-    return ratio * (multirotor + LEAST) / (multirotor + machines + 2.0 * LEAST)
+    share = (multirotor + LEAST) / (multirotor + machines + 2.0 * LEAST)
+    return ratio * share * share
 
 
 def without_comb(log_p: Array) -> Array:
