@@ -10,8 +10,8 @@ from skysentry.sensing.acoustic import bands, fuse, net, texture
 from training import texture as texture_fit
 
 STEP, DRIFT, TREMBLE, LINES = (slice(k * texture.GROUPS, (k + 1) * texture.GROUPS) for k in range(4))
-NOTHING, MULTIROTOR, PISTON, CHAINSAW, TOOL = (
-    net.KINDS.index(name) for name in ("nothing", "multirotor", "fixed_wing_piston", "chainsaw", "tool")
+NOTHING, MULTIROTOR, HELICOPTER, PISTON, CHAINSAW, TOOL = (
+    net.KINDS.index(name) for name in ("nothing", "multirotor", "helicopter", "fixed_wing_piston", "chainsaw", "tool")
 )
 
 
@@ -85,7 +85,7 @@ def of_class(moves: np.ndarray | None, log_p: np.ndarray) -> dict[ObjectClass, f
 
 
 def test_texture_speaks_of_what_it_names_alone() -> None:
-    log_p = surely(NOTHING, MULTIROTOR)
+    log_p = surely(NOTHING, MULTIROTOR, HELICOPTER)
     plain = of_class(None, log_p)
     for family, mine in (("multirotor", ObjectClass.MULTIROTOR), ("helicopter", ObjectClass.HELICOPTER)):
         more = of_class(said(**{family: 3.0}), log_p)
@@ -121,7 +121,7 @@ def test_a_second_is_told_by_itself_where_texture_hears_rotors_and_the_nets_hear
 def test_what_the_net_calls_a_machine_is_no_multirotor_by_texture() -> None:
     for machine in (CHAINSAW, TOOL):
         assert fuse.owned(1.0, surely(machine)) < 1e-4
-        assert fuse.owned(1.0, surely(MULTIROTOR, machine)) == pytest.approx(0.25, abs=1e-3)
+        assert fuse.owned(1.0, surely(MULTIROTOR, machine)) == pytest.approx(0.5**fuse.OWNED, abs=1e-3)
         assert fuse.owned(-1.0, surely(machine)) == -1.0, "against a multirotor it may speak"
     assert fuse.owned(1.0, surely(MULTIROTOR)) > 0.999
 

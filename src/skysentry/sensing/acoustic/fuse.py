@@ -66,9 +66,11 @@ class Model(Struct, frozen=True):
     change: float
 
 
-# The nets carry less far to other collections than texture does: with κ = 0.4 drones that nothing like was heard lose
-# area. With a smaller q a clear drone after long quiet is confirmed a second later.
-MODEL = Model(kappa=0.3, comb=0.3, texture=1.0, families=0.4, change=0.1)
+# With κ = 0.3 drones that nothing like was heard gain a hundredth of area, and clear ones that the nets alone tell are
+# no longer told after long quiet. With a smaller q they are confirmed a second later.
+MODEL = Model(kappa=0.4, comb=0.3, texture=0.9, families=0.4, change=0.1)
+# Power of the share that multirotors must have among them and machines for texture to speak for them (`owned`).
+OWNED = 1.5
 # No chance is less: logs need a floor, and 1e-30 is beyond what any bounded ratio can tell.
 LEAST = 1e-30
 # A place's habits are learned in ten minutes; four fifths of them, so that no kind becomes impossible.
@@ -153,9 +155,10 @@ def textured(texture: Belief, log_p: Array, model: Model = MODEL) -> Belief:
 
 
 def owned(ratio: float, log_p: Array) -> float:
-    """Return what texture may say of a multirotor: for it only the square of the share it has among it and machines.
+    """Return what texture may say of a multirotor: for it only as far as its share among it and machines lets it.
 
-    Both move alike, and machines that texture does not know are told as rotors twice as often by the share itself.
+    Both move alike, and machines that texture does not know are told as rotors half as often again by the share itself;
+    its square loses faint drones.
     """
     if ratio <= 0.0:
         return ratio
@@ -165,7 +168,7 @@ def owned(ratio: float, log_p: Array) -> float:
     machines = sum(math.exp(value - likeliest) for value in log[_MACHINES])
     # The likeliest kind may be neither: two chances of 0 share alike.
     share = (multirotor + LEAST) / (multirotor + machines + 2.0 * LEAST)
-    return ratio * share * share
+    return ratio * share**OWNED
 
 
 def without_comb(log_p: Array) -> Array:
