@@ -168,7 +168,7 @@ def owned(ratio: float, log_p: Array) -> float:
     machines = sum(math.exp(value - likeliest) for value in log[_MACHINES])
     # The likeliest kind may be neither: two chances of 0 share alike.
     share = (multirotor + LEAST) / (multirotor + machines + 2.0 * LEAST)
-    return ratio * share**OWNED
+    return ratio * math.pow(share, OWNED)
 
 
 def without_comb(log_p: Array) -> Array:
