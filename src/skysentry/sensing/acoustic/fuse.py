@@ -2,7 +2,7 @@
 
     α_t(k) ∝ [ (1 − q)·α_{t−1}(k) + q·π(k) ] · exp( κ·log p(z_t|k) + λ·comb_t(k) + textured_t(k) )
 
-q is the chance that a second's sound changes (10 s of memory), π the chances of kinds at a place with no news.
+q is the chance that a second's sound changes (14 s of memory), π the chances of kinds at a place with no news.
 κ < 1 because neighbouring seconds share place, wind and microphone; λ is the comb's voice. `texture` speaks of the
 families of kinds (`textured`): of multirotors with μ, and for them only as far as the nets name no machine (`owned`);
 of helicopters, machines and voices with ν; of kinds that no recording holds only against, with ν. They are chosen on
@@ -67,8 +67,9 @@ class Model(Struct, frozen=True):
 
 
 # With κ = 0.3 drones that nothing like was heard gain a hundredth of area, and clear ones that the nets alone tell are
-# no longer told after long quiet. With a smaller q they are confirmed a second later.
-MODEL = Model(kappa=0.4, comb=0.3, texture=0.9, families=0.4, change=0.1)
+# no longer told after long quiet. With a smaller q they are told a second later, with 0.1 confirmed a second sooner and
+# the tails of places and helicopters are longer.
+MODEL = Model(kappa=0.4, comb=0.3, texture=0.9, families=0.4, change=0.07)
 # Power of the share that multirotors must have among them and machines for texture to speak for them (`owned`).
 OWNED = 1.5
 # No chance is less: logs need a floor, and 1e-30 is beyond what any bounded ratio can tell.
