@@ -69,7 +69,7 @@ class Model(Struct, frozen=True):
 # With κ = 0.3 drones that nothing like was heard gain a hundredth of area, and clear ones that the nets alone tell are
 # no longer told after long quiet. With a smaller q they are told a second later, with 0.1 confirmed a second sooner and
 # the tails of places and helicopters are longer.
-MODEL = Model(kappa=0.4, comb=0.3, texture=0.9, families=0.4, change=0.07)
+MODEL = Model(kappa=0.4, comb=0.3, texture=0.8, families=0.4, change=0.07)
 # Power of the share that multirotors must have among them and machines for texture to speak for them (`owned`).
 OWNED = 1.5
 # No chance is less: logs need a floor, and 1e-30 is beyond what any bounded ratio can tell.
