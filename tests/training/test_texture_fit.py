@@ -67,6 +67,25 @@ def test_what_is_left_out_changes_nothing(windows: texture_fit.Windows) -> None:
     assert texture_fit.fitted(other, kept) != before
 
 
+def test_what_another_microphone_changes_is_not_relied_on(windows: texture_fit.Windows) -> None:
+    """A measure that tells recordings apart, and is anything behind other microphones, weighs less for the copies."""
+    rotors = np.array([r.label == "multirotor" for r in corpus.recordings()])[windows.owner]
+    recorded = windows.recorded.copy()
+    recorded[:, 7] = np.where(rotors, 2.0, -2.0)
+    copies = np.stack([recorded] * 4)
+    copies[:, :, 7] = np.random.default_rng(6).uniform(-3.0, 3.0, copies.shape[:2])
+    kept = np.ones(len(corpus.recordings()), dtype=bool)
+    x = drawn(3)[0]
+    low, high = x.copy(), x.copy()
+    low[:, 7], high[:, 7] = -2.0, 2.0
+    moved = []
+    for some in (recorded[None], copies):
+        net = texture.Net.of(texture_fit.fitted(replace(windows, recorded=recorded, copies=some), kept))
+        moved.append(float(np.mean(texture.of_measures(high, net) - texture.of_measures(low, net), axis=0)[MULTIROTOR]))
+    assert moved[0] > 1.0
+    assert moved[1] < 0.7 * moved[0]
+
+
 def test_each_second_of_a_recording_is_said_once(windows: texture_fit.Windows) -> None:
     weights = texture_fit.fitted(windows, np.ones(len(corpus.recordings()), dtype=bool))
     assert texture_fit.words(windows, weights).shape == (int(windows.whole.sum()), len(texture.FAMILIES))
