@@ -37,7 +37,17 @@ def test_unheard_drones_rank_above_unheard_helicopters_and_backgrounds(learned: 
     assert len(drone) == 20
     assert len(rest) == 40
     area = float(np.mean(drone[:, None] > rest))
-    assert area >= 0.98, area  # measured by bench.acoustic_learned: 0.985
+    assert area >= 0.98, area  # measured by bench.acoustic_learned: 0.988
+
+
+def test_drones_known_from_drawn_ones_alone_rank_above_what_was_never_heard_either(learned: object) -> None:
+    drone = learned.scores(("no-svanstrom",), "svanstrom", ("DRONE",), False)  # type: ignore[attr-defined]
+    rest = learned.scores(  # type: ignore[attr-defined]
+        ("no-svanstrom",), "svanstrom", ("BACKGROUND", "HELICOPTER"), False
+    )
+    area = float(np.mean(drone[:, None] > rest))
+    # measured by bench.acoustic_learned: 0.855; 0.826 where texture spoke of multirotors alone
+    assert area >= 0.84, area
 
 
 def test_texture_makes_no_drones_of_machines_that_it_does_not_know(learned: object) -> None:
@@ -49,7 +59,7 @@ def test_texture_makes_no_drones_of_machines_that_it_does_not_know(learned: obje
             if kind in found:
                 beliefs = learned.beliefs(name, index, False, without="chainsaw")  # type: ignore[attr-defined]
                 found[kind] += [fuse.flies(b) >= fuse.DETECT_LLR for b in beliefs]
-    # measured by bench.acoustic_learned: 0.08 and 0.04
+    # measured by bench.acoustic_learned: 0.07 and 0.04
     assert np.mean(found["chainsaw"]) <= 0.09
     assert np.mean(found["no_prop"]) <= 0.05
 
