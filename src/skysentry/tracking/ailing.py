@@ -11,8 +11,8 @@ import math
 
 import numpy as np
 
+from skysentry.tracking.ear import Ear
 from skysentry.tracking.faults import Faults
-from skysentry.tracking.level import Level
 from skysentry.tracking.masks import Records
 from skysentry.tracking.measure import L_MAX
 from skysentry.tracking.motion import Array
@@ -38,8 +38,8 @@ def judge(faults: Faults, networks: list[Network], rates: Rates, records: Record
         sigma = np.sqrt(network.shown[..., 1])
         for name, own, mean, unsure in zip(network.names, network.listeners, network.shown[..., 0], sigma, strict=True):
             _reach(faults, name, float(own.look[L_MAX]), mean, unsure)
-        if network.level is not None:
-            _all(faults, network.level)
+        if network.ear is not None:
+            _all(faults, network.ear)
     ratio, counted = _overs(rates)
     for name, times, hits in zip(rates.names, ratio, counted, strict=True):
         bad = hits > LEAST_FALSE and times > NOISY / (BACK if _named(faults, name, "false rate") else 1.0)
@@ -53,11 +53,15 @@ def judge(faults: Faults, networks: list[Network], rates: Rates, records: Record
         _say(faults, name, "sight", share if bad else 0.0, words, "look at the sensor, or set its pd and coverage")
 
 
-def _all(faults: Faults, level: Level) -> None:
-    """Judge how far all microphones hear."""
-    bad = abs(level.log) > ALL / (BACK if _named(faults, "tracker", "reach of microphones") else 1.0)
-    words = f"all microphones hear {math.exp(level.log):.1f} times as far as declared"
-    _say(faults, "tracker", "reach of microphones", math.exp(level.log) if bad else 0.0, words, "set coverage.max_m")
+def _all(faults: Faults, ear: Ear) -> None:
+    """Judge how far and how surely all microphones hear."""
+    for kind, log, words, mend in (
+        ("reach of microphones", ear.reach, "times as far as declared", "set coverage.max_m"),
+        ("pd of microphones", ear.pd, "times as much of what is near as declared", "set pd"),
+    ):
+        bad = abs(log) > ALL / (BACK if _named(faults, "tracker", kind) else 1.0)
+        times = math.exp(log)
+        _say(faults, "tracker", kind, times if bad else 0.0, f"all microphones hear {times:.1f} {words}", mend)
 
 
 def _overs(rates: Rates) -> tuple[list[float], list[float]]:

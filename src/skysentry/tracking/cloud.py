@@ -22,7 +22,6 @@ from skysentry.tracking.particles import (
     AGE,
     BEFORE,
     COLUMNS,
-    INFORMATION,
     MEMORY,
     PARTICLES,
     RATE_RAD_S,
@@ -118,16 +117,16 @@ class Clouds:
             )  # fmt: skip
             table.outline()
 
-    def told(self, table: Table) -> tuple[float, float]:
-        """Return what looks say of the network's reach (`level`) at tracks that people know, and forget it."""
+    def told(self, table: Table) -> list[float]:
+        """Return what looks say of the network's `ear` at tracks that people know, and forget it."""
         slots = [
             slot
             for slot, life in zip(table.cloud[: table.n].tolist(), table.lives, strict=True)
             if slot >= 0 and life.status is not TrackStatus.TENTATIVE
         ]
-        score, information = self.memories[slots, SCORE].sum(), self.memories[slots, INFORMATION].sum()
-        self.memories[:, SCORE] = self.memories[:, INFORMATION] = 0.0
-        return float(score), float(information)
+        said: list[float] = self.memories[slots, SCORE:].sum(axis=0).tolist()
+        self.memories[:, SCORE:] = 0.0
+        return said
 
     def dump(self, table: Table) -> list[CloudDump]:
         """Return the clouds that rows have."""

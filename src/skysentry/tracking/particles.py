@@ -68,8 +68,8 @@ SLOWEST_MPS, FASTEST_MPS = 3.0, 250.0
 # Robotics", 8.3.5 (augmented Monte Carlo localisation).
 DOUBT_S, DOUBTED, FAR_SHARE, FAR_M = 10.0, 2.5, 0.2, 1_000.0
 # What a cloud remembers beside its particles: its time, the sum of surprises, the sum of their variances; and what the
-# looks of a second say of how far the network hears: the score of the log of the reach, and its information.
-TIME, SURPRISE, VARIANCE, SCORE, INFORMATION, MEMORY = range(6)
+# looks of a second say of the network's `ear`: the score of its two logs, the triangle of their information.
+TIME, SURPRISE, VARIANCE, SCORE, INFORMATION, MEMORY = 0, 1, 2, 3, 5, 8
 # Every so many particles are asked for it.
 ASKED = 8
 # What a snapshot holds: metres, centimetres a second, quarters of a degree a second.
@@ -223,10 +223,10 @@ def surprise(memory: Array, chance_of_it: float, weight: float) -> None:
 
 
 @kernel
-def gauge_reach(
+def gauge_ear(
     memory: Array, weight: Array, beyond: Array, widths: float, pd: float, hit: bool, others: float, power: float
 ) -> None:  # fmt: skip
-    """Add to a memory what a look says of the log of all reaches, in place: d log p / d log g at g = 1, and its square.
+    """Add to a memory, in place, what a look says of the logs of all reaches and of all Pd (`ear`).
 
     `beyond` is as `hear` wrote it for a reach of so many `widths` of its edge; `others` as `weigh` has it.
     """
@@ -238,9 +238,14 @@ def gauge_reach(
         slope += weight[k] * inside * (1.0 - inside) * (beyond[k] + widths)
     mean, slope = pd * mean / total, pd * slope / total
     none = others * (1.0 - mean)
-    heard, silent = others * slope / max(1.0 - none, 1e-6), -slope / max(1.0 - mean, 1e-6)
-    memory[SCORE] += power * (heard if hit else silent)
-    memory[INFORMATION] += power * ((1.0 - none) * heard * heard + none * silent * silent)
+    heard, silent = others / max(1.0 - none, 1e-6), -1.0 / max(1.0 - mean, 1e-6)
+    said = power * (heard if hit else silent)
+    worth = power * ((1.0 - none) * heard * heard + none * silent * silent)
+    memory[SCORE] += said * slope
+    memory[SCORE + 1] += said * mean
+    memory[INFORMATION] += worth * slope * slope
+    memory[INFORMATION + 1] += worth * slope * mean
+    memory[INFORMATION + 2] += worth * mean * mean
 
 
 @kernel

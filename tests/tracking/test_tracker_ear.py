@@ -1,4 +1,4 @@
-"""How far a network of microphones hears as a whole: learned from what clouds make of its looks, told, and kept."""
+"""How far and how surely all microphones hear: learned from what clouds make of their looks, told, and kept."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ import pytest
 from skysentry.events import AnyEvent, Health, Presence, Scan
 from skysentry.site import Coverage, Sensor, SensorKind
 from skysentry.tracking import measure as m
-from skysentry.tracking.level import FIRST, LEAST, Level
+from skysentry.tracking.ear import FIRST, LEAST, MOST, Ear
 from skysentry.tracking.tracker import Tracker
 
 TRUE_M, EDGE_M, SIDE, SECONDS = 2_500.0, 300.0, 8, 110
 
 
-def microphones(sky: SimpleNamespace, declared_m: float) -> list[Sensor]:
+def microphones(sky: SimpleNamespace, declared_m: float, pd: float = 0.8) -> list[Sensor]:
     return [
         Sensor(
             id=f"m{k:02d}", kind=SensorKind.MICROPHONE, position=sky.place(2e3 * (k % SIDE), 2e3 * (k // SIDE), 2.0),
-            position_sigma_m=1.0, pd=0.8, false_per_scan=0.005, coverage=Coverage(max_m=declared_m, soft_m=EDGE_M),
+            position_sigma_m=1.0, pd=pd, false_per_scan=0.005, coverage=Coverage(max_m=declared_m, soft_m=EDGE_M),
         )
         for k in range(SIDE * SIDE)
     ]  # fmt: skip
@@ -56,47 +56,58 @@ def scans(sky: SimpleNamespace) -> list[Scan]:
     return [sky.scan(name, t, [Presence()] if hears else []) for name, t, hears in looks()]
 
 
-@pytest.mark.parametrize(("declared_m", "low", "high"), [(2_500.0, 0.0, 0.0), (1_900.0, 0.15, 0.4)])
-def test_a_reach_that_was_declared_too_short_is_found_out(
-    sky: SimpleNamespace, declared_m: float, low: float, high: float
+@pytest.mark.parametrize(
+    ("declared_m", "pd", "reach", "sure"),
+    [
+        (2_500.0, 0.8, (0.0, 0.0), (0.0, 0.0)),
+        (1_900.0, 0.8, (0.15, 0.4), (-0.2, 0.2)),
+        (2_500.0, 0.5, (-0.1, 0.1), (0.3, 0.5)),
+    ],
+)
+def test_a_network_that_was_declared_wrong_is_found_out(
+    sky: SimpleNamespace, declared_m: float, pd: float, reach: tuple[float, float], sure: tuple[float, float]
 ) -> None:
-    sensors = microphones(sky, declared_m)
-    tracker = Tracker(sky.site(*sensors))
+    tracker = Tracker(sky.site(*microphones(sky, declared_m, pd)))
     made: list[AnyEvent] = sky.run(tracker, scans(sky), float(SECONDS))
     assert tracker.fusion is not None
-    level, look = tracker.fusion.hearing.level, tracker.fusion.roster.known["m00"].look
-    assert low <= level.log <= high
-    told = [e.reason for e in made if isinstance(e, Health) and "all microphones" in e.reason]
-    assert bool(told) is bool(high)
-    if high:
-        assert look[m.L_REACH] == pytest.approx(declared_m * math.exp(level.log))
+    ear, look = tracker.fusion.hearing.ear, tracker.fusion.roster.known["m00"].look
+    assert reach[0] <= ear.reach <= reach[1]
+    assert sure[0] <= ear.pd <= sure[1]
+    told = {e.reason for e in made if isinstance(e, Health) and "all microphones" in e.reason}
+    assert bool(told) is ((declared_m, pd) != (TRUE_M, 0.8))
+    assert look[m.L_PD] == pytest.approx(pd * math.exp(ear.pd))
+    if ear.reach:
+        assert look[m.L_REACH] == pytest.approx(declared_m * math.exp(ear.reach))
         assert look[m.L_EDGE] == look[m.L_SOFT], "no single one is doubted"
-    # Four objects fly there, and at the end each is one track, however far microphones were said to hear.
+    # Four objects fly there, and at the end each is one track, whatever was said of microphones.
     late = {t.track_id for t in sky.tracks(made, "confirmed") if t.time_ns > sky.START_NS + (SECONDS - 8) * 1e9}
     assert len(late) == len(paths())
 
 
-def test_the_level_is_in_the_snapshot(sky: SimpleNamespace) -> None:
+def test_what_was_learned_of_all_is_in_the_snapshot(sky: SimpleNamespace) -> None:
     site, all_scans = sky.site(*microphones(sky, 1_900.0)), scans(sky)
-    first = Tracker(site)
-    early = [scan for scan in all_scans if scan.time_ns < sky.START_NS + 60.05e9]
-    sky.run(first, early, 60.0)
+    first, start_ns = Tracker(site), sky.START_NS
+    sky.run(first, [scan for scan in all_scans if scan.received_ns <= start_ns + 60e9], 60.0)
     second = Tracker(site)
     second.restore(first.snapshot())
-    rest = [
-        scan for scan in all_scans if scan.received_ns > sky.START_NS + 60e9 and scan.received_ns < sky.START_NS + 75e9
-    ]
+    rest = [scan for scan in all_scans if start_ns + 60e9 < scan.received_ns < start_ns + 75e9]
     assert sky.run(first, rest, 75.0, 60.0) == sky.run(second, rest, 75.0, 60.0)
     assert first.snapshot() == second.snapshot()
 
 
-def test_a_level_is_believed_once_it_is_known_and_large() -> None:
-    level = Level()
-    assert not level.take(0.5 * LEAST * FIRST, FIRST / 100.0), "little is known yet"
-    assert level.factor == 0.0
-    for _ in range(60):
-        level.take(0.2 * 500.0 * (1.0 if level.log < 0.2 else 0.0), 500.0)
-    assert level.log == pytest.approx(0.2, abs=0.06)
+def test_an_ear_is_believed_wrong_once_that_is_known_and_large() -> None:
+    ear = Ear()
+    assert not ear.take((0.5 * LEAST * FIRST[0], 0.0, FIRST[0] / 100.0, 0.0, 0.0)), "little is known yet"
+    assert (ear.reach, ear.pd) == (0.0, 0.0)
+
+
+def test_an_ear_finds_both_factors_and_is_bounded() -> None:
+    """Slopes as they are of a quadratic with its top at (0.2, -0.3), which the two logs share."""
+    ear, k00, k01, k11 = Ear(), 500.0, 100.0, 200.0
     for _ in range(200):
-        level.take(-1e9, 500.0)
-    assert level.factor == pytest.approx(math.exp(-0.5)), "bounded, whatever it is told"
+        d0, d1 = 0.2 - ear.reach, -0.3 - ear.pd
+        ear.take((k00 * d0 + k01 * d1, k01 * d0 + k11 * d1, k00, k01, k11))
+    assert (ear.reach, ear.pd) == pytest.approx((0.2, -0.3), abs=0.05)
+    for _ in range(200):
+        ear.take((-1e9, 1e9, k00, k01, k11))
+    assert (ear.reach, ear.pd) == (-MOST, MOST), "whatever it is told"
