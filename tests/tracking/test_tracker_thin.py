@@ -16,10 +16,10 @@ from skysentry.tracking.courses import MOST_KEPT, Courses
 from skysentry.tracking.field import HEADINGS, STATES
 from skysentry.tracking.motion import MODELS
 from skysentry.tracking.particles import COLUMNS, MEMORY, PARTICLES
+from skysentry.tracking.paths import PATH, WORLDS
 from skysentry.tracking.table import Life
 from skysentry.tracking.thin import Thin
 from skysentry.tracking.tracker import Tracker
-from skysentry.tracking.paths import PATH, WORLDS
 from skysentry.tracking.wide import WIDE
 
 SECONDS = 330

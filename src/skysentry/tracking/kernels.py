@@ -21,7 +21,7 @@ from skysentry.tracking.motion import MODELS, Array
 from skysentry.tracking.outline import OUTLINE, outline_all
 from skysentry.tracking.particles import COLUMNS as STATE
 from skysentry.tracking.particles import MEMORY, PARTICLES, scatter, settle
-from skysentry.tracking.paths import PATH, RAY, WORLDS, borne_out, draw, explain, reaches, suggest, sweep, worth
+from skysentry.tracking.paths import PATH, RAY, WORLDS, borne_out, draw, explain, reaches, suggest, sweep, weave, worth
 from skysentry.tracking.presence import correct_presence
 from skysentry.tracking.read import read
 from skysentry.tracking.show import PRESENTED, present, strayed
@@ -64,6 +64,7 @@ __all__ = [
     "sweep",
     "twins",
     "warm",
+    "weave",
     "worth",
 ]
 
