@@ -60,7 +60,7 @@ DRAWN, ASKED_WORLDS = 800, 8
 APART_M, APART_MPS = 50.0, 0.5
 # What a second sensor must have heard of a track for people to be shown it, in looks, how well known it must be, and
 # what its paths must be worth.
-BORNE_OUT, SHOWN_M, SURE_WORTH = 3.0, 1_000.0, 20.0
+BORNE_OUT, SHOWN_M, SURE_WORTH = 3.0, 1_300.0, 20.0
 # A shown track is lost when its place is not known to the reach of the sensors that might find it again.
 LOST_M = 2_500.0
 # A wide track that has become this narrow where many listen is a normal one.

@@ -21,6 +21,8 @@ from skysentry.tracking.paths import LEAST_EDGE_M, TWO_PI, placed
 
 # `Table.cloud` of a row that has wide cloud k is this less k.
 WIDE = -2
+# A wide cloud is told by the mean of what is within this of it, and has few paths: an eighth of them are within 500 m.
+GATHERED_M = 1_000.0
 # Columns of a place: east, north and velocity.
 COLUMNS = 4
 
@@ -77,7 +79,7 @@ def settle_wide(
         place(paths[slot], since[slot], now_s, cloud)
         r[i] *= math.exp(-max(now_s - t[i], 0.0) / lifetime_s)
         t[i] = now_s
-        outlook(cloud, even, x[i, 0], P[i, 0])
+        outlook(cloud, even, x[i, 0], P[i, 0], GATHERED_M)
         w[i] = first_weight
         for m in range(1, x.shape[1]):
             x[i, m] = x[i, 0]
