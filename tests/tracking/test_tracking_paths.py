@@ -1,4 +1,4 @@
-"""Paths weighed together: what looks are worth, who explains what, and two objects that one microphone hears at once."""
+"""Paths weighed together: what looks are worth, who explains what, and two objects that one microphone hears."""
 
 from __future__ import annotations
 

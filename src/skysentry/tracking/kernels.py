@@ -21,7 +21,7 @@ from skysentry.tracking.motion import MODELS, Array
 from skysentry.tracking.outline import OUTLINE, outline_all
 from skysentry.tracking.particles import COLUMNS as STATE
 from skysentry.tracking.particles import MEMORY, PARTICLES, scatter, settle
-from skysentry.tracking.paths import PATH, RAY, WORLDS, borne_out, draw, explain, reaches, suggest, sweep, weave, worth
+from skysentry.tracking.paths import PATH, RAY, WORLDS, weave, worth
 from skysentry.tracking.presence import correct_presence
 from skysentry.tracking.read import read
 from skysentry.tracking.show import PRESENTED, present, strayed
@@ -29,6 +29,7 @@ from skysentry.tracking.table import CLASSES, TOLD, clear, fill_gaps
 from skysentry.tracking.twins import twins
 from skysentry.tracking.wide import COLUMNS as PLACE
 from skysentry.tracking.wide import cover, place, sense, settle_wide
+from skysentry.tracking.worlds import borne_out, draw, explain, reaches, suggest, sweep
 
 __all__ = [
     "KEPT",

@@ -1,4 +1,4 @@
-"""Paths of what is heard only now and then, weighed with all looks of the last minutes, together (`thin`).
+"""Paths of what is heard only now and then, weighed with all looks of the last minutes, together (`worlds`, `thin`).
 
 Where sensors stand kilometres apart, one look at a time tells too little: which of two objects a microphone heard, and
 on which side of it, is told by the next microphone a minute later. So an object is a path (where, which way, how fast,
@@ -9,31 +9,22 @@ and share what was heard. Looks are counted in bins of `BIN_S` (`window`); in a 
     silence     1 − Pd
     directions  exp(−n Pd) Π (1 + Pd N(z; b, σ²) / (κ(z) + Σ of the other paths Pd N))      n looks in the bin
 
-each to the power `TEMPER`. One path after another is moved by Metropolis and Hastings' rule given all others: by the
-difference of two other worlds (which finds how wide and how slanted the cloud is by itself, and jumps between its
-parts), by a little, or to the other side of a sensor that heard it. With each new bin it may also become the path of
-another world, by what that bin says: a particle filter's drawing anew.
-
-Source: C. ter Braak, "A Markov chain Monte Carlo version of the genetic algorithm Differential Evolution", Statistics
-and Computing 16, 2006. Left out: turns other than a steady bend, which over minutes end a path and found another.
+each to the power `TEMPER`. Left out: turns other than a steady bend, which over minutes end a path and found another.
 """
 
 from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from skysentry.compiled import kernel
-from skysentry.tracking.chance import chance, mixed, normal
-from skysentry.tracking.coverage import farthest, inside, reach
+from skysentry.tracking.coverage import inside, reach
 from skysentry.tracking.field import EDGES, HEADINGS
 from skysentry.tracking.found import ALT_PRIOR_M
 from skysentry.tracking.measure import L_ORIGIN, L_PD, L_SOUND, L_WIND
 from skysentry.tracking.motion import Array, Indices
 
-# Paths of a cloud. With perfect association a thousand particles are right nearly as often as six thousand; 64 that
-# are moved by what they know of each other do more than 2,000 that are only weighed.
+# Paths of a cloud: 64 that are moved again and again, by what they know of each other, do more than 2,000 particles
+# that are only weighed.
 WORLDS = 64
 # Columns of a path, valid at the time of its founding: east, north, velocity, rate of turn (clockwise, rad/s).
 E, N, VE, VN, BEND, PATH = range(6)
@@ -54,14 +45,8 @@ CRUISE_MPS, CRUISE_SIGMA_MPS, CRUISING = 48.0, 7.0, 0.9
 SLOWEST_MPS, FASTEST_MPS = 3.0, 120.0
 # One sigma of a steady turn: 12° in the 400 s that a window holds.
 BEND_RAD_S = math.radians(0.03)
-# Shares of the ways in which a path is moved: by the whole difference of two worlds, by a part of it, by a little (at
-# most these sigmas of place, velocity and bend), else to the other side of a sensor.
-WHOLE, PARTLY, LITTLE = 0.15, 0.75, 0.9
-PART = 0.6
-LITTLE_M, LITTLE_MPS, LITTLE_RAD_S = 1_000.0, 5.0, 2e-4
-# What is added to a difference, so that a cloud never becomes one point.
-SHAKEN_M, SHAKEN_MPS = 10.0, 0.1
-ASKED_SENSORS = 6
+# How long before and after a window a path is asked whether it comes near a sensor.
+BESIDE_S = 100.0
 NEVER = -1e9
 TWO_PI = 2.0 * math.pi
 
@@ -77,7 +62,7 @@ def placed(p: Array, dt_s: float) -> tuple[float, float, float, float]:
 
 
 @kernel
-def _emitted(p: Array, since_s: float, look: Array, t_s: float, lag_s: float) -> tuple[float, float, float, float]:
+def emitted_at(p: Array, since_s: float, look: Array, t_s: float, lag_s: float) -> tuple[float, float, float, float]:
     """Return (east, north) from the sensor to where a path was when it emitted what arrives at `t_s`, the distance, and
     how long that took; `lag_s` is a guess of it.
     """
@@ -93,7 +78,7 @@ def _emitted(p: Array, since_s: float, look: Array, t_s: float, lag_s: float) ->
 
 
 @kernel
-def _pd(look: Array, e: float, n: float, away: float) -> float:
+def heard_with(look: Array, e: float, n: float, away: float) -> float:
     """Return P(detected) at an offset from the sensor, 0 beyond its edge."""
     far, edge = reach(look, e, n)
     edge = max(edge, LEAST_EDGE_M)
@@ -105,7 +90,7 @@ def _pd(look: Array, e: float, n: float, away: float) -> float:
 
 
 @kernel
-def _said(ray: Array, pd: float, e: float, n: float) -> float:
+def said(ray: Array, pd: float, e: float, n: float) -> float:
     """Return Pd N(z; b, σ²) of a direction for an offset from the sensor."""
     along, across = e * ray[R_EAST] + n * ray[R_NORTH], e * ray[R_NORTH] - n * ray[R_EAST]
     if along <= 0.0 or across * across > 20.0 * ray[R_VARIANCE] * along * along:
@@ -115,13 +100,13 @@ def _said(ray: Array, pd: float, e: float, n: float) -> float:
 
 
 @kernel
-def _span(p: Array, since_s: float, look: Array, far: float, first_s: float, bins: int) -> tuple[int, int]:
+def span(p: Array, since_s: float, look: Array, far: float, first_s: float, bins: int) -> tuple[int, int]:
     """Return the bins, first and end, in which a sensor with this farthest reach may hear a path."""
     far += 2.0 * LEAST_EDGE_M
     v2 = max(p[VE] * p[VE] + p[VN] * p[VN], 1.0)
     de, dn = look[L_ORIGIN] - p[E], look[L_ORIGIN + 1] - p[N]
     dt = (de * p[VE] + dn * p[VN]) / v2
-    dt = min(max(dt, first_s - since_s - 100.0), first_s + bins * BIN_S - since_s + 100.0)
+    dt = min(max(dt, first_s - since_s - BESIDE_S), first_s + bins * BIN_S - since_s + BESIDE_S)
     e, n, ve, vn = placed(p, dt)
     e -= look[L_ORIGIN]
     n -= look[L_ORIGIN + 1]
@@ -139,6 +124,33 @@ def _span(p: Array, since_s: float, look: Array, far: float, first_s: float, bin
 
 
 @kernel
+def way_of(p: Array, since_s: float, first_s: float, bins: int) -> tuple[float, float, float, float]:
+    """Return west, east, south and north of where a path is from before a window begins until after it ends."""
+    begin, end = first_s - since_s - BESIDE_S, first_s + bins * BIN_S - since_s + BESIDE_S
+    e0, n0, _, _ = placed(p, begin)
+    e1, n1, _, _ = placed(p, end)
+    west, east, south, north = min(e0, e1), max(e0, e1), min(n0, n1), max(n0, n1)
+    if p[BEND] != 0.0:
+        # A bow's outermost points.
+        for a in range(2):
+            top = -p[VE] / (p[BEND] * p[VN]) if a == 0 else p[VN] / (p[BEND] * p[VE])
+            if begin < top < end:
+                e, n, _, _ = placed(p, top)
+                west, east, south, north = min(west, e), max(east, e), min(south, n), max(north, n)
+    return west, east, south, north
+
+
+@kernel
+def passed(look: Array, far: float, way: tuple[float, float, float, float]) -> bool:
+    """Return whether a way comes near a sensor at all: of thousands most are asked no more."""
+    far += 2.0 * LEAST_EDGE_M
+    if look[L_ORIGIN] < way[0] - far or look[L_ORIGIN] > way[1] + far:
+        return False
+    near: bool = way[2] - far <= look[L_ORIGIN + 1] <= way[3] + far
+    return near
+
+
+@kernel
 def weave(
     p: Array, since_s: float, looks: Array, far: Array, first_s: float, rays: Array, begins: Indices, sign: float,
     quiet: Array, density: Array,
@@ -148,19 +160,22 @@ def weave(
     `quiet` (sensors, bins) is the chance that no path is heard, `density` (rays,) what each direction may be.
     """
     bins = quiet.shape[1]
+    way = way_of(p, since_s, first_s, bins)
     for s in range(looks.shape[0]):
-        begin, end = _span(p, since_s, looks[s], far[s], first_s, bins)
+        if not passed(looks[s], far[s], way):
+            continue
+        begin, end = span(p, since_s, looks[s], far[s], first_s, bins)
         lag = 0.0
         for b in range(begin, end):
-            e, n, away, lag = _emitted(p, since_s, looks[s], first_s + (b + 0.5) * BIN_S, lag)
-            pd = _pd(looks[s], e, n, away)
+            e, n, away, lag = emitted_at(p, since_s, looks[s], first_s + (b + 0.5) * BIN_S, lag)
+            pd = heard_with(looks[s], e, n, away)
             if sign > 0.0:
                 quiet[s, b] *= 1.0 - pd
             else:
                 quiet[s, b] = min(quiet[s, b] / (1.0 - pd), 1.0)
             for z in range(begins[s, b], begins[s, b + 1]):
-                e, n, away, _ = _emitted(p, since_s, looks[s], rays[z, R_TIME], lag)
-                density[z] += sign * _said(rays[z], _pd(looks[s], e, n, away), e, n)
+                e, n, away, _ = emitted_at(p, since_s, looks[s], rays[z, R_TIME], lag)
+                density[z] += sign * said(rays[z], heard_with(looks[s], e, n, away), e, n)
                 density[z] = max(density[z], rays[z, R_DENSITY])
 
 
@@ -175,19 +190,22 @@ def worth(
     else than paths explains them. `quiet` and `density` are those of all other paths.
     """
     total, bins = 0.0, quiet.shape[1]
+    way = way_of(p, since_s, first_s, bins)
     for s in range(looks.shape[0]):
-        begin, end = _span(p, since_s, looks[s], far[s], first_s, bins)
+        if not passed(looks[s], far[s], way):
+            continue
+        begin, end = span(p, since_s, looks[s], far[s], first_s, bins)
         lag = 0.0
         for b in range(max(begin, from_bin), end):
             if counts[s, b] == 0.0:
                 continue
-            e, n, away, lag = _emitted(p, since_s, looks[s], first_s + (b + 0.5) * BIN_S, lag)
-            pd = _pd(looks[s], e, n, away)
+            e, n, away, lag = emitted_at(p, since_s, looks[s], first_s + (b + 0.5) * BIN_S, lag)
+            pd = heard_with(looks[s], e, n, away)
             if hits[1, s, b] < 0.0:
                 total -= MISSED * counts[s, b] * pd
                 for z in range(begins[s, b], begins[s, b + 1]):
-                    e, n, away, _ = _emitted(p, since_s, looks[s], rays[z, R_TIME], lag)
-                    total += math.log1p(_said(rays[z], _pd(looks[s], e, n, away), e, n) / density[z])
+                    e, n, away, _ = emitted_at(p, since_s, looks[s], rays[z, R_TIME], lag)
+                    total += math.log1p(said(rays[z], heard_with(looks[s], e, n, away), e, n) / density[z])
             elif pd > 0.0:
                 total += (counts[s, b] - hits[0, s, b]) * math.log(1.0 - pd)
                 if hits[0, s, b] > 0.0:
@@ -213,182 +231,3 @@ def likely(p: Array, headings: Array) -> float:
     bend = p[BEND] / BEND_RAD_S
     log_density: float = math.log(density * headings[k] / speed) - 0.5 * bend * bend
     return log_density
-
-
-@kernel
-def _moved(
-    paths: Array, c: int, since_s: float, looks: Array, far: Array, first_s: float, bins: int, key: np.uint64,
-    new: Array,
-) -> bool:  # fmt: skip
-    """Write a path to which that of world `c` of a cloud might move; return whether there is one."""
-    count = paths.shape[0]
-    new[:] = paths[c]
-    how = chance(key, 0)
-    if how < PARTLY:
-        one, two = int(chance(key, 1) * count), int(chance(key, 2) * count)
-        part = 1.0 if how < WHOLE else PART * (0.5 + chance(key, 3))
-        for a in range(PATH):
-            new[a] += part * (paths[one, a] - paths[two, a])
-        for a in range(2):
-            new[E + a] += SHAKEN_M * normal(key, 4 + a)
-            new[VE + a] += SHAKEN_MPS * normal(key, 6 + a)
-        return True
-    if how < LITTLE:
-        part = math.exp(-2.5 * chance(key, 1))
-        for a in range(2):
-            new[E + a] += part * LITTLE_M * normal(key, 4 + a)
-            new[VE + a] += part * LITTLE_MPS * normal(key, 6 + a)
-        new[BEND] += part * LITTLE_RAD_S * normal(key, 8)
-        return True
-    for a in range(ASKED_SENSORS):
-        s = int(chance(key, 1 + a) * looks.shape[0])
-        begin, end = _span(new, since_s, looks[s], far[s], first_s, bins)
-        if end > begin:
-            speed = max(math.hypot(new[VE], new[VN]), SLOWEST_MPS)
-            ve, vn = new[VE] / speed, new[VN] / speed
-            aside = (new[E] - looks[s, L_ORIGIN]) * vn - (new[N] - looks[s, L_ORIGIN + 1]) * ve
-            new[E] -= 2.0 * aside * vn
-            new[N] += 2.0 * aside * ve
-            new[BEND] = -new[BEND]
-            return True
-    return False
-
-
-@kernel
-def explain(
-    paths: Array, since: Array, which: Indices, world: int, looks: Array, far: Array, first_s: float, rays: Array,
-    begins: Indices, quiet: Array, density: Array,
-) -> None:  # fmt: skip
-    """Write what all paths of a world explain: `quiet` (sensors, bins) and `density` (rays,)."""
-    quiet[:] = 1.0
-    for z in range(rays.shape[0]):
-        density[z] = rays[z, R_DENSITY]
-    for k in which:
-        weave(paths[k, world], since[k], looks, far, first_s, rays, begins, 1.0, quiet, density)
-
-
-@kernel
-def sweep(
-    paths: Array, since: Array, which: Indices, looks: Array, far: Array, first_s: float, counts: Array, hits: Array,
-    rays: Array, begins: Indices, headings: Array, key: np.uint64, tries: int, newest: int, worths: Array,
-) -> None:  # fmt: skip
-    """Move the paths of all worlds, in place, and write what each is worth in its world.
-
-    `paths` (slots, WORLDS, PATH), `since` (slots,) and `worths` (slots, WORLDS) are those of the clouds `which`. Each
-    path is tried `tries` times; first it may become that of another world by what the bins from `newest` on say.
-    """
-    bins = counts.shape[1]
-    quiet, density, new = np.empty(counts.shape), np.empty(rays.shape[0]), np.empty(PATH)
-    for c in range(paths.shape[1]):
-        explain(paths, since, which, c, looks, far, first_s, rays, begins, quiet, density)
-        for k in which:
-            p, t = paths[k, c], since[k]
-            own = mixed(key ^ mixed(np.uint64(k * paths.shape[1] + c + 1)))
-            weave(p, t, looks, far, first_s, rays, begins, -1.0, quiet, density)
-            if newest < bins:
-                other = paths[k, int(chance(own, 0) * paths.shape[1])]
-                gain = worth(other, t, looks, far, first_s, counts, hits, rays, begins, quiet, density, newest)
-                gain -= worth(p, t, looks, far, first_s, counts, hits, rays, begins, quiet, density, newest)
-                if math.log(chance(own, 1)) < gain:
-                    p[:] = other
-            now = worth(p, t, looks, far, first_s, counts, hits, rays, begins, quiet, density, 0)
-            prior = likely(p, headings)
-            for a in range(tries):
-                step = mixed(own + np.uint64(a + 1))
-                if not _moved(paths[k], c, t, looks, far, first_s, bins, step, new):
-                    continue
-                then = likely(new, headings)
-                if then == NEVER:
-                    continue
-                what = worth(new, t, looks, far, first_s, counts, hits, rays, begins, quiet, density, 0)
-                if math.log(chance(step, 40)) < what + then - now - prior:
-                    p[:] = new
-                    now, prior = what, then
-            worths[k, c] = now
-            weave(p, t, looks, far, first_s, rays, begins, 1.0, quiet, density)
-
-
-@kernel
-def borne_out(
-    paths: Array, since: Array, which: Indices, looks: Array, far: Array, first_s: float, counts: Array, hits: Array,
-    rays: Array, begins: Indices, least: float, out: Indices,
-) -> None:  # fmt: skip
-    """Write how many sensors heard each cloud `which` at least so often, on average over `out.shape[1]` worlds.
-
-    `out` (slots, worlds) takes the number in each of them.
-    """
-    quiet, density = np.empty(counts.shape), np.empty(rays.shape[0])
-    bins = counts.shape[1]
-    for w in range(out.shape[1]):
-        c = w * paths.shape[1] // out.shape[1]
-        explain(paths, since, which, c, looks, far, first_s, rays, begins, quiet, density)
-        for k in which:
-            p, out[k, w] = paths[k, c], 0
-            for s in range(looks.shape[0]):
-                begin, end = _span(p, since[k], looks[s], far[s], first_s, bins)
-                lag, heard = 0.0, 0.0
-                for b in range(begin, end):
-                    e, n, away, lag = _emitted(p, since[k], looks[s], first_s + (b + 0.5) * BIN_S, lag)
-                    if hits[0, s, b] > 0.0:
-                        heard += hits[0, s, b] * _pd(looks[s], e, n, away) / (1.0 - quiet[s, b] * hits[1, s, b])
-                    for z in range(begins[s, b], begins[s, b + 1]):
-                        e, n, away, _ = _emitted(p, since[k], looks[s], rays[z, R_TIME], lag)
-                        heard += _said(rays[z], _pd(looks[s], e, n, away), e, n) / density[z]
-                out[k, w] += heard >= least
-
-
-@kernel
-def suggest(
-    look: Array, far_m: float, when: Array, headings: Array, since_s: float, key: np.uint64, paths: Array
-) -> None:
-    """Write paths (k, PATH) of things that a sensor heard, drawn from what is believed before.
-
-    `when` (m, 5) are the times at which it heard something that nothing explains, with directions as unit vectors (0, 0
-    where there is none) and their variance, and how much of each is unexplained, added up.
-    """
-    total, rows = when[when.shape[0] - 1, 4], when.shape[0]
-    sum_h = headings.sum()
-    for k in range(paths.shape[0]):
-        own = mixed(key ^ np.uint64(k + 1))
-        at = min(int(np.searchsorted(when[:, 4], chance(own, 0) * total)), rows - 1)
-        away = far_m * math.sqrt(chance(own, 1))
-        way = TWO_PI * chance(own, 2)
-        if when[at, 3] > 0.0:
-            way = math.atan2(when[at, 1], when[at, 2]) + math.sqrt(when[at, 3]) * normal(own, 2)
-        left, h = chance(own, 10) * sum_h, 0
-        while h < HEADINGS - 1 and left > headings[h]:
-            left -= headings[h]
-            h += 1
-        heading = TWO_PI * (h + chance(own, 11) - 0.5) / HEADINGS
-        speed = CRUISE_MPS + CRUISE_SIGMA_MPS * normal(own, 7)
-        if chance(own, 12) > CRUISING or not SLOWEST_MPS < speed < FASTEST_MPS:
-            speed = SLOWEST_MPS + (FASTEST_MPS - SLOWEST_MPS) * chance(own, 13)
-        p = paths[k]
-        p[BEND] = BEND_RAD_S * normal(own, 8)
-        p[E], p[N] = look[L_ORIGIN] + away * math.sin(way), look[L_ORIGIN + 1] + away * math.cos(way)
-        p[VE], p[VN] = speed * math.sin(heading), speed * math.cos(heading)
-        lag = away / look[L_SOUND] if look[L_SOUND] > 0.0 else 0.0
-        p[E], p[N], p[VE], p[VN] = placed(p, since_s - when[at, 0] + lag)
-
-
-@kernel
-def reaches(looks: Array, far: Array) -> None:
-    """Write the farthest distance at which each sensor hears anything [shape=(sensors,)]."""
-    for s in range(looks.shape[0]):
-        far[s] = farthest(looks[s], EDGES)
-
-
-@kernel
-def draw(paths: Array, weight: Array, key: np.uint64, apart_m: float, apart_mps: float, out: Array) -> None:
-    """Draw paths (k, PATH) by their weights into `out`, each a little beside."""
-    count, total = out.shape[0], weight.sum()
-    start, reached, source = chance(key, 0), 0.0, -1
-    for k in range(count):
-        while reached <= (k + start) / count * total and source < paths.shape[0] - 1:
-            source += 1
-            reached += weight[source]
-        out[k] = paths[source]
-        own = mixed(key ^ mixed(np.uint64(k + 1)))
-        for a in range(2):
-            out[k, E + a] += apart_m * normal(own, a)
-            out[k, VE + a] += apart_mps * normal(own, 2 + a)

@@ -2,9 +2,7 @@
 
 Where coverage is thin, there and around (`apart`), no second sensor can be asked to bear out a first one, or share its
 looks: a track that starts there is a wide cloud of `paths`. All of them are weighed with all looks of the last minutes
-(`window`), together and anew whenever another bin of these is over. What no path explains founds: paths are drawn
-through the places where a sensor may have heard it, and a cloud starts from them where they are worth more, on average,
-than one object is to be expected there.
+(`window`), together and anew whenever another bin of these is over. What no path explains founds (`rest`).
 
 A wide track ends when its paths are worth nothing: what it explained another one explains better, or it was false. It
 is shown to people when two sensors have heard it and its place is known to `SHOWN_M`, or one alone knows it as well as
@@ -36,8 +34,9 @@ from skysentry.tracking.found import FIRST_WEIGHT
 from skysentry.tracking.life import CONFIRM_M, GONE
 from skysentry.tracking.motion import Array, Indices
 from skysentry.tracking.outline import O_ONE
-from skysentry.tracking.paths import BIN_S, ELSE, PATH, WORLDS
+from skysentry.tracking.paths import ELSE, PATH, WORLDS
 from skysentry.tracking.presence import MOST_HIT_NATS
+from skysentry.tracking.rest import ASKED_WORLDS, Rest
 from skysentry.tracking.table import Table
 from skysentry.tracking.wide import COLUMNS, WIDE
 from skysentry.tracking.window import View, Window, WindowDump
@@ -48,16 +47,8 @@ SWEEPS, SWEEPS_NEW, TRIES = 2, 5, 2
 # A cloud in whose middle world paths explain less than this is none; at most so many end at a time, for what they leave
 # is the others'.
 LEAST_WORTH, MOST_ENDED = 8.0, 3
-# One sensor founds with so many looks that nothing explains in the last `RECENT_S`; so many a time, of so many asked.
-LOOKS, RECENT_S = 8.0, 120.0
-MOST_FOUNDED, MOST_ASKED = 2, 6
-# Objects expected to come into a sensor's reach, unknown, in that time: one in 50 × 50 km, as the grid of births has
-# it, at 48 m/s over a front of 5 km.
-EXPECTED = 0.01
-# Paths drawn to ask whether there is one, and worlds in which they are asked.
-DRAWN, ASKED_WORLDS = 800, 8
-# Sigmas of what paths that start alike differ by.
-APART_M, APART_MPS = 50.0, 0.5
+# So many are founded at a time.
+MOST_FOUNDED = 2
 # What a second sensor must have heard of a track for people to be shown it, in looks, how well known it must be, and
 # what its paths must be worth.
 BORNE_OUT, SHOWN_M, SURE_WORTH = 3.0, 1_300.0, 20.0
@@ -135,65 +126,19 @@ class Thin:
 
     def _found(self, table: Table, view: View, now_s: float) -> tuple[Seed, Array] | None:
         """Return what is founded first, with its paths: by the sensor that heard most of what nothing explains."""
-        looks, far, which = *self._looks(), self._slots(table)
-        worlds = np.arange(ASKED_WORLDS) * (WORLDS // ASKED_WORLDS)
-        quiet = np.empty((ASKED_WORLDS, *view.counts.shape))
-        density = np.empty((ASKED_WORLDS, view.rays.shape[0]))
-        for k, world in enumerate(worlds.tolist()):
-            kernels.explain(
-                self.paths, self.since, which, world, looks, far, view.first_s, view.rays, view.begins, quiet[k],
-                density[k],
-            )  # fmt: skip
-        heard = [self._unexplained(view, row, quiet, density) for row in range(len(self.names))]
-        left = np.array([rows[-1, 4] if rows.size else 0.0 for rows in heard])
-        for row in np.argsort(-left, kind="stable")[:MOST_ASKED].tolist():
+        looks, far = self._looks()
+        rest = Rest(self.paths, self.since, self._slots(table), looks, far, view)
+        for row in rest.loudest():
             name = self.names[row]
-            if left[row] < LOOKS or name not in self.last:
-                return None
-            if not self.where.is_apart(*looks[row, m.L_ORIGIN : m.L_ORIGIN + 2].tolist()):
+            if name not in self.last or not self.where.is_apart(*looks[row, m.L_ORIGIN : m.L_ORIGIN + 2].tolist()):
                 continue
-            paths = self._drawn(view, row, heard[row], looks, far, quiet, density, now_s)
+            paths = rest.drawn(row, self._headings(), now_s)
             if paths is not None:
-                last = self.last[name]
-                hits = [hit for hit in self.births.hits if hit.sensor == name] or [last]
+                hits = [hit for hit in self.births.hits if hit.sensor == name] or [self.last[name]]
                 mean = np.append(np.mean(paths[:, :2], axis=0), [0.0, 0.0])
                 wide = np.diag([*np.var(paths[:, :2], axis=0), 40.0**2, 40.0**2])
-                seed = Seed(*self.births.state(mean, wide), f"{name}~{now_s:.0f}", hits, None, False)
-                return seed, paths
+                return Seed(*self.births.state(mean, wide), f"{name}~{now_s:.0f}", hits, None, False), paths
         return None
-
-    def _unexplained(self, view: View, row: int, quiet: Array, density: Array) -> Array:
-        """Return what a sensor heard lately that nothing explains, as `paths.suggest` has it."""
-        bins = view.counts.shape[1]
-        first = max(bins - int(RECENT_S / BIN_S), 0)
-        if self.directed[row]:
-            part = slice(int(view.begins[row, first]), int(view.begins[row, bins]))
-            rays = view.rays[part]
-            free = (rays[:, 4] / density[:, part]).mean(axis=0)
-            return np.column_stack([rays[:, :4], free.cumsum()])
-        free = view.hits[0, row, first:] * view.hits[1, row, first:] * quiet[:, row, first:].mean(axis=0)
-        times = view.first_s + (np.arange(first, bins) + 0.5) * BIN_S
-        return np.column_stack([times, np.zeros((bins - first, 3)), free.cumsum()])
-
-    def _drawn(
-        self, view: View, row: int, heard: Array, looks: Array, far: Array, quiet: Array, density: Array, now_s: float
-    ) -> Array | None:
-        """Return the paths of one more object that a sensor heard, if it is likelier than not that there is one."""
-        drawn, said = np.empty((DRAWN, PATH)), np.empty(DRAWN)
-        key = np.uint64(key_of(row + 1, int(now_s)))
-        kernels.suggest(looks[row], far[row], heard, self._headings(), now_s, key, drawn)
-        for k in range(DRAWN):
-            w = k % ASKED_WORLDS
-            said[k] = kernels.worth(
-                drawn[k], now_s, looks, far, view.first_s, view.counts, view.hits, view.rays, view.begins, quiet[w],
-                density[w], 0,
-            )  # fmt: skip
-        likely = np.exp(said - said.max())
-        if said.max() + math.log(EXPECTED * float(likely.mean())) < 0.0:
-            return None
-        paths: Array = np.empty((WORLDS, PATH))
-        kernels.draw(drawn, likely, key, APART_M, APART_MPS, paths)
-        return paths
 
     def start(self, table: Table, i: int, now_s: float, paths: Array) -> None:
         """Give row `i`, founded just now, a wide cloud."""
