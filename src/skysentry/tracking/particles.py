@@ -367,6 +367,7 @@ def scatter(
 def outlook(cloud: Array, weight: Array, mean: Array, cov: Array, gathered_m: float) -> None:
     """Write the moments of a cloud into the horizontal parts of a mean (6,) and covariance (6, 6).
 
+    The mean is that of what is within `gathered_m` of it.
     Height goes along with none of them: what a look of light, which may be of another track, has left there of that
     fits the covariance of before, and with that of now makes none (a variance of height that falls below zero).
     """
