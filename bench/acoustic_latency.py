@@ -18,8 +18,8 @@ LONGEST_S = 10
 def alone(name: str, index: int) -> list[float]:
     """Return what each second of a recording says by itself: the ratio of what flies."""
     found = []
-    for log_p, comb, flutters in zip(left(name)[index], combs(index, False), textures(name)[index], strict=False):
-        by_itself = fuse.alone(log_p - log_p.max(), comb, flutters)
+    for log_p, comb, moves in zip(left(name)[index], combs(index, False), textures(name)[index], strict=False):
+        by_itself = fuse.alone(log_p - log_p.max(), comb, moves)
         found.append(-fuse.MOST_LLR if by_itself is None else fuse.flies(by_itself))
     return found
 

@@ -18,15 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from skysentry.sensing.acoustic import net
-from training import corpus, texture
+from training import texture
 from training.corpus import FOLDS
 
 ROOT = Path(__file__).resolve().parent.parent
 WEIGHTS = ROOT / "src" / "skysentry" / "sensing" / "acoustic"
-FIGURES = ROOT / "bench" / "acoustic_folds.npz"
 CLIPS = 8_000
 SEED = 11
 # Processes that make the windows: each a part of the clips, the same whatever the number.
@@ -84,15 +82,6 @@ def trained(
     return [np.load(path) for path in outs]
 
 
-def textures(windows: texture.Windows, kept: NDArray[np.bool_]) -> dict[str, NDArray[np.float64]]:
-    """Return what texture says of each second of a recording, fitted on some; and without any chainsaw among them."""
-    chainsaw = np.array([r.label == "chainsaw" for r in corpus.recordings()])
-    return {
-        name: texture.ratios(windows, texture.fitted(windows, some))
-        for name, some in (("texture", kept), ("texture-without-chainsaw", kept & ~chainsaw))
-    }
-
-
 def main() -> None:
     """Run."""
     parser = argparse.ArgumentParser(prog="python -m training")
@@ -115,9 +104,8 @@ def main() -> None:
                 mean = np.mean([one["logits"][mine] for one in made], axis=0)
                 figures[f"{left}/logits"] = mean.astype(np.float16)
                 figures[f"{left}/owner"] = owner[mine].astype(np.int16)
-                for name, said in textures(windows, ~out).items():
-                    figures[f"{left}/{name}"] = said[mine].astype(np.float16)
-            np.savez_compressed(FIGURES, **figures)
+                figures |= {f"{left}/{name}": said for name, said in texture.said(windows, out).items()}
+            np.savez_compressed(texture.FIGURES, **figures)
 
 
 if __name__ == "__main__":

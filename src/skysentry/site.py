@@ -68,6 +68,7 @@ class Sensor(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     `position` may be absent for receivers that report positions of others. `pd` is the probability of a detection in
     one look of a thing well inside the coverage, `false_per_scan` the expected number of false ones in a look.
+    An external source looks at the `coverage` that is declared of it, and only reports where none is.
     `link` is where its data comes from (docs/links.md), e.g. udp://127.0.0.1:7800.
     `mics` are the microphones of an array in metres, x to the right of `heading_deg`, y along it, z up, in the order of
     the channels; each is there within `mic_sigma_m` (docs/arrays.md).
@@ -96,6 +97,16 @@ class Sensor(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         if self.propagation is not None:
             return self.propagation is Propagation.SOUND
         return self.kind in (SensorKind.MICROPHONE, SensorKind.ARRAY)
+
+    @property
+    def reports(self) -> bool:
+        """Whether it passes on what others say, so that its silence says nothing.
+
+        An external source does until its coverage is declared; from then on it looks there, as a radar does.
+        """
+        if self.kind is SensorKind.EXTERNAL:
+            return self.coverage == Coverage()
+        return self.kind in (SensorKind.REMOTE_ID, SensorKind.ADSB)
 
 
 Ring = tuple[tuple[float, float], ...]

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skysentry.sensing.acoustic import fuse
+from skysentry.sensing.acoustic import fuse, texture
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,17 @@ def test_unheard_drones_rank_above_unheard_helicopters_and_backgrounds(learned: 
     assert len(drone) == 20
     assert len(rest) == 40
     area = float(np.mean(drone[:, None] > rest))
-    assert area >= 0.98, area  # measured by bench.acoustic_learned: 0.985
+    assert area >= 0.98, area  # measured by bench.acoustic_learned: 0.988
+
+
+def test_drones_known_from_drawn_ones_alone_rank_above_what_was_never_heard_either(learned: object) -> None:
+    drone = learned.scores(("no-svanstrom",), "svanstrom", ("DRONE",), False)  # type: ignore[attr-defined]
+    rest = learned.scores(  # type: ignore[attr-defined]
+        ("no-svanstrom",), "svanstrom", ("BACKGROUND", "HELICOPTER"), False
+    )
+    area = float(np.mean(drone[:, None] > rest))
+    # measured by bench.acoustic_learned: 0.855; 0.826 where texture spoke of multirotors alone
+    assert area >= 0.84, area
 
 
 def test_texture_makes_no_drones_of_machines_that_it_does_not_know(learned: object) -> None:
@@ -49,7 +59,7 @@ def test_texture_makes_no_drones_of_machines_that_it_does_not_know(learned: obje
             if kind in found:
                 beliefs = learned.beliefs(name, index, False, without="chainsaw")  # type: ignore[attr-defined]
                 found[kind] += [fuse.flies(b) >= fuse.DETECT_LLR for b in beliefs]
-    # measured by bench.acoustic_learned: 0.08 and 0.04
+    # measured by bench.acoustic_learned: 0.07 and 0.04
     assert np.mean(found["chainsaw"]) <= 0.09
     assert np.mean(found["no_prop"]) <= 0.05
 
@@ -57,7 +67,8 @@ def test_texture_makes_no_drones_of_machines_that_it_does_not_know(learned: obje
 def test_texture_learns_of_drones_from_drawn_ones_where_no_recording_of_one_is_at_hand(learned: object) -> None:
     said = learned.textures("no-svanstrom")  # type: ignore[attr-defined]
     kinds = {index: learned.RECORDINGS[index].kind for index in said}  # type: ignore[attr-defined]
-    drone = np.concatenate([said[i] for i, kind in kinds.items() if kind == "DRONE"])
-    rest = np.concatenate([said[i] for i, kind in kinds.items() if kind != "DRONE"])
+    rotors = texture.FAMILIES.index("multirotor")
+    drone = np.concatenate([said[i][:, rotors] for i, kind in kinds.items() if kind == "DRONE"])
+    rest = np.concatenate([said[i][:, rotors] for i, kind in kinds.items() if kind != "DRONE"])
     area = float(np.mean(drone[:, None] > rest) + 0.5 * np.mean(drone[:, None] == rest))
-    assert area >= 0.88, area  # measured 0.89; with the drones drawn before it was 0.52
+    assert area >= 0.88, area  # with the drones drawn before it was 0.52

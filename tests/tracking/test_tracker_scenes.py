@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from skysentry.events import Action, Affiliation, Health, Identity, ObjectClass, Order, Position
+from skysentry.events import Action, Affiliation, Health, Identity, ObjectClass, Order, Position, TrackEnd
 from skysentry.site import AuthorisedFlight, Coverage, Sensor, SensorKind, Site
 from skysentry.tracking.tracker import Tracker
 
@@ -337,3 +337,23 @@ def test_errors_are_as_large_as_they_say(sky: SimpleNamespace) -> None:
                 nees.append(float(d @ np.linalg.solve(c, d)))
     assert len(nees) > 60
     assert 0.8 < np.mean(nees) < 2.9
+
+
+@pytest.mark.parametrize(("coverage", "left"), [(Coverage(max_m=20_000.0), 0), (Coverage(), 1)])
+def test_an_external_source_with_a_coverage_looks_there(sky: SimpleNamespace, coverage: Coverage, left: int) -> None:
+    """Its silence and its false plots then count as a radar's; without one it only reports, and says nothing else."""
+    source = Sensor(
+        id="source", kind=SensorKind.EXTERNAL, position=sky.place(0.0, 0.0, 10.0), coverage=coverage, pd=0.9,
+        false_per_scan=5.0,
+    )  # fmt: skip
+    path, rng, scans = straight(-3000.0, 4000.0, 250.0, 45.0, 10.0), np.random.default_rng(7), []
+    for k in range(40):
+        seen = [sky.claim(path(k + 0.35), rng, "", 20.0)[0]] if k < 25 and rng.random() < source.pd else []
+        scans.append(sky.scan("source", k + 0.35, seen))
+    out = sky.run(Tracker(sky.site(source)), scans, 40.0)
+    sure = sky.tracks(out, "confirmed")
+    assert len({track.track_id for track in sure}) == 1
+    assert ("for it sight" in sure[-1].why) is (left == 0)
+    ended = sky.tracks(out, "ended")
+    assert len(ended) == 1 - left
+    assert all(track.end is TrackEnd.REFUTED for track in ended)

@@ -12,6 +12,7 @@ import math
 import numpy as np
 
 from skysentry.tracking.faults import Faults
+from skysentry.tracking.level import Level
 from skysentry.tracking.masks import Records
 from skysentry.tracking.measure import L_MAX
 from skysentry.tracking.motion import Array
@@ -25,6 +26,8 @@ SHORT, FAR, SURELY = 0.5, 1.5, 2.0
 NOISY, LEAST_FALSE = 5.0, 5.0
 BLIND = 0.5
 BACK = 1.25
+# From this log of their factor on all microphones are named: below it tells nobody to change a file.
+ALL = 0.12
 
 
 def judge(faults: Faults, networks: list[Network], rates: Rates, records: Records) -> None:
@@ -35,6 +38,8 @@ def judge(faults: Faults, networks: list[Network], rates: Rates, records: Record
         sigma = np.sqrt(network.shown[..., 1])
         for name, own, mean, unsure in zip(network.names, network.listeners, network.shown[..., 0], sigma, strict=True):
             _reach(faults, name, float(own.look[L_MAX]), mean, unsure)
+        if network.level is not None:
+            _all(faults, network.level)
     ratio, counted = _overs(rates)
     for name, times, hits in zip(rates.names, ratio, counted, strict=True):
         bad = hits > LEAST_FALSE and times > NOISY / (BACK if _named(faults, name, "false rate") else 1.0)
@@ -46,6 +51,13 @@ def judge(faults: Faults, networks: list[Network], rates: Rates, records: Record
         bad = share < BLIND * (BACK if _named(faults, name, "sight") else 1.0)
         words = f"sees {100.0 * share:.0f} % of what it should of objects that others see"
         _say(faults, name, "sight", share if bad else 0.0, words, "look at the sensor, or set its pd and coverage")
+
+
+def _all(faults: Faults, level: Level) -> None:
+    """Judge how far all microphones hear."""
+    bad = abs(level.log) > ALL / (BACK if _named(faults, "tracker", "reach of microphones") else 1.0)
+    words = f"all microphones hear {math.exp(level.log):.1f} times as far as declared"
+    _say(faults, "tracker", "reach of microphones", math.exp(level.log) if bad else 0.0, words, "set coverage.max_m")
 
 
 def _overs(rates: Rates) -> tuple[list[float], list[float]]:

@@ -12,7 +12,7 @@ from skysentry.tracking.births import Hit
 from skysentry.tracking.correct import HIT
 from skysentry.tracking.founding import LEAST_FREE
 from skysentry.tracking.hits import note_hit, refresh
-from skysentry.tracking.ledger import COLUMN
+from skysentry.tracking.ledger import column
 from skysentry.tracking.motion import Array
 from skysentry.tracking.sky import Sky
 
@@ -33,7 +33,7 @@ def _weigh(sky: Sky, own: Listener, look: Array, since_s: float, share: Array, h
     if sky.thin is not None:
         quiet = sky.thin.listen(table, own, look, quiet, hit, share)
     kernels.count_heard(table.lines, table.r, table.notes, n, look, hit, since_s)
-    kernels.book_heard(table.notes, COLUMN[own.kind], before, table.r, share, hit)
+    kernels.book_heard(table.notes, column(own.kind, own.reports), before, table.r, share, hit)
     sky.hearing.note(own, look, since_s, table, NOBODY, share, False)
     return quiet
 

@@ -49,7 +49,6 @@ SHARPEST_EDGE = 0.1
 # Speed of sound in dry air, √(γ R T / M): 331.3 m/s at 0 °C.
 SOUND_AT_ZERO_MPS = 331.3
 ZERO_C_K = 273.15
-REPORTING = (SensorKind.REMOTE_ID, SensorKind.ADSB, SensorKind.EXTERNAL)
 # Slots of a track's identities; one aircraft may have one of each.
 SCHEMES = {
     "remote_id_serial": 0,
@@ -112,7 +111,7 @@ def listener(sensor: Sensor, frame: Frame, weather: Weather, place: Place | None
         towards = math.radians(weather.wind_from_deg + 180.0)
         look[m.L_WIND] = weather.wind_mps * math.sin(towards)
         look[m.L_WIND + 1] = weather.wind_mps * math.cos(towards)
-    reports = sensor.kind in REPORTING or at is None
+    reports = sensor.reports or at is None
     if at is not None:
         _stand(look, frame, at)
     _cover(look, sensor)

@@ -27,7 +27,6 @@ import numpy as np
 from skysentry.events import Place, Position, Presence, RangeAzEl, RangeBearing, Scan
 from skysentry.geo import Frame
 from skysentry.site import Sensor, SensorKind, Site
-from skysentry.tracking.batch import REPORTING
 from skysentry.tracking.births import FEEDING, MOST_CELLS, grid_size_m, listening_box
 from skysentry.tracking.custody import Custody, Key
 from skysentry.tracking.founding import leave
@@ -180,7 +179,7 @@ class Cells:
         A time difference needs the place of a second radio sensor, which may stand as far away again.
         """
         place = self._places.get(sensor.id)
-        if place is None or sensor.kind in REPORTING:
+        if place is None or sensor.reports:
             return True
         reach_m = _reach_m(sensor) * (2.0 if sensor.kind is SensorKind.RF else 1.0)
         return area.depth_m(*place) < self._margin_m(sensor) + reach_m
@@ -193,7 +192,7 @@ class Cells:
         """Return the cells that take a look: those that its sensor's coverage, or what it reports, touches."""
         sensor = self._sensors.get(scan.sensor)
         moved = scan.position is not None or scan.reach_m is not None
-        if sensor is not None and not moved and sensor.kind not in REPORTING and sensor.id in self._places:
+        if sensor is not None and not moved and not sensor.reports and sensor.id in self._places:
             keys = self._touched.get(sensor.id)
             if keys is None:
                 keys = self._circle(self._places[sensor.id], _reach_m(sensor), self._margin_m(sensor))

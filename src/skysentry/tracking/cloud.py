@@ -13,6 +13,7 @@ from hashlib import blake2b
 import numpy as np
 from msgspec import Struct
 
+from skysentry.events import TrackStatus
 from skysentry.tracking import kernels
 from skysentry.tracking.correct import LIFETIME_S
 from skysentry.tracking.found import FIRST_WEIGHT
@@ -21,9 +22,11 @@ from skysentry.tracking.particles import (
     AGE,
     BEFORE,
     COLUMNS,
+    INFORMATION,
     MEMORY,
     PARTICLES,
     RATE_RAD_S,
+    SCORE,
     TIME,
     TURN,
     VE,
@@ -114,6 +117,17 @@ class Clouds:
                 self.memories, self.seeds, now_s, LIFETIME_S, FIRST_WEIGHT,
             )  # fmt: skip
             table.outline()
+
+    def told(self, table: Table) -> tuple[float, float]:
+        """Return what looks say of the network's reach (`level`) at tracks that people know, and forget it."""
+        slots = [
+            slot
+            for slot, life in zip(table.cloud[: table.n].tolist(), table.lives, strict=True)
+            if slot >= 0 and life.status is not TrackStatus.TENTATIVE
+        ]
+        score, information = self.memories[slots, SCORE].sum(), self.memories[slots, INFORMATION].sum()
+        self.memories[:, SCORE] = self.memories[:, INFORMATION] = 0.0
+        return float(score), float(information)
 
     def dump(self, table: Table) -> list[CloudDump]:
         """Return the clouds that rows have."""

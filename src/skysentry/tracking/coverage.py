@@ -89,7 +89,8 @@ def farthest(look: Array, widths: float) -> float:
         return most
     most = 0.0
     for k in range(OCTANTS):
-        most = max(most, look[L_REACH + k] + UNHEARD * look[L_EDGE + k])
+        edge = look[L_EDGE + k]
+        most = max(most, look[L_REACH + k] + (widths if edge <= look[L_SOFT] else UNHEARD) * edge)
     return most
 
 

@@ -36,8 +36,8 @@ class Fusion(Sky):
         if self.epoch_ns == 0:
             self.epoch_ns = scan.time_ns // EPOCH_NS * EPOCH_NS
         own = self.roster.listener(scan)
-        # Radio reads names out of the air as well (DroneID): the same claims by another way.
-        if own.reports or own.kind is SensorKind.RF:
+        # Radio reads names out of the air as well (DroneID), a source may pass them on: the same claims by another way.
+        if own.reports or own.kind in (SensorKind.RF, SensorKind.EXTERNAL):
             admitted = self.quarantine.admit(scan, own, self.authorised)
             if admitted is None:
                 self.since_s(scan, own)

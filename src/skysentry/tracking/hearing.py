@@ -22,6 +22,7 @@ from skysentry.site import SensorKind, Weather
 from skysentry.tracking.ailing import judge
 from skysentry.tracking.batch import LISTENING_S, Listener
 from skysentry.tracking.faults import Faults
+from skysentry.tracking.level import Level
 from skysentry.tracking.masks import Records
 from skysentry.tracking.measure import L_ORIGIN, L_TIME
 from skysentry.tracking.motion import Array, Indices
@@ -51,6 +52,7 @@ class HearingDump(Struct, array_like=True):
     t_s: float
     arrays: list[bytes]
     rates: RatesDump
+    level: Level
 
 
 class Hearing:
@@ -62,6 +64,7 @@ class Hearing:
         heard = [name for name, own in standing.items() if own.kind is SensorKind.MICROPHONE]
         directed = [name for name, own in standing.items() if own.kind is not SensorKind.MICROPHONE]
         self.networks = [Network(known, directed, weather, DIRECTED), Network(known, heard, weather, HEARD)]
+        self.networks[1].level = self.level = Level()
         self.records = Records(known)
         kept = directed + heard
         self.rates = Rates(known, kept)
@@ -85,8 +88,13 @@ class Hearing:
         power = NATS_PER_S * min(max(since_s, 0.0), LISTENING_S)
         learn(table.lines, self.sure, table.n, look, edge_i, share, directed, power, tally)
 
-    def settle(self, now_s: float, now_ns: int, table: Table) -> None:
-        """Find which tracks are sure; now and then forget a little and bring the looks up to date."""
+    def settle(self, now_s: float, now_ns: int, table: Table, told: tuple[float, float]) -> None:
+        """Find which tracks are sure; now and then forget a little and bring the looks up to date.
+
+        `told` is what clouds say of the microphones' reach (`level`).
+        """
+        if not self.networks[1].hears_less() and self.level.take(*told):
+            self.networks[1].show()
         if self.rows:
             self.sure = self._witnesses(now_s, now_ns, table)
             known = [i for i, life in enumerate(table.lives) if life.status is not TrackStatus.TENTATIVE]
@@ -136,7 +144,7 @@ class Hearing:
         arrays = [self.looked_s.tobytes(), self.sure.tobytes(), self.records.counts.tobytes()]
         for network in self.networks:
             arrays += network.dump()
-        return HearingDump(self.t_s, [zlib.compress(data, 1) for data in arrays], self.rates.dump())
+        return HearingDump(self.t_s, [zlib.compress(data, 1) for data in arrays], self.rates.dump(), self.level)
 
     def load(self, dump: HearingDump) -> None:
         """Take a state. Raises `ValueError` where it is of other sensors."""
@@ -149,6 +157,7 @@ class Hearing:
         self.records.counts = np.frombuffer(counts).reshape(self.records.counts.shape).copy()
         self.records.show()
         self.rates.load(dump.rates)
+        self.networks[1].level = self.level = dump.level
         each = len(Network.KEPT)
         for k, network in enumerate(self.networks):
             network.load(rest[k * each : (k + 1) * each])

@@ -40,6 +40,7 @@ COLUMN = {
     SensorKind.ADSB: 5,
     SensorKind.EXTERNAL: 5,
 }
+SIGHT = COLUMN[SensorKind.CAMERA]
 # As long as a sensor that has not seen a track lately supports it.
 MEMORY_S = 15.0
 # One look is told with this much at most: ten to one is what any sensor can claim of a single look.
@@ -50,6 +51,11 @@ HEARD_NATS = 0.5
 LEAST_TOLD = 0.5
 # Tenths of a nat from which on a sum is told without a fraction.
 WHOLE = 100
+
+
+def column(kind: SensorKind, reports: bool) -> int:
+    """Return the column of a sensor's kind; a source that looks by itself makes no claims."""
+    return SIGHT if kind is SensorKind.EXTERNAL and not reports else COLUMN[kind]
 
 
 @kernel

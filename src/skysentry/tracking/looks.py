@@ -13,7 +13,7 @@ from skysentry.tracking.births import Hit
 from skysentry.tracking.correct import HIT
 from skysentry.tracking.founding import LEAST_FREE
 from skysentry.tracking.hits import note_hit, take_claim
-from skysentry.tracking.ledger import COLUMN
+from skysentry.tracking.ledger import column
 from skysentry.tracking.life import alone_until_ns
 from skysentry.tracking.motion import Array
 from skysentry.tracking.sky import SECOND_NS, Sky, pairs_room
@@ -41,7 +41,7 @@ def correct(sky: Sky, scan: Scan, own: Listener, packed: Packed, look: Array, si
         edges = kernels.correct_scan(
             table.x, table.P, table.w, table.t, table.r, table.own, table.lines, table.n, look,
             packed.codes, packed.rows, packed.claims, sky.edge_i, sky.edge_j, sky.share, sky.kept, free,
-            table.masks, table.cloud, sky.hearing.records.counts, table.notes, COLUMN[own.kind],
+            table.masks, table.cloud, sky.hearing.records.counts, table.notes, column(own.kind, own.reports),
         )  # fmt: skip
         kept, shares = packed.kept, sky.share[:edges].tolist()
         for i, j, share in zip(sky.edge_i[:edges].tolist(), sky.edge_j[:edges].tolist(), shares, strict=True):

@@ -67,8 +67,11 @@ SLOWEST_MPS, FASTEST_MPS = 3.0, 250.0
 # second this far away, half of them with another heading. Source: S. Thrun, W. Burgard, D. Fox, "Probabilistic
 # Robotics", 8.3.5 (augmented Monte Carlo localisation).
 DOUBT_S, DOUBTED, FAR_SHARE, FAR_M = 10.0, 2.5, 0.2, 1_000.0
-# What a cloud remembers beside its particles: its time, the sum of surprises, the sum of their variances.
-TIME, SURPRISE, VARIANCE, MEMORY = range(4)
+# What a cloud remembers beside its particles: its time, the sum of surprises, the sum of their variances; and what the
+# looks of a second say of how far the network hears: the score of the log of the reach, and its information.
+TIME, SURPRISE, VARIANCE, SCORE, INFORMATION, MEMORY = range(6)
+# Every so many particles are asked for it.
+ASKED = 8
 # What a snapshot holds: metres, centimetres a second, quarters of a degree a second.
 VELOCITY_MPS, RATE_RAD_S = 0.01, math.radians(0.25)
 OLDEST_S, FURTHEST_M = 100.0, 30_000.0
@@ -217,6 +220,27 @@ def surprise(memory: Array, chance_of_it: float, weight: float) -> None:
     said, other = -math.log(p), -math.log(1.0 - p)
     memory[SURPRISE] += weight * (said - p * said - (1.0 - p) * other)
     memory[VARIANCE] += weight * p * (1.0 - p) * (said - other) ** 2
+
+
+@kernel
+def gauge_reach(
+    memory: Array, weight: Array, beyond: Array, widths: float, pd: float, hit: bool, others: float, power: float
+) -> None:  # fmt: skip
+    """Add to a memory what a look says of the log of all reaches, in place: d log p / d log g at g = 1, and its square.
+
+    `beyond` is as `hear` wrote it for a reach of so many `widths` of its edge; `others` as `weigh` has it.
+    """
+    total, mean, slope = 1e-12, 0.0, 0.0
+    for k in range(0, weight.shape[0], ASKED):
+        inside = _faded(FADING, beyond[k])
+        total += weight[k]
+        mean += weight[k] * inside
+        slope += weight[k] * inside * (1.0 - inside) * (beyond[k] + widths)
+    mean, slope = pd * mean / total, pd * slope / total
+    none = others * (1.0 - mean)
+    heard, silent = others * slope / max(1.0 - none, 1e-6), -slope / max(1.0 - mean, 1e-6)
+    memory[SCORE] += power * (heard if hit else silent)
+    memory[INFORMATION] += power * ((1.0 - none) * heard * heard + none * silent * silent)
 
 
 @kernel

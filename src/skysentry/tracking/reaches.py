@@ -28,6 +28,7 @@ from skysentry.compiled import kernel
 from skysentry.site import Weather
 from skysentry.tracking.batch import Listener
 from skysentry.tracking.coverage import SIGMA_TO_SCALE, octant
+from skysentry.tracking.level import Level
 from skysentry.tracking.measure import L_EDGE, L_MAX, L_ORIGIN, L_PD, L_REACH, L_ROTATION, L_SOFT, OCTANTS
 from skysentry.tracking.motion import Array, Indices
 from skysentry.tracking.outline import ahead, sound_lag
@@ -193,6 +194,7 @@ class Network:
         self.fit: Array = self.believed.copy()
         self.cov: Array = np.diag([doubt.mean**2, windy**2, windy**2])
         self.spread: Array = np.array([self.first_spread])
+        self.level: Level | None = None
         self._gauge()
 
     @property
@@ -223,7 +225,8 @@ class Network:
 
     def show(self) -> None:
         """Write reach and edge into the looks."""
-        departs = max(abs(float(self.fit[0])), math.hypot(*self.fit[1:].tolist()), float(self.spread[0]))
+        further = 0.0 if self.level is None else max(self.level.log, 0.0)
+        departs = max(abs(float(self.fit[0]) - further), math.hypot(*self.fit[1:].tolist()), float(self.spread[0]))
         if departs < self.doubt.stands:
             level = self._level()
             for own in self.listeners:
@@ -238,13 +241,18 @@ class Network:
             )
 
     def _level(self) -> float:
-        """Return the factor by which the whole network hears less far than declared; 0, as declared, where not sure.
+        """Return the factor by which the whole network hears further, or less far, than declared; 0 where as declared.
 
-        No sensor is doubted for it: its edge stays as sharp as it was declared. Groups and loud engines are heard
-        further, and say nothing of a network.
+        No sensor is doubted for it: its edge stays as sharp as it was declared. That it hears less far octants tell
+        too. Further they do not: groups and loud engines are heard further, and say nothing of a network.
         """
-        mean, sigma = float(self.fit[0]), math.sqrt(float(self.cov[0, 0]))
-        return math.exp(mean) if -mean > max(LEAST_LEVEL, SURE_SIGMAS * sigma) else 0.0
+        if self.hears_less():
+            return math.exp(min(float(self.fit[0]), 0.0 if self.level is None else self.level.log))
+        return 0.0 if self.level is None else self.level.factor
+
+    def hears_less(self) -> bool:
+        """Return whether octants are sure that the network hears less far than declared."""
+        return -float(self.fit[0]) > max(LEAST_LEVEL, SURE_SIGMAS * math.sqrt(float(self.cov[0, 0])))
 
     def _refit(self, alone: Array) -> None:
         """Fit the network's mean and wind to what octants show by themselves, and the spread about it."""

@@ -26,7 +26,7 @@ from skysentry.site import Sensor, SensorKind
 from skysentry.tracking import kernels
 from skysentry.tracking import measure as m
 from skysentry.tracking.align import FACTS, T_TRACK, T_WINDOW, TAGS, WINDOW_S
-from skysentry.tracking.batch import REPORTING, Listener, Packed
+from skysentry.tracking.batch import Listener, Packed
 from skysentry.tracking.faults import Faults
 from skysentry.tracking.motion import Array, Indices
 from skysentry.tracking.table import Table
@@ -79,7 +79,7 @@ class Registration:
 
     def __init__(self, sensors: tuple[Sensor, ...], known: dict[str, Listener], faults: Faults) -> None:
         self.known, self.faults = known, faults
-        able = [s for s in sensors if s.kind not in (*REPORTING, SensorKind.MICROPHONE) and known[s.id].placed]
+        able = [s for s in sensors if not s.reports and s.kind is not SensorKind.MICROPHONE and known[s.id].placed]
         self.sensors = able[:MOST_JOINT]
         self.index = {sensor.id: k for k, sensor in enumerate(self.sensors)}
         self.declared = {sensor.id: known[sensor.id] for sensor in self.sensors}

@@ -56,7 +56,7 @@ class Second(Struct, frozen=True):
     """What was measured in one second of sound; `time_ns` is its end. `deaf`: every sample was the same.
 
     In the order of `net.KINDS`: `log_p` of this second alone, `belief` up to now, `place`, what is usual here, and
-    `alone`, the belief by this second alone, None where its nets name nothing that flies.
+    `alone`, the belief by this second alone, None where neither nets nor texture name something that flies.
     """
 
     time_ns: int
@@ -233,17 +233,17 @@ class Ear:
             )
         else:
             self.still = still.missed(self.still)
-        log_p, said, flutters = net.NOTHING_HEARD, None, 0.0
+        log_p, said, moves = net.NOTHING_HEARD, None, texture.NOTHING_HEARD
         if not deaf:
             levels_db = bands.levels_db(fine)
-            log_p, flutters = net.log_p(levels_db), float(texture.ratio(levels_db, texture.shipped()))
+            log_p, moves = net.log_p(levels_db), texture.ratios(levels_db, texture.shipped())
         if hum:
-            log_p, flutters = fuse.without_comb(log_p), min(flutters, 0.0)
+            log_p, moves = fuse.without_comb(log_p), np.minimum(moves, 0.0)
         elif not deaf:
             said = llr.of_combs(high.score, low.score, piston.score, flutter_db)
-        place, self.belief = self.place, fuse.heard(self.belief, log_p, said, flutters, place=self.place)
+        place, self.belief = self.place, fuse.heard(self.belief, log_p, said, moves, place=self.place)
         self.place = place if deaf else fuse.habit(place, self.belief)
-        alone = None if deaf else fuse.alone(log_p, said, flutters, place=place)
+        alone = None if deaf else fuse.alone(log_p, said, moves, place=place)
         return Second(
             time_ns=time_ns,
             received_ns=received_ns,

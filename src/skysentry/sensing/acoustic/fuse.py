@@ -1,10 +1,11 @@
 """Evidence of seconds → ratios of classes: a hidden Markov chain over the kinds of sound, forward only.
 
-    α_t(k) ∝ [ (1 − q)·α_{t−1}(k) + q·π(k) ] · exp( κ·log p(z_t|k) + λ·comb_t(k) + μ·owned_t(k) )
+    α_t(k) ∝ [ (1 − q)·α_{t−1}(k) + q·π(k) ] · exp( κ·log p(z_t|k) + λ·comb_t(k) + textured_t(k) )
 
 q is the chance that a second's sound changes (14 s of memory), π the chances of kinds at a place with no news.
-κ < 1 because neighbouring seconds share place, wind and microphone; λ is the comb's voice, μ that of `texture`, which
-speaks of multirotors alone, and for them only as far as the nets name no machine (`owned`). κ, λ, μ and q are chosen on
+κ < 1 because neighbouring seconds share place, wind and microphone; λ is the comb's voice. `texture` speaks of the
+families of kinds (`textured`): of multirotors with μ, and for them only as far as the nets name no machine (`owned`);
+of helicopters, machines and voices with ν; of kinds that no recording holds only against, with ν. They are chosen on
 recordings left out of training (`python -m bench.acoustic_learned --fit`): few numbers, for recordings are few.
 
 What is published of a class is log p(z_1…t|class) − log p(z_1…t|nothing there), where "nothing there" is what places
@@ -32,8 +33,9 @@ from numpy.typing import NDArray
 
 from skysentry.events import ObjectClass
 from skysentry.sensing.acoustic.llr import Ratios
-from skysentry.sensing.acoustic.net import CONFUSERS, KINDS
+from skysentry.sensing.acoustic.net import CONFUSERS, KINDS, UNVALIDATED
 from skysentry.sensing.acoustic.spectrum import Array
+from skysentry.sensing.acoustic.texture import FAMILIES, OF_KINDS
 
 Belief = NDArray[np.float64]
 # Of sixteen numbers Python adds a few up sooner than numpy: what only reads a belief takes it either way.
@@ -55,17 +57,21 @@ FLYING_CHANCES = (0.14, 0.005, 0.04, 0.02, 0.07, 0.025)
 
 
 class Model(Struct, frozen=True):
-    """κ, λ, μ and q."""
+    """κ, λ, μ, ν and q."""
 
     kappa: float
     comb: float
     texture: float
+    families: float
     change: float
 
 
-# μ = 1 costs less (0.353 bit, here 0.361) and one second gains by it, but ten seconds lose area. With a smaller q a
-# clear drone after long quiet is told a second later.
-MODEL = Model(kappa=0.4, comb=0.3, texture=0.7, change=0.07)
+# With κ = 0.3 drones that nothing like was heard gain a hundredth of area, and clear ones that the nets alone tell are
+# no longer told after long quiet. With a smaller q they are told a second later, with 0.1 confirmed a second sooner and
+# the tails of places and helicopters are longer.
+MODEL = Model(kappa=0.4, comb=0.3, texture=0.8, families=0.4, change=0.07)
+# Power of the share that multirotors must have among them and machines for texture to speak for them (`owned`).
+OWNED = 1.5
 # No chance is less: logs need a floor, and 1e-30 is beyond what any bounded ratio can tell.
 LEAST = 1e-30
 # A place's habits are learned in ten minutes; four fifths of them, so that no kind becomes impossible.
@@ -89,6 +95,9 @@ def _chances() -> Belief:
 
 CHANCES = _chances()
 _MULTIROTOR = 1 + FLYING.index(ObjectClass.MULTIROTOR)
+_ROTORS = FAMILIES.index("multirotor")
+_FAMILY = np.array(OF_KINDS)
+_UNRECORDED = np.array([name in UNVALIDATED for name in KINDS])
 _MACHINES = slice(KINDS.index("chainsaw"), KINDS.index("tool") + 1)
 _FLYING = slice(1, 1 + len(FLYING))
 _DRONES = slice(1, 5)
@@ -104,7 +113,7 @@ def heard(
     belief: Belief | None,
     log_p: Array,
     comb: Ratios | None,
-    texture: float = 0.0,
+    texture: Belief | None = None,
     model: Model = MODEL,
     place: Belief = CHANCES,
 ) -> Belief:
@@ -114,38 +123,53 @@ def heard(
     for name, value in comb or ():
         if name in _AT:
             log[_AT[name]] += model.comb * value
-    log[_MULTIROTOR] += model.texture * owned(texture, log_p)
+    if texture is not None:
+        log += textured(texture, log_p, model)
     made: Belief = np.exp(log - np.maximum.reduce(log))
     made /= np.add.reduce(made)
     return np.maximum(made, LEAST)
 
 
 def alone(
-    log_p: Array, comb: Ratios | None, texture: float = 0.0, model: Model = MODEL, place: Belief = CHANCES
+    log_p: Array, comb: Ratios | None, texture: Belief, model: Model = MODEL, place: Belief = CHANCES
 ) -> Belief | None:
-    """Return the chances of kinds by one second alone; None where its nets name nothing that flies.
+    """Return the chances of kinds by one second alone; None where neither nets nor texture name something that flies.
 
     After long quiet the chain believes a first second of anything only in part.
     """
-    if not _FLYING.start <= int(log_p.argmax()) < _FLYING.stop:
+    if not _FLYING.start <= int(log_p.argmax()) < _FLYING.stop and texture[_ROTORS] <= 0.0:
         return None
     return heard(None, log_p, comb, texture, model, place)
 
 
-def owned(texture: float, log_p: Array) -> float:
-    """Return what texture may say: for a multirotor only the square of the share they have among them and machines.
+def textured(texture: Belief, log_p: Array, model: Model = MODEL) -> Belief:
+    """Return what the ratios of families [shape=(6,)] add to the logs of the kinds [shape=(16,)].
 
-    Both move alike, and machines that texture does not know are told as rotors a third more often by the share itself.
+    For kinds that no recording holds texture may not speak: background and helicopters sound like drawn ones at times.
     """
-    if texture <= 0.0:
-        return texture
+    told: Belief = texture[_FAMILY]
+    np.minimum(told, 0.0, out=told, where=_UNRECORDED)
+    told *= model.families
+    told[0] = 0.0
+    told[_MULTIROTOR] = model.texture * owned(float(texture[_ROTORS]), log_p)
+    return told
+
+
+def owned(ratio: float, log_p: Array) -> float:
+    """Return what texture may say of a multirotor: for it only as far as its share among it and machines lets it.
+
+    Both move alike, and machines that texture does not know are told as rotors half as often again by the share itself;
+    its square loses faint drones.
+    """
+    if ratio <= 0.0:
+        return ratio
     log = log_p.tolist()
     likeliest = max(log)
     multirotor = math.exp(log[_MULTIROTOR] - likeliest)
     machines = sum(math.exp(value - likeliest) for value in log[_MACHINES])
     # The likeliest kind may be neither: two chances of 0 share alike.
     share = (multirotor + LEAST) / (multirotor + machines + 2.0 * LEAST)
-    return texture * share * share
+    return ratio * math.pow(share, OWNED)
 
 
 def without_comb(log_p: Array) -> Array:
