@@ -16,10 +16,11 @@ from skysentry.tracking.courses import MOST_KEPT, Courses
 from skysentry.tracking.field import HEADINGS, STATES
 from skysentry.tracking.motion import MODELS
 from skysentry.tracking.particles import COLUMNS, MEMORY, PARTICLES
+from skysentry.tracking.paths import PATH, WORLDS
 from skysentry.tracking.table import Life
 from skysentry.tracking.thin import Thin
 from skysentry.tracking.tracker import Tracker
-from skysentry.tracking.wide import WIDE, WIDE_PARTICLES
+from skysentry.tracking.wide import WIDE
 
 SECONDS = 330
 GAP_S = 175.0
@@ -196,12 +197,13 @@ def test_a_cloud_and_what_light_left_of_height_make_a_covariance(wide: bool) -> 
     along = np.array([3_000.0, 2_000.0, 400.0, 10.0, 5.0, 3.0])
     P[:] = np.outer(along, along) + np.diag([50.0, 50.0, 50.0, 2.0, 2.0, 2.0]) ** 2
     rng = np.random.default_rng(5)
-    count = WIDE_PARTICLES if wide else PARTICLES
-    clouds, weights = np.zeros((1, count, COLUMNS)), np.full((1, count), 1.0 / count)
+    count, columns = (WORLDS, PATH) if wide else (PARTICLES, COLUMNS)
+    clouds, weights = np.zeros((1, count, columns)), np.full((1, count), 1.0 / count)
     clouds[0, :, :4] = rng.normal(size=(count, 4)) * [300.0, 300.0, 5.0, 5.0] + [0.0, 0.0, 30.0, -30.0]
     t, r, slots, seeds = np.zeros(1), np.full(1, 0.9), np.array([WIDE if wide else 0]), np.ones(1, np.int64)
     if wide:
-        kernels.settle_wide(x, P, w, t, r, slots, clouds, weights, np.zeros(1), seeds, 1.0, 300.0, w[0].copy())
+        now = np.zeros((1, count, 4))
+        kernels.settle_wide(x, P, w, t, r, slots, clouds, np.zeros(1), now, 1.0, 300.0, w[0].copy())
     else:
         kernels.settle(x, P, w, t, r, slots, clouds, weights, np.zeros((1, MEMORY)), seeds, 1.0, 300.0, w[0].copy())
     assert np.linalg.eigvalsh(P[0]).min() > 0.0
@@ -226,8 +228,8 @@ def test_a_state_that_is_not_finite_spoils_no_other_and_teaches_nothing(sky: Sim
     if failed == "wide":
         fusion.thin = Thin(fusion.births, fusion.roster.known)
         table.cloud[bad], table.r[bad] = WIDE, np.nan
-        fusion.thin.particles[0, :, :4], fusion.thin.weights[0] = there[[0, 1, 3, 4]], 1.0 / WIDE_PARTICLES
-        fusion.thin.times[0] = table.t[bad]
+        fusion.thin.paths[0, :, :4] = fusion.thin.clouds[0] = there[[0, 1, 3, 4]]
+        fusion.thin.since[0] = fusion.thin.times[0] = table.t[bad]
     else:
         getattr(table, failed)[bad] = np.nan
     table.outline()

@@ -50,6 +50,8 @@ class Apart:
         thin = _counted(covered & (self.coverage < THIN), count)
         self.apart = (self.coverage < THIN) & (thin > NEARLY_ALL * _counted(covered, count))
 
+        self.near = _counted(self.apart, count) > 0.0
+
     @property
     def anywhere(self) -> bool:
         """Whether any place is apart."""
@@ -64,6 +66,11 @@ class Apart:
         """Return whether coverage is thin at a place of the working frame and nearly everywhere around it."""
         cell = self._cell(east_m, north_m)
         return cell is not None and bool(self.apart[cell])
+
+    def beside(self, look: Array) -> bool:
+        """Return whether a sensor stands where a place is apart, or near one."""
+        cell = self._cell(float(look[m.L_ORIGIN]), float(look[m.L_ORIGIN + 1]))
+        return cell is not None and bool(self.near[cell])
 
     def _cell(self, east_m: float, north_m: float) -> tuple[int, int] | None:
         j = round((east_m - self.births.corner[0]) / self.births.cell_m)

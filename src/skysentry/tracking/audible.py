@@ -50,8 +50,11 @@ def heard(sky: Sky, scan: Scan, own: Listener, packed: Packed, look: Array, sinc
     quiet = _weigh(sky, own, look, since_s, share, True)
     for i in np.flatnonzero(share > HIT):
         note_hit(sky, int(i), detection, float(share[i]), scan, own)
+    hit = Hit(float(look[m.L_TIME]), own.id, 0.0, -1.0, detection.id)
+    if sky.thin is not None:
+        sky.thin.heard(hit)
     if sky.births is not None:
-        heard_by = [Hit(float(look[m.L_TIME]), own.id, 0.0, -1.0, detection.id)] if quiet > LEAST_FREE else []
+        heard_by = [hit] if quiet > LEAST_FREE else []
         sky.births.heed(own, look, since_s, NO_BEARINGS, min(quiet, 1.0 - 1e-6), heard_by)
 
 

@@ -86,14 +86,14 @@ class Hit(Struct, array_like=True):
 class Seed(Struct):
     """A new track: mean (6,), covariance (6, 6) of the working frame, and the hits that support it.
 
-    `cells` are those it comes from; `heard` says that nothing but microphones supports it.
+    `cells` are those it comes from, none for a wide track; `heard` says that nothing but microphones supports it.
     """
 
     mean: Array
     cov: Array
     cell: str
     hits: list[Hit]
-    cells: Cells
+    cells: Cells | None
     heard: bool
 
 

@@ -1,7 +1,7 @@
 """Where things fly to, lately: a raid flies the same way, and what one sensor hears first says little of its heading.
 
-The headings of tracks that people are shown and that are known to `KNOWN_RAD` are kept, one a track. A new wide track
-(`thin`) takes its first headings from a mixture of all directions and these:
+The headings of tracks that people are shown and that are known to `KNOWN_RAD` are kept, one a track. What is believed
+of a path's heading before it is heard (`paths.likely`) is a mixture of all directions and these:
 
     p(h) = (1 − k) / 12 + k mean N(h; heading, `ALIKE_RAD`²),     k = n / (n + `DOUBT`), at most `MOST`
 

@@ -1,6 +1,6 @@
 """How far, and how surely, a network of microphones hears as a whole, told by what clouds make of its looks.
 
-Reach and Pd are declared for a sound and an air that nobody knows beforehand: all of a network may hear a third further,
+Reach and Pd are declared for a sound and an air that nobody knows beforehand: a network may hear a third further,
 or miss half of what it should. What is heard from beyond the edge would be another object, and with a Pd that is wrong
 nothing is placed. A look's likelihood under a cloud (`particles.gauge_ear`) has slopes in θ = (log g, log h), by which
 all reaches and all Pd are multiplied:

@@ -10,7 +10,7 @@ from skysentry.tracking.align import FACTS, TAGS, fold_all, gather
 from skysentry.tracking.classify import settle_all
 from skysentry.tracking.clutter import BINS, RINGS, SIDE, count_plots, unclaimed, weigh_and_fade
 from skysentry.tracking.correct import KEPT, SCHEMES, correct_scan
-from skysentry.tracking.field import STATES, drift, heed, rays_of
+from skysentry.tracking.field import HEADINGS, STATES, drift, heed, rays_of
 from skysentry.tracking.founding import found_all, leave
 from skysentry.tracking.groups import count_directions, count_heard, flocks, heard_only
 from skysentry.tracking.ledger import KINDS, NOTES, book_heard, fade_notes, round_notes
@@ -21,24 +21,30 @@ from skysentry.tracking.motion import MODELS, Array
 from skysentry.tracking.outline import OUTLINE, outline_all
 from skysentry.tracking.particles import COLUMNS as STATE
 from skysentry.tracking.particles import MEMORY, PARTICLES, scatter, settle
+from skysentry.tracking.paths import PATH, RAY, WORLDS, weave, worth
 from skysentry.tracking.presence import correct_presence
 from skysentry.tracking.read import read
 from skysentry.tracking.show import PRESENTED, present, strayed
 from skysentry.tracking.table import CLASSES, TOLD, clear, fill_gaps
 from skysentry.tracking.twins import twins
-from skysentry.tracking.wide import WIDE_PARTICLES, cover, sense, settle_wide, weigh_directed, weigh_heard
+from skysentry.tracking.wide import COLUMNS as PLACE
+from skysentry.tracking.wide import cover, place, sense, settle_wide
+from skysentry.tracking.worlds import borne_out, draw, explain, reaches, suggest, sweep
 
 __all__ = [
     "KEPT",
     "SCHEMES",
     "book_heard",
+    "borne_out",
     "census",
     "correct_presence",
     "correct_scan",
     "count_directions",
     "count_heard",
     "cover",
+    "draw",
     "drift",
+    "explain",
     "fade_notes",
     "flocks",
     "fold_all",
@@ -46,17 +52,21 @@ __all__ = [
     "gather",
     "heard_only",
     "heed",
+    "place",
     "present",
     "rays_of",
+    "reaches",
     "scatter",
     "sense",
     "settle",
     "settle_wide",
     "strayed",
+    "suggest",
+    "sweep",
     "twins",
     "warm",
-    "weigh_directed",
-    "weigh_heard",
+    "weave",
+    "worth",
 ]
 
 
@@ -92,7 +102,7 @@ def warm() -> None:
     flocks(lines, notes, edges * 0, 0.0)
     scatter(clouds[0], weights[0], 1, grid.astype(np.float64) + 1.0, offset, 0.0, 0.0, 500.0)
     settle(x, P, w, t, r, slots, clouds, weights, np.zeros((1, MEMORY)), slots.copy(), 1.0, 1.0, w[0].copy())
-    _warm_wide(x, P, w, t, r, look, grid.astype(np.float64), offset)
+    _warm_wide(x, P, w, t, r, look)
     found_all(
         codes, rows, free, codes, 0, look, 0.0, 0, x, P, w, t, r, lines, own, np.zeros((1, len(CLASSES))),
         np.zeros((1, TOLD)), notes, masks, slots, edges * 0, edges * 0, 0, 0,
@@ -126,16 +136,25 @@ def warm() -> None:
     unclaimed(codes, rows, free, codes, np.zeros((0, 4)))
 
 
-def _warm_wide(x: Array, P: Array, w: Array, t: Array, r: Array, look: Array, box: Array, offset: Array) -> None:
+def _warm_wide(x: Array, P: Array, w: Array, t: Array, r: Array, look: Array) -> None:
     """Call the kernels of wide clouds."""
-    clouds, weights, slots = np.zeros((1, WIDE_PARTICLES, STATE)), np.ones((1, WIDE_PARTICLES)), np.zeros(1, np.int64)
-    scatter(clouds[0], weights[0], 1, box + 1.0, offset, 0.0, 0.0, 500.0)
-    rays, pd, gains = rays_of(look, np.zeros((0, 3))), np.zeros(WIDE_PARTICLES), np.zeros((WIDE_PARTICLES, 0))
-    sense(clouds[0], weights[0], 0.0, 300.0, look, rays, pd, gains)
-    weigh_heard(weights[0], pd, False, 0.5)
-    weigh_directed(weights[0], pd, gains, np.zeros(0))
-    settle_wide(x, P, w, t, r, slots, clouds, weights, np.zeros(1), slots.copy(), 1.0, 1.0, w[0].copy())
+    paths, since, clouds = np.zeros((1, WORLDS, PATH)), np.zeros(1), np.zeros((1, WORLDS, PLACE))
+    rays, gains, far = rays_of(look, np.zeros((0, 3))), np.zeros((WORLDS, 0)), np.zeros(1)
+    sense(clouds[0], 0.0, 300.0, look, rays, np.zeros(WORLDS), gains)
+    place(paths[0], 0.0, 0.0, clouds[0])
+    settle_wide(x, P, w, t, r, np.zeros(1, np.int64), paths, since, clouds, 1.0, 1.0, w[0].copy())
     cover(look[None], np.zeros(2), 500.0, 300.0, np.zeros((1, 1)))
+    looks, counts, hits, told = look[None], np.zeros((1, 1)), np.zeros((2, 1, 1)), np.zeros((0, RAY))
+    begins, which, key, even = np.zeros((1, 2), np.int64), np.zeros(0, np.int64), np.uint64(1), np.ones(HEADINGS)
+    window = (counts, hits, told, begins)
+    reaches(looks, far)
+    quiet, density = np.ones((1, 1)), np.ones(0)
+    explain(paths, since, which, 0, looks, far, 0.0, told, begins, quiet, density)
+    worth(paths[0, 0], 0.0, looks, far, 0.0, *window, quiet, density, 0)
+    sweep(paths, since, which, looks, far, 0.0, *window, even, key, 0, 0, np.zeros((1, WORLDS)))
+    borne_out(paths, since, which, looks, far, 0.0, *window, 1.0, np.zeros((1, 1), np.int64))
+    suggest(look, 1.0, np.zeros((1, 5)), even, 0.0, key, paths[0])
+    draw(paths[0], np.ones(WORLDS), key, 0.0, 0.0, paths[0].copy())
 
 
 if __name__ == "__main__":

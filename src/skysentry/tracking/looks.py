@@ -50,13 +50,13 @@ def correct(sky: Sky, scan: Scan, own: Listener, packed: Packed, look: Array, si
         if edges and scan.position is None and not sky.clocks.doubts(own.id):
             pairs = sky.edge_i[:edges], sky.edge_j[:edges], sky.share[:edges]
             sky.registration.note(own, packed, look, table, pairs)
-        if own.sound and sky.thin is not None:
-            for i, detection, share in sky.thin.direct(table, own, packed, look, free):
-                if share > HIT:
-                    note_hit(sky, i, detection, share, scan, own)
         if own.sound:
             sky.hearing.note(own, look, since_s, table, sky.edge_i, sky.share[:edges], True)
     if own.sound:
+        if sky.thin is not None:
+            for i, detection, share in sky.thin.direct(table, own, packed, look, free):
+                if share > HIT:
+                    note_hit(sky, i, detection, share, scan, own)
         loose = packed.rows[free > LOOSE, m.Z].tolist()
         sky.hearing.rates.note(own, float(look[m.L_TIME]), loose)
     if sky.births is not None and own.id in sky.births.listeners:

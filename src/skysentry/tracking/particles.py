@@ -393,9 +393,10 @@ def scatter(
 
 
 @kernel
-def outlook(cloud: Array, weight: Array, mean: Array, cov: Array) -> None:
+def outlook(cloud: Array, weight: Array, mean: Array, cov: Array, gathered_m: float) -> None:
     """Write the moments of a cloud into the horizontal parts of a mean (6,) and covariance (6, 6).
 
+    The mean is that of what is within `gathered_m` of it.
     Height goes along with none of them: what a look of light, which may be of another track, has left there of that
     fits the covariance of before, and with that of now makes none (a variance of height that falls below zero).
     """
@@ -414,18 +415,18 @@ def outlook(cloud: Array, weight: Array, mean: Array, cov: Array) -> None:
             cov[at[b], at[a]] = s
         for b in (2, 5):
             cov[at[a], b] = cov[b, at[a]] = 0.0
-    _gather(cloud, weight, mean)
+    _gather(cloud, weight, mean, gathered_m)
 
 
 @kernel
-def _gather(cloud: Array, weight: Array, mean: Array) -> None:
+def _gather(cloud: Array, weight: Array, mean: Array, gathered_m: float) -> None:
     """Draw a mean (6,) to where most of the cloud is, in place: what has started anew far away counts little."""
     part = np.empty(5)
     for _ in range(GATHERINGS):
         part[:] = 0.0
         for k in range(cloud.shape[0]):
             off2 = (cloud[k, E] - mean[0]) ** 2 + (cloud[k, N] - mean[1]) ** 2
-            near = weight[k] * math.exp(-0.5 * off2 / (GATHERED_M * GATHERED_M))
+            near = weight[k] * math.exp(-0.5 * off2 / (gathered_m * gathered_m))
             part[4] += near
             for a in range(4):
                 part[a] += near * cloud[k, a]
@@ -456,7 +457,7 @@ def settle(
             memory[VARIANCE] *= math.exp(-dt_s / DOUBT_S)
         r[i] *= math.exp(-max(now_s - t[i], 0.0) / lifetime_s)
         t[i] = now_s
-        outlook(clouds[slot], weights[slot], x[i, 0], P[i, 0])
+        outlook(clouds[slot], weights[slot], x[i, 0], P[i, 0], GATHERED_M)
         w[i] = first_weight
         for m in range(1, x.shape[1]):
             x[i, m] = x[i, 0]

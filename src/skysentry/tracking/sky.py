@@ -14,7 +14,7 @@ from skysentry.geo import Frame
 from skysentry.site import Site
 from skysentry.tracking import kernels
 from skysentry.tracking.batch import Listener
-from skysentry.tracking.births import FEEDING, Births, FieldDump
+from skysentry.tracking.births import FEEDING, Births, FieldDump, Hit
 from skysentry.tracking.cells import Area
 from skysentry.tracking.claims import Claims
 from skysentry.tracking.classify import Classifier
@@ -36,6 +36,7 @@ from skysentry.tracking.resume import Gone, Resumption
 from skysentry.tracking.roster import Roster
 from skysentry.tracking.table import Life, Table
 from skysentry.tracking.thin import Thin, WideDump
+from skysentry.tracking.window import WindowDump
 
 SECOND_NS = 1_000_000_000
 # Times are seconds since the last midnight (UTC) before the first look: exact to 1e-11 s, and the same in all cells.
@@ -67,7 +68,7 @@ class Dump(Struct):
     quarantine: Quarantine
     clouds: list[CloudDump]
     repeats: tuple[dict[str, Record], int]
-    wide: list[WideDump]
+    wide: tuple[list[WideDump], WindowDump, list[Hit]] | None
     courses: dict[str, tuple[float, float]]
 
 
@@ -162,7 +163,7 @@ class Sky:
             self.quarantine,
             self.clouds.dump(self.table),
             (self.classifier.repeats.records, self.classifier.repeats.age_s),
-            [] if self.thin is None else self.thin.dump(self.table),
+            None if self.thin is None else self.thin.dump(self.table),
             {} if self.thin is None else self.thin.courses.kept,
         )
 
@@ -187,7 +188,7 @@ class Sky:
             raise ValueError("a snapshot of another site")
         if self.births is not None and dump.births is not None:
             self.births.load(dump.births)
-        if self.thin is not None:
+        if self.thin is not None and dump.wide is not None:
             self.thin.load(dump.wide)
             self.thin.courses.kept = dump.courses
 

@@ -12,7 +12,7 @@ from skysentry.tracking.founding import held
 from skysentry.tracking.groups import meet
 from skysentry.tracking.hits import MOST_PENDING
 from skysentry.tracking.life import GONE, LOST_M, UNSEEN_S, fate, foresee, forgotten, poisoned
-from skysentry.tracking.motion import Indices
+from skysentry.tracking.motion import Array, Indices
 from skysentry.tracking.sky import SECOND_NS, Sky
 from skysentry.tracking.table import MOST_OBSERVED, MOST_SEEN, Life
 from skysentry.tracking.tell import tell
@@ -49,13 +49,16 @@ def tend(sky: Sky, now_ns: int) -> list[AnyEvent]:
         for seed in sky.births.seeds():
             _spawn(sky, now_ns, seed)
     if sky.thin is not None:
-        for seed in sky.thin.founded(sky.table):
-            _spawn(sky, now_ns, seed, True)
+        for seed, paths in sky.thin.founded(sky.table):
+            _spawn(sky, now_ns, seed, paths)
     return made
 
 
-def _spawn(sky: Sky, now_ns: int, seed: Seed, wide: bool = False) -> None:
-    """Start a track from the grid of undetected objects; a wide one where one sensor founds it."""
+def _spawn(sky: Sky, now_ns: int, seed: Seed, paths: Array | None = None) -> None:
+    """Start a track from the grid of undetected objects; a wide one with its paths where one sensor founds it."""
+    thin = sky.thin
+    if thin is not None and paths is None and thin.takes(seed):
+        return
     last = seed.hits[-1]
     first_ns = sky.epoch_ns + round(seed.hits[0].time_s * SECOND_NS)
     founded = f"{last.detection}@{now_ns}/{seed.cell}"
@@ -65,17 +68,16 @@ def _spawn(sky: Sky, now_ns: int, seed: Seed, wide: bool = False) -> None:
     life.pending = [hit.detection for hit in seed.hits[-MOST_PENDING:]]
     life.sound = True
     table, now_s = sky.table, (now_ns - sky.epoch_ns) / SECOND_NS
-    if table.n - table.claimed >= MOST_OBSERVED or (not wide and held(table, now_s, seed.mean, seed.cov)):
+    if table.n - table.claimed >= MOST_OBSERVED or (paths is None and held(table, now_s, seed.mean, seed.cov)):
         return
     if sky.area is not None:
         life.custody = sky.area.first(seed.mean[0], seed.mean[1], now_ns)
     i = table.add(life)
     table.x[i], table.P[i], table.w[i] = seed.mean, seed.cov, FIRST_WEIGHT
     table.t[i], table.r[i] = now_s, SPAWN_EXISTENCE
-    thin = sky.thin
-    if thin is not None and (wide or thin.takes(seed)):
-        thin.start(table, i, now_s, seed.cells, seed.hits)
-    elif seed.heard:
+    if thin is not None and paths is not None:
+        thin.start(table, i, now_s, paths)
+    elif seed.heard and seed.cells is not None:
         sky.clouds.start(table, i, now_s, seed.cells)
     table.outline(i)
 
