@@ -38,6 +38,9 @@ from skysentry.tracking.table import Table
 
 # More tracks that microphones alone hold than a region's worth; the next are Gaussians from the start.
 MOST_CLOUDS = 400
+# Tracks younger than this tell nothing of a network: of honest ones ghosts of the first seconds say that they hear
+# further. With 12 s what a wrong reach has founded by then lasts.
+YOUNG_NS = 8_000_000_000
 COLUMN_TYPES = "<i2", "<i2", "<i2", "<i2", "i1", "u1", "i1"
 COLUMN_UNITS = 1.0, 1.0, VELOCITY_MPS, VELOCITY_MPS, RATE_RAD_S, 1.0, RATE_RAD_S
 assert tuple(range(COLUMNS)) == (E, N, VE, VN, TURN, AGE, BEFORE)
@@ -117,12 +120,12 @@ class Clouds:
             )  # fmt: skip
             table.outline()
 
-    def told(self, table: Table) -> list[float]:
-        """Return what looks say of the network's `ear` at tracks that people know, and forget it."""
+    def told(self, table: Table, now_ns: int) -> list[float]:
+        """Return what looks say of the network's `ear` at tracks that people have known for a while, and forget it."""
         slots = [
             slot
             for slot, life in zip(table.cloud[: table.n].tolist(), table.lives, strict=True)
-            if slot >= 0 and life.status is not TrackStatus.TENTATIVE
+            if slot >= 0 and life.status is not TrackStatus.TENTATIVE and now_ns - life.first_ns >= YOUNG_NS
         ]
         said: list[float] = self.memories[slots, SCORE:].sum(axis=0).tolist()
         self.memories[:, SCORE:] = 0.0

@@ -25,8 +25,9 @@ Pair: TypeAlias = tuple[float, float]
 MEMORY_S = 60.0
 # Off by less, what is declared is right: a twelfth of a reach of 2.5 km is 200 m, two thirds of its edge.
 LEAST = 0.08
-# Once it is known to be wrong it is followed in smaller steps, and in a second by no more than a slope is true for.
-FOLLOWED, MOST_STEP = 0.03, 0.05
+# Once it is believed wrong it is followed closely, for clouds adapt, and tell a quarter of what is still off; in a
+# second by no more than a slope is true for.
+FOLLOWED, MOST_STEP = 0.01, 0.05
 # A third less, or two thirds more, than declared.
 MOST = 0.5
 # Information before which nothing is believed, of reach and of Pd: twenty objects bring it in three seconds.
@@ -71,6 +72,8 @@ class Ear(Struct):
 
 
 def _within(log: float, off: float) -> float:
+    if abs(log + off) < 0.5 * LEAST:
+        return 0.0
     return min(max(log + min(max(off, -MOST_STEP), MOST_STEP), -MOST), MOST)
 
 

@@ -42,7 +42,7 @@ def tend(sky: Sky, now_ns: int) -> list[AnyEvent]:
     sky.clutter.settle(now_s, sky.table)
     sky.clocks.poll()
     sky.corrected(sky.registration.settle(now_s))
-    sky.hearing.settle(now_s, now_ns, sky.table, sky.clouds.told(sky.table))
+    sky.hearing.settle(now_s, now_ns, sky.table, sky.clouds.told(sky.table, now_ns))
     made += sky.faults.tell(now_ns)
     if sky.births is not None:
         sky.births.advance(now_s)
