@@ -61,9 +61,10 @@ def pd_of(path: np.ndarray, look: np.ndarray, time_s: float) -> float:
 
 
 def said(path: np.ndarray, look: np.ndarray, ray: np.ndarray) -> float:
-    e, n, _ = at_emission(path, look, ray[0])
-    miss = math.atan2(e * ray[2] - n * ray[1], e * ray[1] + n * ray[2])
-    return pd_of(path, look, ray[0]) * math.exp(-0.5 * miss * miss / ray[3]) / math.sqrt(2.0 * math.pi * ray[3])
+    east, north, variance, _, time_s = ray
+    e, n, _ = at_emission(path, look, time_s)
+    miss = math.atan2(e * north - n * east, e * east + n * north)
+    return pd_of(path, look, time_s) * math.exp(-0.5 * miss * miss / variance) / math.sqrt(2.0 * math.pi * variance)
 
 
 def straight(e: float, n: float, ve: float, vn: float, bend: float = 0.0) -> np.ndarray:
@@ -94,7 +95,7 @@ def test_what_looks_are_worth_is_their_likelihood_with_a_path_over_that_without(
         expected += hits * math.log((1.0 - others * (1.0 - one)) / (1.0 - others))
         expected -= MISSED * view.counts[1, b] * pd_of(ONE, looks[1], middle)
     for ray in view.rays:
-        expected += math.log1p(said(ONE, looks[1], ray) / (ray[4] + said(TWO, looks[1], ray)))
+        expected += math.log1p(said(ONE, looks[1], ray) / (ray[3] + said(TWO, looks[1], ray)))
     assert view.counts.sum() == 200.0
     assert len(view.rays) == 50
     # The lag of a bin is that of the bin before, corrected once: within metres.

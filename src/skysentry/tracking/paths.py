@@ -30,8 +30,9 @@ WORLDS = 64
 E, N, VE, VN, BEND, PATH = range(6)
 # A bin is as long as a drone flies 200 m, less than the edge of any reach is soft.
 BIN_S = 4.0
-# Columns of a direction: when, unit vector east and north, variance, density of what else it may be.
-R_TIME, R_EAST, R_NORTH, R_VARIANCE, R_DENSITY, RAY = range(6)
+# Columns of a direction, as `field.rays_of` has them (unit vector east and north, variance), then the density of what
+# else it may be, and when it was.
+R_EAST, R_NORTH, R_VARIANCE, R_DENSITY, R_TIME, RAY = range(6)
 # The power of a look: neighbouring looks share wind and terrain.
 TEMPER = 0.8
 # Something else than what is tracked or declared false is heard this often.
@@ -91,7 +92,7 @@ def heard_with(look: Array, e: float, n: float, away: float) -> float:
 
 @kernel
 def said(ray: Array, pd: float, e: float, n: float) -> float:
-    """Return Pd N(z; b, σ²) of a direction for an offset from the sensor."""
+    """Return Pd N(z; b, σ²) of a direction (unit vector east and north, variance …) for an offset from the sensor."""
     along, across = e * ray[R_EAST] + n * ray[R_NORTH], e * ray[R_NORTH] - n * ray[R_EAST]
     if along <= 0.0 or across * across > 20.0 * ray[R_VARIANCE] * along * along:
         return 0.0
@@ -151,6 +152,14 @@ def passed(look: Array, far: float, way: tuple[float, float, float, float]) -> b
 
 
 @kernel
+def heard_in(
+    p: Array, since_s: float, look: Array, far: float, way: tuple[float, float, float, float], first_s: float, bins: int
+) -> tuple[int, int]:  # fmt: skip
+    """Return the bins, first and end, in which a sensor may hear a path, whose `way` tells most of them that none."""
+    return span(p, since_s, look, far, first_s, bins) if passed(look, far, way) else (0, 0)
+
+
+@kernel
 def weave(
     p: Array, since_s: float, looks: Array, far: Array, first_s: float, rays: Array, begins: Indices, sign: float,
     quiet: Array, density: Array,
@@ -162,9 +171,7 @@ def weave(
     bins = quiet.shape[1]
     way = way_of(p, since_s, first_s, bins)
     for s in range(looks.shape[0]):
-        if not passed(looks[s], far[s], way):
-            continue
-        begin, end = span(p, since_s, looks[s], far[s], first_s, bins)
+        begin, end = heard_in(p, since_s, looks[s], far[s], way, first_s, bins)
         lag = 0.0
         for b in range(begin, end):
             e, n, away, lag = emitted_at(p, since_s, looks[s], first_s + (b + 0.5) * BIN_S, lag)
@@ -192,9 +199,7 @@ def worth(
     total, bins = 0.0, quiet.shape[1]
     way = way_of(p, since_s, first_s, bins)
     for s in range(looks.shape[0]):
-        if not passed(looks[s], far[s], way):
-            continue
-        begin, end = span(p, since_s, looks[s], far[s], first_s, bins)
+        begin, end = heard_in(p, since_s, looks[s], far[s], way, first_s, bins)
         lag = 0.0
         for b in range(max(begin, from_bin), end):
             if counts[s, b] == 0.0:

@@ -14,7 +14,7 @@ import numpy as np
 from skysentry.tracking import kernels
 from skysentry.tracking.chance import key_of
 from skysentry.tracking.motion import Array, Indices
-from skysentry.tracking.paths import BIN_S, PATH, R_DENSITY, WORLDS
+from skysentry.tracking.paths import BIN_S, PATH, R_DENSITY, R_EAST, R_NORTH, R_TIME, R_VARIANCE, WORLDS
 from skysentry.tracking.window import DIRECTED, View
 
 # One sensor founds with so many looks that nothing explains in the last `RECENT_S`; so many sensors are asked.
@@ -26,6 +26,8 @@ EXPECTED = 0.01
 DRAWN, ASKED_WORLDS = 800, 8
 # Sigmas of what paths that start alike differ by.
 APART_M, APART_MPS = 50.0, 0.5
+# What `worlds.suggest` asks of a direction.
+TOLD_OF = [R_TIME, R_EAST, R_NORTH, R_VARIANCE]
 
 
 class Rest:
@@ -50,7 +52,7 @@ class Rest:
             part = slice(int(view.begins[row, first]), int(view.begins[row, bins]))
             rays = view.rays[part]
             free = (rays[:, R_DENSITY] / self.density[:, part]).mean(axis=0)
-            return np.column_stack([rays[:, :R_DENSITY], free.cumsum()])
+            return np.column_stack([rays[:, TOLD_OF], free.cumsum()])
         free = view.hits[0, row, first:] * view.hits[1, row, first:] * self.quiet[:, row, first:].mean(axis=0)
         times = view.first_s + (np.arange(first, bins) + 0.5) * BIN_S
         return np.column_stack([times, np.zeros((bins - first, 3)), free.cumsum()])

@@ -12,12 +12,12 @@ import numpy as np
 
 from skysentry.compiled import kernel
 from skysentry.geo import MEAN_RADIUS_M
-from skysentry.tracking.coverage import detectable, farthest, inside, reach
+from skysentry.tracking.coverage import detectable, farthest
 from skysentry.tracking.field import EDGES, emitted
-from skysentry.tracking.measure import L_ORIGIN, L_PD, L_SOUND, L_TIME, L_WIND
+from skysentry.tracking.measure import L_ORIGIN, L_SOUND, L_TIME, L_WIND
 from skysentry.tracking.motion import Array, Indices
 from skysentry.tracking.particles import VE, VN, E, N, outlook
-from skysentry.tracking.paths import LEAST_EDGE_M, TWO_PI, placed
+from skysentry.tracking.paths import heard_with, placed, said
 
 # `Table.cloud` of a row that has wide cloud k is this less k.
 WIDE = -2
@@ -45,15 +45,10 @@ def sense(cloud: Array, t_s: float, up_m: float, look: Array, rays: Array, pd: A
         de += tau * p[VE]
         dn += tau * p[VN]
         away = math.sqrt(de * de + dn * dn + up_m * up_m)
-        far, edge = reach(look, de, dn)
-        pd[k] = look[L_PD] * inside(far - away, max(edge, LEAST_EDGE_M))
+        pd[k] = heard_with(look, de, dn, away)
         mean += pd[k] / cloud.shape[0]
         for j in range(rays.shape[0]):
-            gains[k, j] = 0.0
-            along, across = de * rays[j, 0] + dn * rays[j, 1], de * rays[j, 1] - dn * rays[j, 0]
-            if along > 0.0 and across * across < 16.0 * rays[j, 2] * along * along:
-                miss = math.atan2(across, along)
-                gains[k, j] = pd[k] * math.exp(-0.5 * miss * miss / rays[j, 2]) / math.sqrt(TWO_PI * rays[j, 2])
+            gains[k, j] = said(rays[j], pd[k], de, dn)
     return mean
 
 

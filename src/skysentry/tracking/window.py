@@ -116,7 +116,8 @@ class Window:
         begins = np.empty((sensors, bins + 1), np.int64)
         begins[:, :bins] = starts[:-1].reshape(sensors, bins)
         begins[:, bins] = starts[bins::bins] if bins else 0
-        rays = np.ascontiguousarray(table[:, 2:])
+        # By time within a bin; as `paths` has them a direction begins with its unit vector.
+        rays = np.ascontiguousarray(table[:, [3, 4, 5, 6, 2]])
         return View(self.first * BIN_S, np.ascontiguousarray(self.counts[:, :bins]), hits, rays, begins)
 
     def dump(self) -> WindowDump:

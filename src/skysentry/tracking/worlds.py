@@ -40,9 +40,9 @@ from skysentry.tracking.paths import (
     E,
     N,
     emitted_at,
+    heard_in,
     heard_with,
     likely,
-    passed,
     placed,
     said,
     span,
@@ -172,9 +172,7 @@ def borne_out(
             p, out[k, w] = paths[k, c], 0
             way = way_of(p, since[k], first_s, bins)
             for s in range(looks.shape[0]):
-                if not passed(looks[s], far[s], way):
-                    continue
-                begin, end = span(p, since[k], looks[s], far[s], first_s, bins)
+                begin, end = heard_in(p, since[k], looks[s], far[s], way, first_s, bins)
                 lag, heard = 0.0, 0.0
                 for b in range(begin, end):
                     e, n, away, lag = emitted_at(p, since[k], looks[s], first_s + (b + 0.5) * BIN_S, lag)
