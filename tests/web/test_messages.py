@@ -15,8 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skysentry.events import Affiliation, ObjectClass
+from skysentry.events import Affiliation, ObjectClass, Place
 from skysentry.runtime.feed import Feed
+from skysentry.site import Coverage, Sensor, SensorKind, Site
 from skysentry.web.messages import ELLIPSE_95, alert_view, ellipse_95, snapshot, track_view
 from skysentry.web.orders import OrderAnswer, OrderRequest
 from skysentry.web.views import Rights, schema
@@ -102,3 +103,17 @@ def test_the_typescript_types_are_those_of_the_structs() -> None:
     script = ROOT / "ui" / "typescript.py"
     done = subprocess.run([sys.executable, str(script), "--check"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_what_only_reports_is_never_late(sky: Any) -> None:
+    """An external source looks regularly once its coverage is declared; receivers and people never do."""
+    at, cover = Place(lat_deg=50.0, lon_deg=30.0), Coverage(max_m=8_000.0)
+    sensors = (
+        Sensor(id="radar", kind=SensorKind.RADAR, position=at),
+        Sensor(id="source", kind=SensorKind.EXTERNAL, position=at, coverage=cover),
+        Sensor(id="list", kind=SensorKind.EXTERNAL, position=at),
+        Sensor(id="rid", kind=SensorKind.REMOTE_ID, position=at, coverage=cover),
+        Sensor(id="ears", kind=SensorKind.OBSERVER, position=at, coverage=cover),
+    )
+    told = snapshot(Feed(Site(sensors=sensors), "live", sky.clock).picture(), Rights.FULL).sensors
+    assert [sensor.id for sensor in told if sensor.regular] == ["radar", "source"]

@@ -23,8 +23,6 @@ const FAN_MS = 20_000;
 const ALL_CLEAR_MS = 600_000;
 const TRAIL_MS = 2_000;
 const TRAIL_POINTS = 300;
-// Sensors that speak only when they receive something: their silence says nothing of their health.
-const EVENT_DRIVEN = new Set(["remote_id", "adsb", "observer", "external"]);
 
 export type Link = "connecting" | "up" | "down" | "refused";
 export type SensorState = "ok" | "degraded" | "lost" | "late" | "waiting";
@@ -183,7 +181,8 @@ class Picture {
     if (said && said.state !== "ok") return said.state;
     const look = this.looks.get(sensor.id);
     if (!look) return "waiting";
-    if (EVENT_DRIVEN.has(sensor.kind)) return "ok";
+    // The others speak only when there is something: their silence says nothing of their health.
+    if (!sensor.regular) return "ok";
     return now - look.scan_ms > Math.max(5_000, 5_000 * sensor.period_s) ? "late" : "ok";
   }
 }

@@ -186,7 +186,7 @@ def _beliefs(site: Site) -> Iterator[Finding]:
     if not site.zones:
         yield Finding("zones", "warn", "no zone: nobody would be warned", "add a [[zone]]")
     for sensor in site.sensors:
-        measures = sensor.kind.value not in ("remote_id", "adsb", "external")
+        measures = not sensor.reports
         if measures and sensor.position is None:
             yield Finding(
                 f"sensor {sensor.id}", "fail", "has no position, so what it measures means nothing", "add one"

@@ -205,6 +205,7 @@ def _sensor(sensor: Sensor, rights: Rights) -> SensorView:
         max_m=coverage.max_m,
         az_deg=coverage.az_deg,
         period_s=sensor.period_s,
+        regular=not sensor.reports and sensor.kind is not SensorKind.OBSERVER,
     )
 
 

@@ -25,7 +25,10 @@ class Rights(StrEnum):
 
 
 class SensorView(Struct, frozen=True):
-    """A sensor as drawn: its kind, place and coverage. An `observer` is a person and has no place in public."""
+    """A sensor as drawn: its kind, place and coverage. An `observer` is a person and has no place in public.
+
+    `regular`: it looks every `period_s`, whether there is anything or not, so that its silence can be late.
+    """
 
     id: str
     kind: SensorKind
@@ -35,6 +38,7 @@ class SensorView(Struct, frozen=True):
     max_m: float
     az_deg: tuple[float, float]
     period_s: float
+    regular: bool
 
 
 class ZoneView(Struct, frozen=True):

@@ -121,7 +121,7 @@ export type Rights = "full" | "public";
 /** What a sensor is; it decides which stage reads it and the defaults of what it measures. */
 export type SensorKind = "adsb" | "array" | "camera" | "external" | "microphone" | "observer" | "radar" | "remote_id" | "rf";
 
-/** A sensor as drawn: its kind, place and coverage. An `observer` is a person and has no place in public. */
+/** A sensor as drawn: its kind, place and coverage. An `observer` is a person and has no place in public. `regular`: it looks every `period_s`, whether there is anything or not, so that its silence can be late. */
 export interface SensorView {
   id: string;
   kind: SensorKind;
@@ -131,6 +131,7 @@ export interface SensorView {
   max_m: number;
   az_deg: [number, number];
   period_s: number;
+  regular: boolean;
 }
 
 /** How much a place is in danger, in rising order. */
