@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from skysentry.tracking.ear import Ear
+from skysentry.tracking.acuity import Acuity
 from skysentry.tracking.faults import Faults
 from skysentry.tracking.masks import Records
 from skysentry.tracking.measure import L_MAX
@@ -30,7 +30,7 @@ BACK = 1.25
 ALL = 0.15
 
 
-def judge(faults: Faults, networks: list[Network], rates: Rates, records: Records) -> None:
+def judge(faults: Faults, networks: list[Network], acuity: Acuity, rates: Rates, records: Records) -> None:
     """Blame and clear sensors by what was learned of them."""
     for network in networks:
         if not network.names:
@@ -38,8 +38,7 @@ def judge(faults: Faults, networks: list[Network], rates: Rates, records: Record
         sigma = np.sqrt(network.shown[..., 1])
         for name, own, mean, unsure in zip(network.names, network.listeners, network.shown[..., 0], sigma, strict=True):
             _reach(faults, name, float(own.look[L_MAX]), mean, unsure)
-        if network.ear is not None:
-            _all(faults, network.ear)
+    _all(faults, acuity)
     ratio, counted = _overs(rates)
     for name, times, hits in zip(rates.names, ratio, counted, strict=True):
         bad = hits > LEAST_FALSE and times > NOISY / (BACK if _named(faults, name, "false rate") else 1.0)
@@ -53,11 +52,11 @@ def judge(faults: Faults, networks: list[Network], rates: Rates, records: Record
         _say(faults, name, "sight", share if bad else 0.0, words, "look at the sensor, or set its pd and coverage")
 
 
-def _all(faults: Faults, ear: Ear) -> None:
+def _all(faults: Faults, acuity: Acuity) -> None:
     """Judge how far and how surely all microphones hear."""
     for kind, log, words, mend in (
-        ("reach of microphones", ear.reach, "times as far as declared", "set coverage.max_m"),
-        ("pd of microphones", ear.pd, "times as much of what is near as declared", "set pd"),
+        ("reach of microphones", acuity.reach, "times as far as declared", "set coverage.max_m"),
+        ("pd of microphones", acuity.pd, "times as much of what is near as declared", "set pd"),
     ):
         bad = abs(log) > ALL / (BACK if _named(faults, "tracker", kind) else 1.0)
         times = math.exp(log)

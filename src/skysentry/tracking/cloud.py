@@ -121,7 +121,7 @@ class Clouds:
             table.outline()
 
     def told(self, table: Table, now_ns: int) -> list[float]:
-        """Return what looks say of the network's `ear` at tracks that people have known for a while, and forget it."""
+        """Return what looks say of the network's `acuity` at tracks that are known for a while, and forget it."""
         slots = [
             slot
             for slot, life in zip(table.cloud[: table.n].tolist(), table.lives, strict=True)

@@ -19,9 +19,9 @@ from msgspec import Struct
 
 from skysentry.events import TrackStatus
 from skysentry.site import SensorKind, Weather
+from skysentry.tracking.acuity import Acuity
 from skysentry.tracking.ailing import judge
 from skysentry.tracking.batch import LISTENING_S, Listener
-from skysentry.tracking.ear import Ear
 from skysentry.tracking.faults import Faults
 from skysentry.tracking.masks import Records
 from skysentry.tracking.measure import L_ORIGIN, L_TIME
@@ -52,7 +52,7 @@ class HearingDump(Struct, array_like=True):
     t_s: float
     arrays: list[bytes]
     rates: RatesDump
-    ear: Ear
+    acuity: Acuity
 
 
 class Hearing:
@@ -64,7 +64,6 @@ class Hearing:
         heard = [name for name, own in standing.items() if own.kind is SensorKind.MICROPHONE]
         directed = [name for name, own in standing.items() if own.kind is not SensorKind.MICROPHONE]
         self.networks = [Network(known, directed, weather, DIRECTED), Network(known, heard, weather, HEARD)]
-        self.networks[1].ear = self.ear = Ear()
         self.records = Records(known)
         kept = directed + heard
         self.rates = Rates(known, kept)
@@ -74,6 +73,11 @@ class Hearing:
         self.looked_s: Array = np.full(len(kept), -1e9)
         self.sure: Indices = np.zeros(0, np.int64)
         self.t_s = -1e9
+
+    @property
+    def heard(self) -> Network:
+        """The microphones."""
+        return self.networks[1]
 
     def note(
         self, own: Listener, look: Array, since_s: float, table: Table, edge_i: Indices, share: Array, directed: bool
@@ -91,10 +95,10 @@ class Hearing:
     def settle(self, now_s: float, now_ns: int, table: Table, told: list[float]) -> None:
         """Find which tracks are sure; now and then forget a little and bring the looks up to date.
 
-        `told` is what clouds say of the microphones (`ear`).
+        `told` is what clouds say of the microphones (`acuity`).
         """
-        if not self.networks[1].hears_less() and self.ear.take(told):
-            self.networks[1].show()
+        if not self.heard.hears_less() and self.heard.acuity.take(told):
+            self.heard.show()
         if self.rows:
             self.sure = self._witnesses(now_s, now_ns, table)
             known = [i for i, life in enumerate(table.lives) if life.status is not TrackStatus.TENTATIVE]
@@ -106,7 +110,7 @@ class Hearing:
                     network.refresh(now_s - self.t_s)
                 self.rates.refresh(now_s - self.t_s)
             self.t_s = now_s
-            judge(self.faults, self.networks, self.rates, self.records)
+            judge(self.faults, self.networks, self.heard.acuity, self.rates, self.records)
 
     def show(self) -> None:
         """Write what is known into the looks again: some listeners are new."""
@@ -144,7 +148,7 @@ class Hearing:
         arrays = [self.looked_s.tobytes(), self.sure.tobytes(), self.records.counts.tobytes()]
         for network in self.networks:
             arrays += network.dump()
-        return HearingDump(self.t_s, [zlib.compress(data, 1) for data in arrays], self.rates.dump(), self.ear)
+        return HearingDump(self.t_s, [zlib.compress(data, 1) for data in arrays], self.rates.dump(), self.heard.acuity)
 
     def load(self, dump: HearingDump) -> None:
         """Take a state. Raises `ValueError` where it is of other sensors."""
@@ -157,7 +161,7 @@ class Hearing:
         self.records.counts = np.frombuffer(counts).reshape(self.records.counts.shape).copy()
         self.records.show()
         self.rates.load(dump.rates)
-        self.networks[1].ear = self.ear = dump.ear
+        self.heard.acuity = dump.acuity
         each = len(Network.KEPT)
         for k, network in enumerate(self.networks):
             network.load(rest[k * each : (k + 1) * each])

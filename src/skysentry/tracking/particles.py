@@ -68,7 +68,7 @@ SLOWEST_MPS, FASTEST_MPS = 3.0, 250.0
 # Robotics", 8.3.5 (augmented Monte Carlo localisation).
 DOUBT_S, DOUBTED, FAR_SHARE, FAR_M = 10.0, 2.5, 0.2, 1_000.0
 # What a cloud remembers beside its particles: its time, the sum of surprises, the sum of their variances; and what the
-# looks of a second say of the network's `ear`: the score of its two logs, the triangle of their information.
+# looks of a second say of the network's `acuity`: the score of its two logs, the triangle of their information.
 TIME, SURPRISE, VARIANCE, SCORE, INFORMATION, MEMORY = 0, 1, 2, 3, 5, 8
 # Every so many particles are asked for it.
 ASKED = 8
@@ -223,10 +223,10 @@ def surprise(memory: Array, chance_of_it: float, weight: float) -> None:
 
 
 @kernel
-def gauge_ear(
+def gauge_acuity(
     memory: Array, weight: Array, beyond: Array, widths: float, pd: float, hit: bool, others: float, power: float
 ) -> None:  # fmt: skip
-    """Add to a memory, in place, what a look says of the logs of all reaches and of all Pd (`ear`).
+    """Add to a memory, in place, what a look says of the logs of all reaches and of all Pd (`acuity`).
 
     `beyond` is as `hear` wrote it for a reach of so many `widths` of its edge; `others` as `weigh` has it.
     """

@@ -19,7 +19,7 @@ from skysentry.tracking.coverage import detectable, farthest
 from skysentry.tracking.loud import SURE, VAGUE, if_loud, learn_loud, loudness
 from skysentry.tracking.measure import L_FALSE, L_MAX, L_MISS_FLOOR, L_ORIGIN, L_PD, L_REACH, L_SOFT, emission_lag
 from skysentry.tracking.motion import MODELS, NOISE_M2_S3, Array, Indices
-from skysentry.tracking.particles import TEMPER, TIME, gauge_ear, hear, surprise, trusted, weigh
+from skysentry.tracking.particles import TEMPER, TIME, gauge_acuity, hear, surprise, trusted, weigh
 from skysentry.tracking.wide import WIDE
 
 # Gauss–Hermite points and weights of the standard normal, five of them: exact up to degree nine.
@@ -205,9 +205,10 @@ def correct_presence(
         chance = pd
         if slots[i] >= 0:
             surprise(memories[slots[i]], 1.0 - others * (1.0 - pd) if hit else 1.0 - pd, power / TEMPER)
+            # Where reaches are doubted their learned edges are no measure of what was declared.
             if power == TEMPER and r[i] > SURE:
                 widths = (look[L_MAX] if look[L_REACH] == 0.0 else look[L_REACH]) / max(look[L_SOFT], 1.0)
-                gauge_ear(
+                gauge_acuity(
                     memories[slots[i]], weights[slots[i]], heard[slots[i]], widths, look[L_PD], hit, others, power
                 )
             weigh(weights[slots[i]], heard[slots[i]], look[L_PD], hit, others, power)

@@ -26,9 +26,9 @@ from msgspec import Struct
 
 from skysentry.compiled import kernel
 from skysentry.site import Weather
+from skysentry.tracking.acuity import Acuity
 from skysentry.tracking.batch import Listener
 from skysentry.tracking.coverage import SIGMA_TO_SCALE, octant
-from skysentry.tracking.ear import Ear, factor
 from skysentry.tracking.measure import L_EDGE, L_MAX, L_ORIGIN, L_PD, L_REACH, L_ROTATION, L_SOFT, OCTANTS
 from skysentry.tracking.motion import Array, Indices
 from skysentry.tracking.outline import ahead, sound_lag
@@ -41,7 +41,7 @@ LOGS = LOWEST + STEP * np.arange(FACTORS)
 # Chance of a hit that has nothing to do with the reach: a wrong association, an echo; and of a miss.
 LEAST_PD, MOST_PD = 0.03, 0.9
 # No network hears more of what it should than this, unless it says so.
-MOST_EAR_PD = 0.98
+MOST_ACUTE_PD = 0.98
 # Of a track whose place is known worse than this share of the reach nothing is learned.
 VAGUE = 0.3
 # Spread of single sensors about the network: at least, at most; how many octants' worth its first belief is; which
@@ -196,7 +196,7 @@ class Network:
         self.fit: Array = self.believed.copy()
         self.cov: Array = np.diag([doubt.mean**2, windy**2, windy**2])
         self.spread: Array = np.array([self.first_spread])
-        self.ear: Ear | None = None
+        self.acuity = Acuity()
         self.declared_pd = [float(own.look[L_PD]) for own in self.listeners]
         self._gauge()
 
@@ -227,11 +227,10 @@ class Network:
         return alone
 
     def show(self) -> None:
-        """Write reach and edge into the looks, and Pd where the network's ear tells it."""
-        if self.ear is not None:
-            for own, declared in zip(self.listeners, self.declared_pd, strict=True):
-                own.look[L_PD] = min(declared * math.exp(self.ear.pd), max(MOST_EAR_PD, declared))
-        further = 0.0 if self.ear is None else max(self.ear.reach, 0.0)
+        """Write reach and edge into the looks, and Pd where the network's acuity is another than declared."""
+        for own, declared in zip(self.listeners, self.declared_pd, strict=True):
+            own.look[L_PD] = min(declared * math.exp(self.acuity.pd), max(MOST_ACUTE_PD, declared))
+        further = max(self.acuity.reach, 0.0)
         departs = max(abs(float(self.fit[0]) - further), math.hypot(*self.fit[1:].tolist()), float(self.spread[0]))
         if departs < self.doubt.stands:
             level = self._level()
@@ -253,8 +252,8 @@ class Network:
         too. Further they do not: groups and loud engines are heard further, and say nothing of a network.
         """
         if self.hears_less():
-            return math.exp(min(float(self.fit[0]), 0.0 if self.ear is None else self.ear.reach))
-        return 0.0 if self.ear is None else factor(self.ear.reach)
+            return math.exp(min(float(self.fit[0]), self.acuity.reach))
+        return math.exp(self.acuity.reach) if self.acuity.reach else 0.0
 
     def hears_less(self) -> bool:
         """Return whether octants are sure that the network hears less far than declared."""

@@ -2,8 +2,8 @@
 
 Reach and Pd are declared for a sound and an air that nobody knows beforehand: a network may hear a third further,
 or miss half of what it should. What is heard from beyond the edge would be another object, and with a Pd that is wrong
-nothing is placed. A look's likelihood under a cloud (`particles.gauge_ear`) has slopes in θ = (log g, log h), by which
-all reaches and all Pd are multiplied:
+nothing is placed. A look's likelihood under a cloud (`particles.gauge_acuity`) has slopes in θ = (log g, log h), by
+which all reaches and all Pd are multiplied:
 
     score S = Σ d log p / dθ,   information K = Σ E[(d log p / dθ)(d log p / dθ)ᵀ],   θ ← θ + K⁻¹ S
 
@@ -14,7 +14,6 @@ five minutes does not tell; the width of the edge, whose slope tells half of wha
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TypeAlias
 
@@ -34,7 +33,7 @@ MOST = 0.5
 FIRST = (1_000.0, 300.0)
 
 
-class Ear(Struct):
+class Acuity(Struct):
     """The logs of the factors on reach and on Pd, and what looks say of them: score, triangle of the information."""
 
     reach: float = 0.0
@@ -75,8 +74,3 @@ def _within(log: float, off: float) -> float:
     if abs(log + off) < 0.5 * LEAST:
         return 0.0
     return min(max(log + min(max(off, -MOST_STEP), MOST_STEP), -MOST), MOST)
-
-
-def factor(log: float) -> float:
-    """Return the factor with this log; 0, as declared, of 0."""
-    return math.exp(log) if log else 0.0

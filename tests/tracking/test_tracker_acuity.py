@@ -12,7 +12,7 @@ import pytest
 from skysentry.events import AnyEvent, Health, Presence, Scan
 from skysentry.site import Coverage, Sensor, SensorKind
 from skysentry.tracking import measure as m
-from skysentry.tracking.ear import FIRST, LEAST, MOST, Ear
+from skysentry.tracking.acuity import FIRST, LEAST, MOST, Acuity
 from skysentry.tracking.tracker import Tracker
 
 TRUE_M, EDGE_M, SIDE, SECONDS = 2_500.0, 300.0, 8, 110
@@ -70,14 +70,14 @@ def test_a_network_that_was_declared_wrong_is_found_out(
     tracker = Tracker(sky.site(*microphones(sky, declared_m, pd)))
     made: list[AnyEvent] = sky.run(tracker, scans(sky), float(SECONDS))
     assert tracker.fusion is not None
-    ear, look = tracker.fusion.hearing.ear, tracker.fusion.roster.known["m00"].look
-    assert reach[0] <= ear.reach <= reach[1]
-    assert sure[0] <= ear.pd <= sure[1]
+    acuity, look = tracker.fusion.hearing.heard.acuity, tracker.fusion.roster.known["m00"].look
+    assert reach[0] <= acuity.reach <= reach[1]
+    assert sure[0] <= acuity.pd <= sure[1]
     told = {e.reason for e in made if isinstance(e, Health) and "all microphones" in e.reason}
     assert bool(told) is ((declared_m, pd) != (TRUE_M, 0.8))
-    assert look[m.L_PD] == pytest.approx(pd * math.exp(ear.pd))
-    if ear.reach:
-        assert look[m.L_REACH] == pytest.approx(declared_m * math.exp(ear.reach))
+    assert look[m.L_PD] == pytest.approx(pd * math.exp(acuity.pd))
+    if acuity.reach:
+        assert look[m.L_REACH] == pytest.approx(declared_m * math.exp(acuity.reach))
         assert look[m.L_EDGE] == look[m.L_SOFT], "no single one is doubted"
     # Four objects fly there, and at the end each is one track, whatever was said of microphones.
     late = {t.track_id for t in sky.tracks(made, "confirmed") if t.time_ns > sky.START_NS + (SECONDS - 8) * 1e9}
@@ -96,18 +96,18 @@ def test_what_was_learned_of_all_is_in_the_snapshot(sky: SimpleNamespace) -> Non
 
 
 def test_an_ear_is_believed_wrong_once_that_is_known_and_large() -> None:
-    ear = Ear()
-    assert not ear.take((0.5 * LEAST * FIRST[0], 0.0, FIRST[0] / 100.0, 0.0, 0.0)), "little is known yet"
-    assert (ear.reach, ear.pd) == (0.0, 0.0)
+    acuity = Acuity()
+    assert not acuity.take((0.5 * LEAST * FIRST[0], 0.0, FIRST[0] / 100.0, 0.0, 0.0)), "little is known yet"
+    assert (acuity.reach, acuity.pd) == (0.0, 0.0)
 
 
 def test_an_ear_finds_both_factors_and_is_bounded() -> None:
     """Slopes as they are of a quadratic with its top at (0.2, -0.3), which the two logs share."""
-    ear, k00, k01, k11 = Ear(), 500.0, 100.0, 200.0
+    acuity, k00, k01, k11 = Acuity(), 500.0, 100.0, 200.0
     for _ in range(200):
-        d0, d1 = 0.2 - ear.reach, -0.3 - ear.pd
-        ear.take((k00 * d0 + k01 * d1, k01 * d0 + k11 * d1, k00, k01, k11))
-    assert (ear.reach, ear.pd) == pytest.approx((0.2, -0.3), abs=0.05)
+        d0, d1 = 0.2 - acuity.reach, -0.3 - acuity.pd
+        acuity.take((k00 * d0 + k01 * d1, k01 * d0 + k11 * d1, k00, k01, k11))
+    assert (acuity.reach, acuity.pd) == pytest.approx((0.2, -0.3), abs=0.05)
     for _ in range(200):
-        ear.take((-1e9, 1e9, k00, k01, k11))
-    assert (ear.reach, ear.pd) == (-MOST, MOST), "whatever it is told"
+        acuity.take((-1e9, 1e9, k00, k01, k11))
+    assert (acuity.reach, acuity.pd) == (-MOST, MOST), "whatever it is told"
