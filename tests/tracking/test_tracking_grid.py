@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from skysentry.site import Coverage, Sensor, SensorKind, Weather
 from skysentry.tracking import field
 from skysentry.tracking import measure as m
 from skysentry.tracking import particles as p
+from skysentry.tracking.batch import listener
+from skysentry.tracking.births import EMPTIED, Births, Hit
 
 SOUND_MPS = 340.0
 CELL_M = 500.0
@@ -105,3 +110,34 @@ def test_particles_are_heard_where_they_were_along_their_path(learned: bool) -> 
         assert beyond[k] == pytest.approx((math.hypot(*way, UP_M) - far) / edge, abs=0.05)
         total += 0.8 / (1.0 + math.exp(min((math.hypot(*way, UP_M) - far) / edge, 60.0))) / count
     assert mean == pytest.approx(total, abs=2e-3)
+
+
+def test_a_new_cloud_takes_all_that_the_grid_gives_up(sky: SimpleNamespace) -> None:
+    cover, at = Coverage(max_m=2_500.0, soft_m=300.0), np.array((2_700.0, 3_200.0, 150.0))
+    mics = [
+        Sensor(id=f"m{k}", kind=SensorKind.MICROPHONE, position=sky.place(*where, 2.0), coverage=cover)
+        for k, where in enumerate(itertools.product((0.0, 2_000.0, 4_000.0, 6_000.0), repeat=2))
+    ]
+    listeners = {mic.id: listener(mic, sky.FRAME, Weather()) for mic in mics}
+    births, seeds = Births(listeners, tuple(mics), 150.0), []
+    for second in range(1, 12):
+        for mic in mics:
+            own = listeners[mic.id]
+            own.look[m.L_TIME] = float(second)
+            heard = np.linalg.norm(own.look[m.L_ORIGIN : m.L_ORIGIN + 3] - at) < 2_500.0
+            hits = [Hit(float(second), mic.id, 0.0, -1.0, f"{mic.id}@{second}#0")] if heard else []
+            births.heed(own, own.look, 1.0, np.zeros((0, 3)), 0.99 if heard else 1.0, hits)
+        births.advance(float(second))
+        before = float(births.grid.sum())
+        seeds = births.seeds()
+        if seeds:
+            break
+    assert len(seeds) == 1
+    assert seeds[0].cells is not None
+    given_up = (before - float(births.grid.sum())) / (1.0 - EMPTIED)
+    assert seeds[0].cells.box.sum() == pytest.approx(given_up, rel=1e-3)
+    # What is only heard is believed as soon as a box as wide as it is placed holds it: here 7 × 7 cells of 250 m.
+    assert seeds[0].cells.box.shape == (field.STATES, 9, 9)
+    inner = seeds[0].cells.box[:, 1:-1, 1:-1].sum()
+    assert 0.8 < inner < 0.98 * given_up
+    assert np.hypot(*(seeds[0].mean[:2] - at[:2])) < 500.0
