@@ -41,6 +41,7 @@ from skysentry.tracking.motion import (
     predict,
 )
 from skysentry.tracking.outline import O_TIME, ahead, candidates, line_up, out_of_reach, outline, sound_lag
+from skysentry.tracking.table import C_NEWS, C_SEEN, FRESH
 from skysentry.tracking.wide import WIDE
 
 # Squared Mahalanobis gates for 1 … 6 dimensions: all but 1e-5 of a normal; a wider tail only costs false alarms.
@@ -254,7 +255,7 @@ def _edges(
 def correct_scan(
     x: Array, P: Array, w: Array, t: Array, r: Array, own: Indices, lines: Array, tracks: int, look: Array,
     kinds: Indices, packed: Array, claims: Indices, edge_i: Indices, edge_j: Indices, share: Array, kept: Array,
-    free: Array, masks: Array, cloud: Indices, record: Array, notes: Array, column: int,
+    free: Array, masks: Array, cloud: Indices, record: Array, notes: Array, column: int, calm: Indices, time_ns: int,
 ) -> int:  # fmt: skip
     """Correct all tracks with one scan, in place; return the number of (track, measurement) edges.
 
@@ -263,7 +264,8 @@ def correct_scan(
     with their probabilities, as many as fit, and `free` (m,): the probability that a measurement came from no track.
     `masks` (n, SLOTS, COLUMNS) and `record` say who misses what others see (`masks`). `cloud` (n,) becomes −1 for what
     this look has seen: it is no longer only heard.
-    What the look says of existence is booked in `notes` (n, NOTES) under the sensor's `column`.
+    What the look says of existence is booked in `notes` (n, NOTES) under the sensor's `column`; that it saw a track at
+    `time_ns`, in `calm` (n, CALM).
     """
     room = edge_i.shape[0]
     codes, rows = np.empty_like(kinds), np.empty_like(packed)
@@ -279,7 +281,9 @@ def correct_scan(
     for e in range(edges):
         free[edge_j[e]] -= share[e]
         if share[e] > HIT:
-            cloud[edge_i[e]] = -1
+            i = edge_i[e]
+            cloud[i] = -1
+            calm[i, C_SEEN], calm[i, C_NEWS] = max(calm[i, C_SEEN], time_ns), FRESH
     first, bound = 0, missable(1.0, look)
     spare = np.empty((0, MODELS, KEPT, 6))
     for i in range(tracks):

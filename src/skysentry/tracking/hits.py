@@ -8,8 +8,9 @@ from skysentry.events import Detection, Identity, Scan
 from skysentry.site import SensorKind
 from skysentry.tracking import batch
 from skysentry.tracking.batch import Listener
+from skysentry.tracking.correct import HIT
 from skysentry.tracking.sky import SECOND_NS, Sky
-from skysentry.tracking.table import Life
+from skysentry.tracking.table import C_TOLD, Life
 
 MOST_PENDING = 64
 # A claim younger than this is borne out by another sensor's look at the same track.
@@ -23,9 +24,40 @@ def refresh(sky: Sky, detection: Detection, scan: Scan, own: Listener) -> None:
     scheme, value = batch.claim_of(detection.identity)
     for i in np.flatnonzero(sky.table.own[: sky.table.n, scheme] == value):
         life = sky.table.lives[int(i)]
+        sky.table.calm[i] = 0
         life.saw(own.id, scan.time_ns)
         life.last_ns = max(life.last_ns, scan.time_ns)
         life.identity = detection.identity
+
+
+def note_hits(sky: Sky, edges: int, kept: list[Detection], scan: Scan, own: Listener) -> None:
+    """Note what the first `edges` pairs of a look say of tracks; of tracks in order in the fewest words."""
+    name, time_ns, period_s = own.id, scan.time_ns, own.period_s
+    rows: list[Life] = sky.table.lives.rows  # type: ignore[assignment]
+    first = sky.edge_i[:edges]
+    in_order = [0] * edges if own.reports else sky.table.calm[first, C_TOLD].tolist()
+    sky.news = True
+    for i, j, share, calm in zip(
+        first.tolist(), sky.edge_j[:edges].tolist(), sky.share[:edges].tolist(), in_order, strict=True
+    ):
+        if share <= HIT:
+            continue
+        life, detection = rows[i], kept[j]
+        if (
+            calm
+            and time_ns > life.last_ns
+            and name in life.sensors
+            and detection.identity is None
+            and len(life.pending) < MOST_PENDING
+        ):
+            if detection.class_llr:
+                sky.classifier.hear(life, sky.table.evidence[i], detection, share, name, time_ns)
+            life.hits += 1
+            life.last_ns = life.seen[name] = time_ns
+            life.period_s = period_s
+            life.pending.append(detection.id)
+        else:
+            note_hit(sky, i, detection, share, scan, own)
 
 
 def note_hit(sky: Sky, i: int, detection: Detection, share: float, scan: Scan, own: Listener) -> None:
@@ -34,6 +66,7 @@ def note_hit(sky: Sky, i: int, detection: Detection, share: float, scan: Scan, o
     if type(life) is not Life:
         life = sky.table.lives[i]
     sky.touched.add(i)
+    sky.table.calm[i] = 0
     if detection.class_llr:
         sky.classifier.hear(life, sky.table.evidence[i], detection, share, own.id, time_ns)
     life.hits += 1

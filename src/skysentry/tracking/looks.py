@@ -12,7 +12,7 @@ from skysentry.tracking.batch import Listener, Packed
 from skysentry.tracking.births import Hit
 from skysentry.tracking.correct import HIT
 from skysentry.tracking.founding import LEAST_FREE
-from skysentry.tracking.hits import note_hit, take_claim
+from skysentry.tracking.hits import note_hit, note_hits, take_claim
 from skysentry.tracking.ledger import column
 from skysentry.tracking.life import alone_until_ns
 from skysentry.tracking.motion import Array
@@ -42,11 +42,10 @@ def correct(sky: Sky, scan: Scan, own: Listener, packed: Packed, look: Array, si
             table.x, table.P, table.w, table.t, table.r, table.own, table.lines, table.n, look,
             packed.codes, packed.rows, packed.claims, sky.edge_i, sky.edge_j, sky.share, sky.kept, free,
             table.masks, table.cloud, sky.hearing.records.counts, table.notes, column(own.kind, own.reports),
+            table.calm, scan.time_ns,
         )  # fmt: skip
-        kept, shares = packed.kept, sky.share[:edges].tolist()
-        for i, j, share in zip(sky.edge_i[:edges].tolist(), sky.edge_j[:edges].tolist(), shares, strict=True):
-            if share > HIT:
-                note_hit(sky, i, kept[j], share, scan, own)
+        if edges:
+            note_hits(sky, edges, packed.kept, scan, own)
         if edges and scan.position is None and not sky.clocks.doubts(own.id):
             pairs = sky.edge_i[:edges], sky.edge_j[:edges], sky.share[:edges]
             sky.registration.note(own, packed, look, table, pairs)
@@ -107,7 +106,7 @@ def _found(sky: Sky, scan: Scan, own: Listener, packed: Packed, look: Array, fre
     wanted = kernels.found_all(
         packed.codes, packed.rows, free, which, most, look, sky.prior_alt_m, table.n,
         table.x, table.P, table.w, table.t, table.r, table.lines, table.own, table.evidence, table.told,
-        table.notes, table.masks, table.cloud, table.alone, table.key, look_key(scan.id),
+        table.notes, table.masks, table.cloud, table.alone, table.calm, table.key, look_key(scan.id),
         alone_until_ns(scan.time_ns, own.period_s),
     )  # fmt: skip
     if not wanted:

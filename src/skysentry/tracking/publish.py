@@ -13,11 +13,11 @@ from skysentry.events import Affiliation, AnyEvent, Track, TrackEnd, TrackStatus
 from skysentry.site import AuthorisedFlight, Ring, SensorKind, Site
 from skysentry.tracking import kernels
 from skysentry.tracking.claims import FITS
-from skysentry.tracking.classify import AIRBORNE, GENUS, Classifier, Shares, told
-from skysentry.tracking.explain import ENDS, RECENT_NS, kind, motion, said, senses
+from skysentry.tracking.classify import AIRBORNE, GENUS, Classifier, Shares, Told
+from skysentry.tracking.explain import ENDS, RECENT_NS, Motions, said, senses
 from skysentry.tracking.motion import Array
-from skysentry.tracking.show import PRESENTED, S_EXISTENCE, S_GENUS, S_GOOD, S_MOTION, S_SEVERAL, S_TOP, SHOWN
-from skysentry.tracking.table import CLASSES, Life, Table
+from skysentry.tracking.show import BAD, PRESENTED, S_EXISTENCE, S_GENUS, S_MOTION, S_ODD, SHOWN
+from skysentry.tracking.table import C_SINGLE, CLASSES, Life, Table
 
 SECOND_NS = 1_000_000_000
 CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -32,6 +32,8 @@ AGREED_S = 20.0
 # ... and lapses when it is silent for this long: a minute behind a hill is no other aircraft.
 CLAIM_HOLDS_NS = 60 * SECOND_NS
 ALONE = (1.0, 1.0, 1.0)
+# What was made of codes before.
+MOTIONS, SEEMS = Motions(), Told()
 # From this mean on it is told as several.
 A_GROUP = 1.5
 # Sensors that tell objects of a group apart: each has a track of its own there.
@@ -44,11 +46,11 @@ CODES_BYTES = 2 * CODES
 NEVER_NS = 1 << 62
 SEVERAL = 2
 PLAIN = Track(
-    id="-", time_ns=0, received_ns=0, track_id="-", status=TrackStatus.TENTATIVE, lat_deg=0.0, lon_deg=0.0, alt_m=0.0,
+    id="-", time_ns=0, received_ns=0, track_id="-", status=TrackStatus.CONFIRMED, lat_deg=0.0, lon_deg=0.0, alt_m=0.0,
     velocity_mps=(0.0, 0.0, 0.0), cov=(), existence=0.0, first_ns=0, last_seen_ns=0,
 )  # fmt: skip
-# A row that is to be told, its life, and how it ended; empty for one that lives.
-Shown: TypeAlias = tuple[int, Life, str]
+# A row that is to be told, its life, and how it ended; empty for one that lives, `None` for one in order (`calm`).
+Shown: TypeAlias = tuple[int, Life, str | None]
 REASONS = {
     "gone": TrackEnd.REFUTED,
     "lost": TrackEnd.LOST,
@@ -78,7 +80,7 @@ class Publisher:
 
     def pass_over(self, life: Life, now_ns: int, now_s: float, table: Table, i: int) -> None:
         """Note that another cell publishes this news of row `i`: what is told next depends on it."""
-        life.track_id = life.track_id or _name(life)
+        life.track_id = life.track_id or track_name(life.founded)
         if now_ns >= life.sensors_until_ns:
             _look_around(life, now_ns)
         life.pending.clear()
@@ -91,65 +93,81 @@ class Publisher:
         """Return one event for each (row, life, end); `end` is how a track ended, empty for a living one."""
         if not shown:
             return []
-        rows, out = np.array([i for i, _, _ in shown], np.int64), np.empty((len(shown), PRESENTED))
-        codes, numbers, of = np.empty((len(shown), CODES), np.int16), np.empty((len(shown), 3)), self.classifier
+        count, of, told = len(shown), self.classifier, self.told
+        rows, out = np.array([i for i, _, _ in shown], np.int64), np.empty((count, PRESENTED))
+        codes, numbers = np.empty((count, CODES), np.int16), np.empty((count, 3))
         kernels.present(
             table.x, table.P, table.w, table.t, table.r, table.evidence, rows, now_s, self.frame,
             of.log_prior, of.wind, of.bands, AIRBORNE, GENUS, table.notes, table.told, out, codes, numbers,
         )  # fmt: skip
         suffix, coded = f"@{now_ns}", codes.tobytes()
-        plain: dict[TrackStatus, Track] = {}
+        common = replace(PLAIN, time_ns=now_ns, received_ns=now_ns)
         made: list[AnyEvent] = []
-        for k, ((_, life, end), row) in enumerate(zip(shown, ROW.iter_unpack(out.data), strict=True)):
-            if row[S_GOOD]:
-                life.classes = told(coded[k * CODES_BYTES : (k + 1) * CODES_BYTES])
-                status = life.status
-                if status not in plain:
-                    plain[status] = replace(PLAIN, time_ns=now_ns, received_ns=now_ns, status=status)
-                track = self._track(now_ns, suffix, plain[status], life, row)
-                if end or life.doubt or row[S_SEVERAL]:
-                    track = self._more(track, life, end, numbers[k])
-                made.append(track)
+        at = 0
+        # One long loop without calls: of all that a look costs, its events cost most.
+        for (i, life, end), row in zip(shown, ROW.iter_unpack(out.data), strict=True):
+            at += CODES_BYTES
+            if row[S_ODD] == BAD:
+                continue
+            life.classes, seems = SEEMS[coded[at - CODES_BYTES : at]]
+            if now_ns >= life.sensors_until_ns:
+                _look_around(life, now_ns)
+                table.calm[i, C_SINGLE] = len(life.sensors) < SEVERAL
+            sensors, pending = life.sensors, life.pending
+            who = told.get(sensors) or self._told(sensors)
+            if end is not None:
+                who, seems = self._asked(now_ns, life, who, seems)
+            elif life.silence:
+                seems = f"{life.silence}; {seems}"
+            name, tail = life.track_id, life.tail
+            # The others are as in `common`: Python builds a dictionary for a call with more keywords, 0.5 µs.
+            track = replace(
+                common,
+                id=name + suffix,
+                track_id=name,
+                lat_deg=row[0],
+                lon_deg=row[1],
+                alt_m=row[2],
+                velocity_mps=row[3:6],
+                cov=row[6:SHOWN],
+                existence=row[S_EXISTENCE],
+                first_ns=life.first_ns,
+                last_seen_ns=life.last_ns,
+                sensors=sensors,
+                detections=tuple(pending),
+                classes=life.classes,
+                why=f"{who}; {MOTIONS[row[S_MOTION]]}; {seems}; {tail}"
+                if tail
+                else f"{who}; {MOTIONS[row[S_MOTION]]}; {seems}",
+            )
+            pending.clear()
+            life.published_ns = now_ns
+            if end is not None or row[S_ODD]:
+                track = self._odd(now_ns, track, life, row)
+                if end or life.doubt or numbers[at // CODES_BYTES - 1, 2] != 1.0:
+                    track = self._more(track, life, end, numbers[at // CODES_BYTES - 1])
+            made.append(track)
         return made
 
-    def _track(self, now_ns: int, suffix: str, plain: Track, life: Life, row: tuple[float, ...]) -> Track:
-        """Return the event of a living track that stands for one object; `plain` holds what all have in common."""
-        name, sensors = life.track_id or _name(life), life.sensors
-        if now_ns >= life.sensors_until_ns:
-            sensors = _look_around(life, now_ns)
-        unseen_s, last_ns, claim, tail = 0, life.last_ns, life.identity, life.tail
-        if now_ns - last_ns >= RECENT_NS:
-            unseen_s = (now_ns - last_ns) // SECOND_NS
-        who = f"not seen for {unseen_s} s" if unseen_s else self.told.get(sensors) or self._told(sensors)
-        claims = life.silence if claim is None else said(claim)
-        seems = f"{claims}; {kind(row[S_TOP])}" if claims else kind(row[S_TOP])
-        why = f"{who}; {motion(row[S_MOTION])}; {seems}"
-        pending = life.pending
-        life.published_ns, life.published = now_ns, life.status
-        # The others are as in `plain`: Python builds a dictionary for a call with more keywords, half a microsecond.
-        track = replace(
-            plain,
-            id=name + suffix,
-            track_id=name,
-            lat_deg=row[0],
-            lon_deg=row[1],
-            alt_m=row[2],
-            velocity_mps=row[3:6],
-            cov=row[6:SHOWN],
-            existence=row[S_EXISTENCE],
-            first_ns=life.first_ns,
-            last_seen_ns=last_ns,
-            sensors=sensors,
-            detections=tuple(pending),
-            classes=life.classes,
-            why=f"{why}; {tail}" if tail else why,
-        )
-        pending.clear()
+    def _asked(self, now_ns: int, life: Life, who: str, seems: str) -> tuple[str, str]:
+        """Return who senses a track that is not in order, and what it says and seems to be, in words; name it."""
+        if not life.track_id:
+            life.track_id = track_name(life.founded)
+        if now_ns - life.last_ns >= RECENT_NS:
+            who = f"not seen for {(now_ns - life.last_ns) // SECOND_NS} s"
+        claims = life.silence if life.identity is None else said(life.identity)
+        return who, f"{claims}; {seems}" if claims else seems
+
+    def _odd(self, now_ns: int, track: Track, life: Life, row: tuple[float, ...]) -> Track:
+        """Return the event of a track that is not in order, or of nature: whose it is may be known."""
+        life.published, claim = life.status, life.identity
+        if life.status is not TrackStatus.CONFIRMED:
+            track = replace(track, status=life.status)
         if claim is not None or life.affiliation is not None or row[S_GENUS] == 1.0:
             track = replace(track, identity=claim, affiliation=self._whose(life, now_ns, row))
         return track
 
-    def _more(self, track: Track, life: Life, end: str, several: Array) -> Track:
+    def _more(self, track: Track, life: Life, end: str | None, several: Array) -> Track:
         """Return the event of a track that has ended, whose claim is in doubt, or that stands for several objects."""
         why, group = track.why, self._group(track.sensors, several)
         if end:
@@ -217,11 +235,6 @@ def within(lon: float, lat: float, ring: Ring) -> bool:
         if (lat_a > lat) != (lat_b > lat) and lon < lon_a + (lat - lat_a) / (lat_b - lat_a) * (lon_b - lon_a):
             inside = not inside
     return inside
-
-
-def _name(life: Life) -> str:
-    life.track_id = track_name(life.founded)
-    return life.track_id
 
 
 def _look_around(life: Life, now_ns: int) -> tuple[str, ...]:

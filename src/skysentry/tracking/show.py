@@ -15,9 +15,10 @@ from skysentry.tracking.strength import tell_numbers
 
 # Columns: latitude, longitude, altitude, velocity (e, n, u), upper triangle of the covariance (21).
 SHOWN = 27
-# ... then existence, codes of motion and of the likeliest class, what a track surely is (1 nature, 2 crewed), 1 where
-# it may stand for other than one object, and 1 where all of it is finite.
-S_EXISTENCE, S_MOTION, S_TOP, S_GENUS, S_SEVERAL, S_GOOD, PRESENTED = range(SHOWN, SHOWN + 7)
+# ... then existence, the code of its motion, what it surely is (1 nature, 2 crewed), and what is out of the ordinary.
+S_EXISTENCE, S_MOTION, S_GENUS, S_ODD, PRESENTED = range(SHOWN, SHOWN + 5)
+# Nothing, for a single object; that it may stand for other than one, or is of nature; that a number is not finite.
+PLAIN, ODD, BAD = 0.0, 1.0, 2.0
 # A class and its probability as one number: class · CODE + hundredths. Python keeps what it made of them by it.
 CODE = 101
 # A class less probable than this is not shown; hundredths beyond which a track surely is of a genus.
@@ -214,18 +215,29 @@ def present(
         row = out[k]
         row[SHOWN:] = 0.0
         row[S_EXISTENCE] = r[which[k]]
-        row[S_SEVERAL] = 1.0 if numbers[k, 2] != 1.0 else 0.0
         weigh_classes(evidence[which[k]], log_prior, wind, bands, airborne, row, share)
         total = share.sum() + row.sum()
         if not math.isfinite(total):
+            row[S_ODD] = BAD
             continue
         rank_classes(share, codes[k])
         sums[:] = 0.0
         for c in range(share.shape[0]):
             sums[int(genus[c])] += share[c]
-        row[S_MOTION], row[S_TOP] = motion_code(row), codes[k, 0]
+        row[S_MOTION] = motion_code(row)
         row[S_GENUS] = 1.0 if sums[1] > SURE else 2.0 if sums[2] > SURE else 0.0
-        row[S_GOOD] = 1.0
+        row[S_ODD] = ODD if numbers[k, 2] != 1.0 or row[S_GENUS] == 1.0 else PLAIN
+
+
+@kernel
+def is_off(line: Array, last: Array, now_s: float) -> bool:
+    """Return whether one track, outline (OUTLINE,) and last event (TOLD,), is not where that event says."""
+    lead, since = now_s - line[O_TIME], now_s - last[6]
+    d2 = 0.0
+    for a in range(3):
+        d2 += (line[O_MEAN + a] + lead * line[O_MEAN + 3 + a] - last[a] - since * last[3 + a]) ** 2
+    off: bool = d2 > max(STRAY_SIGMAS * STRAY_SIGMAS * line[O_ONE] / 3.0, STRAY_M * STRAY_M)
+    return off
 
 
 @kernel
@@ -235,9 +247,4 @@ def strayed(lines: Array, told: Array, which: Indices, now_s: float, out: NDArra
     `lines` (n, OUTLINE) is the coarse gate: mean, time, and the variance of the place on three axes.
     """
     for k in range(which.shape[0]):
-        line, last = lines[which[k]], told[which[k]]
-        lead, since = now_s - line[O_TIME], now_s - last[6]
-        d2 = 0.0
-        for a in range(3):
-            d2 += (line[O_MEAN + a] + lead * line[O_MEAN + 3 + a] - last[a] - since * last[3 + a]) ** 2
-        out[k] = d2 > max(STRAY_SIGMAS * STRAY_SIGMAS * line[O_ONE] / 3.0, STRAY_M * STRAY_M)
+        out[k] = is_off(lines[which[k]], told[which[k]], now_s)

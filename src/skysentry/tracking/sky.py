@@ -93,6 +93,8 @@ class Sky:
         self.complaints = Complaints()
         self.budget = Budget()
         self.touched: set[int] = set()
+        # Whether a track in order may have been seen since the last instant.
+        self.news = False
         self.looked: dict[str, int] = {}
         self.clutter = Clutter(area)
         self.resumption = Resumption()

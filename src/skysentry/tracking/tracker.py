@@ -55,7 +55,8 @@ class Tracker:
             if events:
                 return self._instant(now_ns, [event for event in events if isinstance(event, (Scan, Order))])
             # Most of ten instants in a second, where there are few sensors.
-            return [] if self.fusion is None else self.fusion.report(now_ns)
+            fusion = self.fusion
+            return [] if fusion is None or fusion.idle(now_ns) else fusion.report(now_ns)
         made: list[AnyEvent] = []
         for instant_ns, part in instants(self.now_ns, now_ns, events):
             made += self._instant(instant_ns, part)
