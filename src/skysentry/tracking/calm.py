@@ -75,12 +75,12 @@ def due_at_second(
 def due_between(
     calm: Indices, tracks: int, lines: Array, told: Array, now_ns: int, now_s: float, lone: bool, due: Indices,
     plain: NDArray[np.bool_],
-) -> int:  # fmt: skip
-    """Write which of the tracks in order that were seen since the last instant are told now; return how many.
+) -> tuple[int, int]:  # fmt: skip
+    """Write which of the tracks in order that were seen since the last instant are told now, or asked of Python.
 
-    As above. `lone`: there is one sensor, and all that it sees is told.
+    As above; returns how many, and how many of them are asked. `lone`: there is one sensor, and all it sees is told.
     """
-    count = 0
+    count, some = 0, 0
     for i in range(tracks):
         if calm[i, C_NEWS] != FRESH:
             continue
@@ -93,9 +93,10 @@ def due_between(
             if not (late or lone or calm[i, C_SINGLE] == 1 or is_off(lines[i], told[i], now_s)):
                 continue
             calm[i, C_TOLD], calm[i, C_NEWS] = now_ns, 0
+        some += not plain[count]
         due[count] = i
         count += 1
-    return count
+    return count, some
 
 
 @kernel

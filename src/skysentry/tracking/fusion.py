@@ -9,7 +9,7 @@ from skysentry.tracking import measure as m
 from skysentry.tracking.audible import heard, silent
 from skysentry.tracking.looks import correct
 from skysentry.tracking.sky import EPOCH_NS, SECOND_NS, Sky
-from skysentry.tracking.tell import between, tell
+from skysentry.tracking.tell import between
 from skysentry.tracking.tend import tend
 
 # A message later than this says nothing that is still of use; sound from 5 km adds 15 s to its travel.
@@ -76,6 +76,4 @@ class Fusion(Sky):
             return tend(self, now_ns)
         if self.idle(now_ns):
             return []
-        due = between(self, now_ns)
-        self.touched.clear()
-        return tell(self, now_ns, due, {}, set())
+        return between(self, now_ns)

@@ -8,9 +8,9 @@ from skysentry.events import Detection, Identity, Scan
 from skysentry.site import SensorKind
 from skysentry.tracking import batch
 from skysentry.tracking.batch import Listener
-from skysentry.tracking.correct import HIT
+from skysentry.tracking.motion import Indices
 from skysentry.tracking.sky import SECOND_NS, Sky
-from skysentry.tracking.table import C_TOLD, Life
+from skysentry.tracking.table import Life
 
 MOST_PENDING = 64
 # A claim younger than this is borne out by another sensor's look at the same track.
@@ -30,34 +30,23 @@ def refresh(sky: Sky, detection: Detection, scan: Scan, own: Listener) -> None:
         life.identity = detection.identity
 
 
-def note_hits(sky: Sky, edges: int, kept: list[Detection], scan: Scan, own: Listener) -> None:
-    """Note what the first `edges` pairs of a look say of tracks; of tracks in order in the fewest words."""
+def note_hits(sky: Sky, hits: Indices, kept: list[Detection], scan: Scan, own: Listener) -> None:
+    """Note the hits of a look (as `correct_scan` has them): in the fewest words where a track is in order."""
     name, time_ns, period_s = own.id, scan.time_ns, own.period_s
     rows: list[Life] = sky.table.lives.rows  # type: ignore[assignment]
-    first = sky.edge_i[:edges]
-    in_order = [0] * edges if own.reports else sky.table.calm[first, C_TOLD].tolist()
     sky.news = True
-    for i, j, share, calm in zip(
-        first.tolist(), sky.edge_j[:edges].tolist(), sky.share[:edges].tolist(), in_order, strict=True
-    ):
-        if share <= HIT:
-            continue
+    for i, j, pair, usual in hits.tolist():
         life, detection = rows[i], kept[j]
-        if (
-            calm
-            and time_ns > life.last_ns
-            and name in life.sensors
-            and detection.identity is None
-            and len(life.pending) < MOST_PENDING
-        ):
+        if usual and name in life.sensors and len(life.pending) < MOST_PENDING:
             if detection.class_llr:
+                share = sky.share.item(pair)
                 sky.classifier.hear(life, sky.table.evidence[i], detection, share, name, time_ns)
             life.hits += 1
             life.last_ns = life.seen[name] = time_ns
             life.period_s = period_s
             life.pending.append(detection.id)
         else:
-            note_hit(sky, i, detection, share, scan, own)
+            note_hit(sky, i, detection, sky.share.item(pair), scan, own)
 
 
 def note_hit(sky: Sky, i: int, detection: Detection, share: float, scan: Scan, own: Listener) -> None:

@@ -25,7 +25,7 @@ from skysentry.tracking.paths import PATH, RAY, WORLDS, weave, worth
 from skysentry.tracking.presence import correct_presence
 from skysentry.tracking.read import read
 from skysentry.tracking.second import second
-from skysentry.tracking.show import PRESENTED, present, strayed
+from skysentry.tracking.show import PRESENTED, TRIANGLE, present, strayed
 from skysentry.tracking.table import CALM, CLASSES, TOLD, clear, fill_gaps
 from skysentry.tracking.wide import COLUMNS as PLACE
 from skysentry.tracking.wide import cover, place, sense, settle_wide
@@ -83,6 +83,7 @@ def warm() -> None:
     correct_scan(
         x, P, w, t, r, own, lines, 1, look, codes, rows, none, edges, edges.copy(), np.zeros(1), kept, free,
         masks, edges.copy(), np.ones((1, 3)), notes, 0, np.zeros((1, CALM), np.int64), 0,
+        np.zeros((1, 4), np.int64),
     )  # fmt: skip
     fade_record(np.ones((1, 3)), edges * 0, 1.0)
     clouds, weights, slots = np.zeros((1, PARTICLES, STATE)), np.ones((1, PARTICLES)), np.zeros(1, np.int64)
@@ -119,7 +120,7 @@ def warm() -> None:
     told, one = np.zeros((1, TOLD)), edges * 0
     present(
         x, P, w, t, r, evidence, one, 0.0, frame, classes, np.zeros(2), bands, classes, classes, notes, told, shown,
-        words, np.zeros((1, 3)),
+        np.zeros((1, 3)), np.zeros((1, TRIANGLE)), words, np.zeros((1, 3)),
     )  # fmt: skip
     strayed(lines, told, one, 0.0, np.ones(1, np.bool_))
     clear(own, evidence, told, notes, masks, slots, one, calm, 0, 1)
@@ -131,7 +132,7 @@ def warm() -> None:
     tags, facts, bias = np.zeros((1, TAGS), np.int64), np.zeros((1, FACTS)), np.zeros(1)
     gather(codes, codes, free, x, w, t, r, edges, look, codes, rows, 0, 0.0, 1, tags, facts, 0)
     fold_all(codes, tags, facts, np.zeros((1, 12)), bias, bias, np.zeros((1, 1)), bias, np.zeros((1, 2)))
-    counts = np.zeros((SIDE, SIDE)), np.zeros(RINGS), np.zeros(BINS)
+    counts = np.zeros((SIDE, SIDE)), np.ones(1), np.zeros(RINGS), np.zeros(BINS)
     # What is read from bytes is of a type of its own: it cannot be written to.
     bare = np.frombuffer(b"")
     weigh_and_fade(codes, rows, look, np.frombuffer(bytes(8 * RINGS)), *counts, 1.0)

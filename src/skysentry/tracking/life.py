@@ -101,7 +101,7 @@ def foresee(x: Array, P: Array, w: Array, t: Array, which: Indices, now_s: float
 @kernel
 def census(
     alone: Indices, calm: Indices, r: Array, tracks: int, now_ns: int, more: Indices, asked: Indices, over: Indices
-) -> tuple[int, int, int]:
+) -> tuple[int, int, int]:  # fmt: skip
     """Write the rows that are more than a single look, those of them that are not in order, and what is forgotten now.
 
     Returns how many there are of each. `alone` (n,) and `calm` (n, CALM) are as in `Table`.

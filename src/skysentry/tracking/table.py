@@ -48,7 +48,8 @@ class Life(Struct, gc=False):
     """What a track is beside its state. `seen` maps sensors to when they last saw it; `pending` are detections;
     `said` is what sensors last said of its class.
 
-    `sensors` are those that saw it lately, as they were last told: they stay so until `sensors_until_ns`.
+    `sensors` are those that saw it lately, as they were last told: they stay so until `sensors_until_ns`; `who` is
+    that in words, once it was told.
     `custody` says which cell publishes it; `None` where it was founded and never left.
     """
 
@@ -75,6 +76,7 @@ class Life(Struct, gc=False):
     said: dict[str, Said] = msgspec.field(default_factory=dict)
     sensors: tuple[str, ...] = ()
     sensors_until_ns: int = 0
+    who: str = ""
     doubt: str = ""
     silence: str = ""
     tail: str = ""
@@ -308,5 +310,10 @@ def fill_gaps(
             continue
         t[row], r[row], key[row], cloud[row], alone[row] = t[n], r[n], key[n], cloud[n], alone[n]
         own[row], evidence[row], told[row], notes[row] = own[n], evidence[n], told[n], notes[n]
-        lines[row], masks[row], w[row], x[row], P[row] = lines[n], masks[n], w[n], x[n], P[n]
-        calm[row], said[row] = calm[n], said[n]
+        lines[row], masks[row], w[row], calm[row], said[row] = lines[n], masks[n], w[n], calm[n], said[n]
+        # Number by number: half the time of two arrays' copies.
+        for m in range(MODELS):
+            for a in range(6):
+                x[row, m, a] = x[n, m, a]
+                for b in range(6):
+                    P[row, m, a, b] = P[n, m, a, b]

@@ -21,15 +21,21 @@ from skysentry.tracking.wide import WIDE
 Due: TypeAlias = list[tuple[int, bool]]
 
 
-def between(sky: Sky, now_ns: int) -> Due:
-    """Return the rows that are due between whole seconds: what was seen since the last instant."""
-    table = sky.table
-    sky.news = False
+def between(sky: Sky, now_ns: int) -> list[AnyEvent]:
+    """Return the events between whole seconds: of what was seen since the last instant."""
+    table, touched = sky.table, sky.touched
+    sky.news, sky.touched = False, set()
     rows, plain = np.empty(table.n, np.int64), np.empty(table.n, np.bool_)
     now_s = (now_ns - sky.epoch_ns) / SECOND_NS
-    count = kernels.due_between(table.calm, table.n, table.lines, table.told, now_ns, now_s, sky.lone, rows, plain)
-    due: Due = [*zip(rows[:count].tolist(), plain[:count].tolist(), strict=True)]
-    return sorted([*due, *((i, False) for i in sky.touched)]) if sky.touched else due
+    count, asked = kernels.due_between(
+        table.calm, table.n, table.lines, table.told, now_ns, now_s, sky.lone, rows, plain
+    )  # fmt: skip
+    if not (asked or touched):
+        lives: list[Life] = table.lives.rows  # type: ignore[assignment]
+        told = rows[:count].tolist()
+        return sky.publisher.publish(now_ns, now_s, table, Shown(told, [lives[i] for i in told], [None] * count))
+    due = [*zip(rows[:count].tolist(), plain[:count].tolist(), strict=True), *((i, False) for i in touched)]
+    return tell(sky, now_ns, sorted(due), {}, set())
 
 
 def tell(sky: Sky, now_ns: int, due: Due, ends: dict[int, str], over: set[int]) -> list[AnyEvent]:
@@ -41,7 +47,7 @@ def tell(sky: Sky, now_ns: int, due: Due, ends: dict[int, str], over: set[int]) 
     """
     table, publisher = sky.table, sky.publisher
     made: list[AnyEvent] = []
-    shown: list[Shown] = []
+    shown = Shown([], [], [])
     now_s = (now_ns - sky.epoch_ns) / SECOND_NS
     rows: list[Life] = table.lives.rows  # type: ignore[assignment]
     off = _strayed(sky, now_ns, now_s, due)
@@ -49,7 +55,7 @@ def tell(sky: Sky, now_ns: int, due: Due, ends: dict[int, str], over: set[int]) 
         if i in over:
             continue
         if plain:
-            shown.append((i, rows[i], None))
+            shown.add(i, rows[i], None)
             continue
         life, strayed = rows[i], off is None or off[i]
         if i in ends:
@@ -70,7 +76,7 @@ def tell(sky: Sky, now_ns: int, due: Due, ends: dict[int, str], over: set[int]) 
             or (life.pending and (strayed or len(life.sensors) < SEVERAL or life.published is not life.status))
         ):
             if life.custody is None or sky.ours(life, now_ns):
-                shown.append((i, life, ""))
+                shown.add(i, life, "")
             else:
                 publisher.pass_over(life, now_ns, now_s, table, i)
     made += publisher.publish(now_ns, now_s, table, shown)
@@ -81,10 +87,10 @@ def tell(sky: Sky, now_ns: int, due: Due, ends: dict[int, str], over: set[int]) 
     return made
 
 
-def _calm(sky: Sky, now_ns: int, shown: list[Shown]) -> None:
+def _calm(sky: Sky, now_ns: int, shown: Shown) -> None:
     """Note which of those told just now need not be asked next time."""
     table = sky.table
-    for i, life, end in shown:
+    for i, life, end in zip(shown.rows, shown.lives, shown.ends, strict=True):
         if end == "" and in_order(life) and table.cloud[i] == -1:
             table.calm[i] = now_ns, life.last_ns, 0, len(life.sensors) < SEVERAL
             # What is told for it and against it is looked at anew.
@@ -116,17 +122,17 @@ def _strayed(sky: Sky, now_ns: int, now_s: float, due: Due) -> dict[int, bool] |
     return dict(zip(asked, off.tolist(), strict=True))
 
 
-def _end(sky: Sky, now_ns: int, i: int, life: Life, end: str, shown: list[Shown]) -> None:
+def _end(sky: Sky, now_ns: int, i: int, life: Life, end: str, shown: Shown) -> None:
     """Let a track end: it is kept in mind for a while, and told where people know it."""
     if end != "merged" and life.status in SHOWN:
         sky.resumption.keep(sky.table, i)
     if life.track_id and sky.ours(life, now_ns):
         life.status = TrackStatus.ENDED
-        shown.append((i, life, end))
+        shown.add(i, life, end)
         _farewell(sky, i, life, end != "merged")
 
 
-def _resume(sky: Sky, now_ns: int, i: int, shown: list[Shown], over: set[int]) -> list[AnyEvent]:
+def _resume(sky: Sky, now_ns: int, i: int, shown: Shown, over: set[int]) -> list[AnyEvent]:
     """Let a row that is confirmed now go on as the track that it is, if it is one; its own id ends, where told."""
     table, now_s, life = sky.table, (now_ns - sky.epoch_ns) / SECOND_NS, sky.table.lives[i]
     left = sky.resumption.resume(now_ns, now_s, table, i)
@@ -137,11 +143,11 @@ def _resume(sky: Sky, now_ns: int, i: int, shown: list[Shown], over: set[int]) -
         sky.area.seize(table.lives[i].custody)
     if left >= 0:
         over.add(left)
-        shown[:] = [one for one in shown if one[0] != left]
+        shown.drop(left)
     if not life.track_id:
         return []
     life.status = TrackStatus.ENDED
-    return sky.publisher.publish(now_ns, now_s, table, [(i, life, "merged")])
+    return sky.publisher.publish(now_ns, now_s, table, Shown([i], [life], ["merged"]))
 
 
 def _farewell(sky: Sky, i: int, life: Life, may_return: bool) -> None:

@@ -39,13 +39,16 @@ def tend(sky: Sky, now_ns: int) -> list[AnyEvent]:
     sky.touched.clear()
     sky.news = False
     made = _age(sky, now_ns, now_s) if sky.table.n else []
-    made += sky.complaints.tell(now_ns)
-    made += sky.quarantine.tell(now_ns)
+    if sky.complaints.sources:
+        made += sky.complaints.tell(now_ns)
+    if sky.quarantine.lanes:
+        made += sky.quarantine.tell(now_ns)
     sky.clutter.settle(now_s, sky.table)
     sky.clocks.poll()
     sky.corrected(sky.registration.settle(now_s))
     sky.hearing.settle(now_s, now_ns, sky.table, sky.clouds)
-    made += sky.faults.tell(now_ns)
+    if sky.faults.found:
+        made += sky.faults.tell(now_ns)
     if sky.births is not None:
         sky.births.advance(now_s)
         for seed in sky.births.seeds():
