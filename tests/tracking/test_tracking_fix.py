@@ -100,7 +100,7 @@ def test_a_state_is_mended_alike() -> None:
         np.testing.assert_allclose(np.tril(ours), np.tril(theirs), rtol=1e-12)
     # A single place at once: with the moments of the mixture, and symmetric to the bit.
     state, cov = x[0].copy(), P[0].copy()
-    take_place(state, cov, 0.7, kept[0].copy(), np.empty((6, 6)))
+    take_place(state, cov, 0.7, kept[0].copy())
     np.testing.assert_allclose(state, x[0] + other, rtol=1e-12)
     np.testing.assert_allclose(np.tril(cov), np.tril(theirs - np.outer(other, other)), rtol=1e-9, atol=1e-9)
     np.testing.assert_array_equal(cov, cov.T)

@@ -28,12 +28,12 @@ from skysentry.events import (
 from skysentry.site import Coverage, Sensor, SensorKind, Weather
 from skysentry.tracking import measure as m
 from skysentry.tracking.batch import claim_of, listener, pack
-from skysentry.tracking.classify import told
+from skysentry.tracking.classify import Told
 from skysentry.tracking.fusion import Fusion
 from skysentry.tracking.life import alone_until_ns, census, forgotten
 from skysentry.tracking.publish import LATELY_NS, _look_around
 from skysentry.tracking.show import CODE, LEAST_SHOWN, STRAY_M, STRAY_SIGMAS, rank_classes
-from skysentry.tracking.table import CLASSES, Life, Look, Table, look_key
+from skysentry.tracking.table import C_TOLD, CLASSES, Life, Look, Table, look_key
 from skysentry.tracking.tracker import Tracker
 
 angle = st.floats(-360.0, 360.0)
@@ -181,7 +181,7 @@ def test_classes_told_are_the_probabilities_and_add_up_to_one(weights: list[floa
     p = np.array(weights) / sum(weights)
     codes = np.empty(len(CLASSES), np.int16)
     rank_classes(p.copy(), codes)
-    shares = told(codes.tobytes())
+    shares, _ = Told()[codes.tobytes()]
     assert sum(share for _, share in shares) == pytest.approx(1.0, abs=1e-9)
     assert [share for _, share in shares] == sorted((share for _, share in shares), reverse=True)
     kept = np.where(p < LEAST_SHOWN, 0.0, p)
@@ -237,9 +237,9 @@ def test_single_looks_are_forgotten_when_they_should() -> None:
         table.alone[table.n], table.r[table.n] = alone_until_ns(look.last_ns, look.period_s), 0.5 if k % 7 else 1e-5
         table.follow(look, 1)
     table.add(Life("x", 1, 2))
-    more, old = np.empty(61, np.int64), np.empty(61, np.int64)
-    many, single = census(table.alone, table.r, table.n, now_ns, more, old)
-    assert more[:many].tolist() == [60]
+    more, asked, old = np.empty((3, 61), np.int64)
+    many, some, single = census(table.alone, table.calm, table.r, table.n, now_ns, more, asked, old)
+    assert more[:many].tolist() == asked[:some].tolist() == [60]
     rows = table.lives.rows
     assert [i for i in range(60) if forgotten(rows[i], table.r[i], now_ns)] == old[:single].tolist()
 
@@ -304,3 +304,30 @@ def test_what_is_not_told_is_where_it_was_told(sky: SimpleNamespace) -> None:
             assert np.linalg.norm(here - there) < max(STRAY_SIGMAS * math.sqrt(line[7] / 3.0), STRAY_M) + 1.0
     assert {status.value for status in (track.status for track in last.values())} == {"confirmed"}
     assert len(told_at) < 0.8 * 2 * 90
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_tracks_in_order_are_told_as_if_they_were_asked(sky: SimpleNamespace, several: bool) -> None:
+    """What kernels answer for tracks in order (`calm`) is what Python would: in flight, in a gap, at the end."""
+    rng = np.random.default_rng(5)
+    radars = [sky.radar(f"r{k}", 2000.0 * k) for k in range(2 if several else 1)]
+    scans = []
+    for k in range(60):
+        for q, sensor in enumerate(radars):
+            t = k + 0.15 + 0.4 * q
+            paths = [np.array([-800.0 + 25.0 * t, 4500.0, 200.0]), np.array([1500.0, 6000.0 - 12.0 * t, 100.0])]
+            seen = [at for at in paths if t < 25.0 or (35.0 < t < 45.0)]
+            far = [np.array([*rng.uniform(-5000.0, 5000.0, 2), 100.0]) for _ in range(3)]
+            scans.append(sky.scan(sensor.id, t, [sky.plot(sensor, at, rng) for at in (*seen, *far)]))
+    quick, asked = Tracker(sky.site(*radars)), Tracker(sky.site(*radars))
+    calm = 0
+    for k in range(1, 901):
+        now_ns = sky.START_NS + k * 100_000_000
+        part: list[AnyEvent] = [scan for scan in scans if now_ns - 100_000_000 < scan.received_ns <= now_ns]
+        fusion = quick.fusion
+        assert isinstance(fusion, Fusion)
+        assert isinstance(asked.fusion, Fusion)
+        asked.fusion.table.calm[:] = 0
+        assert quick.step(now_ns, part) == asked.step(now_ns, part)
+        calm += np.count_nonzero(fusion.table.calm[: fusion.table.n, C_TOLD])
+    assert calm > 300

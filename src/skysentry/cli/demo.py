@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -97,6 +98,8 @@ async def _live(play: Play, pace: float, truth: BinaryIO, screen: tuple[str, int
 
     kernels.warm()
     arrival.warm()
+    # As `skysentry run` does.
+    gc.freeze()
     clock = PacedClock(time.time_ns(), pace)
     start_ns = clock()
     first = make_scenario(play.scenario, seed=play.seed, start_ns=start_ns, seconds=play.seconds)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -66,6 +67,9 @@ async def _watch(site: Site, data: Path, fresh: bool, as_json: bool, screen: tup
         from skysentry.sensing.rf import kernels as radio
 
         radio.warm()
+    # What is loaded by now lives for ever. To walk its half a million objects takes the collector longer than the time
+    # between two grid instants.
+    gc.freeze()
     folder = data / "recording"
     clock = WallClock()
     engine = Engine(site, folder)

@@ -25,8 +25,9 @@ from skysentry.site import SensorKind, Site
 from skysentry.tracking.batch import Listener, claim_of
 from skysentry.tracking.classify import FADE_S, INDEX
 from skysentry.tracking.coverage import detectable
-from skysentry.tracking.ledger import FOR, KINDS, WORDS, balance, nats_tenths, rounded
+from skysentry.tracking.ledger import FOR, KINDS, TENTHS_BYTES, WORDS, balance, nats_tenths, rounded
 from skysentry.tracking.measure import L_MAX, L_ORIGIN, L_PD
+from skysentry.tracking.motion import Indices
 from skysentry.tracking.outline import O_MEAN, O_ONE, O_TIME
 from skysentry.tracking.quarantine import Quarantine
 from skysentry.tracking.table import Life, Table
@@ -75,16 +76,25 @@ class Claims:
         self.uncrewed_nats = missing * -math.expm1(-REACH_S / FADE_S)
 
     def review(
-        self, now_ns: int, now_s: float, table: Table, grown: Mapping[int, Life], looked: Mapping[str, int],
-        quarantine: Quarantine,
+        self, now_ns: int, now_s: float, table: Table, grown: Mapping[int, Life], which: Indices,
+        changed: Indices, looked: Mapping[str, int], quarantine: Quarantine,
     ) -> None:  # fmt: skip
-        """Bring what is told of the claim, silence and support of each shown track in `grown` up to date."""
-        shown = [(i, life) for i, life in grown.items() if life.track_id]
+        """Bring what is told of the claim, silence and support of each shown track in `which` up to date.
+
+        `grown` are those that are not in order. The others claim nothing: only their support changes, of those in
+        `changed`, and, where there are receivers, their silence.
+        """
+        asks = round(now_s) % REACH_S == 0
+        if changed.shape[0]:
+            _support(table, changed)
+        if self.receivers:
+            shown = _to_ask(table, grown, which, asks)
+        else:
+            shown = [(i, life) for i, life in grown.items() if life.track_id]
         if not shown:
             return
         apart = self._told_twice(now_s, table, shown)
         tenths = rounded(table.notes, np.array([i for i, _ in shown], np.int64))
-        asks = round(now_s) % REACH_S == 0
         for (i, life), said in zip(shown, tenths, strict=True):
             if life.quarantined:
                 life.quarantined = life.claimed and any(quarantine.flooded(name, now_ns) for name in life.seen)
@@ -165,6 +175,21 @@ class Claims:
             if detectable(look, at[0], at[1], at[2], at[3]) > REACHED * look[L_PD]:
                 out.append(own)
         return out
+
+
+def _to_ask(table: Table, grown: Mapping[int, Life], which: Indices, asks: bool) -> list[tuple[int, Life]]:
+    """Return the shown tracks that may say anything new, where receivers would hear them."""
+    lives: list[Life] = table.lives.rows  # type: ignore[assignment]
+    pairs = [(i, lives[i]) for i in which.tolist()]
+    return [(i, life) for i, life in pairs if life.track_id and (asks or i in grown or not life.silence)]
+
+
+def _support(table: Table, changed: Indices) -> None:
+    """Bring what is told for and against the tracks in order `changed` up to date."""
+    lives: list[Life] = table.lives.rows  # type: ignore[assignment]
+    coded = table.said[changed].tobytes()
+    for k, i in enumerate(changed.tolist()):
+        lives[i].tail = balance(coded[k * TENTHS_BYTES : (k + 1) * TENTHS_BYTES])
 
 
 def misfit(life: Life) -> str:

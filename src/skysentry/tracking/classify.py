@@ -9,7 +9,7 @@ an aircraft's address that other sensors bear out.
 from __future__ import annotations
 
 import math
-from functools import lru_cache
+from collections.abc import Mapping
 from struct import Struct
 from typing import TypeAlias
 
@@ -116,12 +116,10 @@ class Classifier:
             evidence[CREWED] += MANNED_NATS
             evidence -= max(float(evidence.max()) - MOST_EVIDENCE, 0.0)
 
-    def settle(self, table: Table, which: Indices) -> None:
-        """Take the habits of one second into the evidence of tracks `which`, and let it fade, in place."""
+    def settle(self, table: Table, grown: Mapping[int, Life]) -> None:
+        """After a second (`settle_all`): keep up the evidence of claims that hold, among the tracks `grown`, by row."""
         self.repeats.settle()
-        settle_all(table.x, table.P, table.w, table.evidence, which, self.wind, self.bands, AIRBORNE)
-        for i in which.tolist():
-            life = table.lives.rows[i]
+        for i, life in grown.items():
             if life.agreed_s >= AGREED_S and life.identity is not None and life.identity.scheme == "icao24":
                 # A claim that holds does not fade.
                 table.evidence[i, CREWED] += MANNED_NATS * (1.0 - FADE)
@@ -145,18 +143,23 @@ def settle_all(
             evidence[i, c] = max((evidence[i, c] - against) * FADE, -MOST_EVIDENCE)
 
 
+# Rounded posteriors that are remembered.
+MOST_TOLD = 20_000
 CODED = Struct(f"{len(CLASSES)}h")
 # By code: a class, a hundred and one hundredths each.
 SHARES = [(CLASSES[code // CODE], code % CODE / 100.0) for code in range(len(CLASSES) * CODE)]
 
 
-# Most tracks of a sky show the same few thousand of rounded posteriors.
-@lru_cache(maxsize=20_000)
-def told(codes: bytes) -> Shares:
-    """Return the classes with their probabilities from the codes [shape=(classes,), int16] that `show` has written."""
-    return tuple([SHARES[code] for code in CODED.unpack(codes) if code >= 0])
+class Told(dict[bytes, tuple[Shares, str]]):
+    """The classes with their probabilities, and the likeliest in words, by the codes that `show` has written.
 
+    Codes are [shape=(classes,), int16] as bytes. Most tracks of a sky show the same few thousand of rounded posteriors.
+    """
 
-def share(code: int) -> tuple[ObjectClass, float]:
-    """Return a class and its probability."""
-    return SHARES[code]
+    def __missing__(self, codes: bytes) -> tuple[Shares, str]:
+        if len(self) >= MOST_TOLD:
+            self.clear()
+        shares = tuple([SHARES[code] for code in CODED.unpack(codes) if code >= 0])
+        words = f"{shares[0][0].replace('_', ' ')} {shares[0][1]:.2f}" if shares else ""
+        told = self[codes] = shares, words
+        return told

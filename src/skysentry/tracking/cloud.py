@@ -122,11 +122,11 @@ class Clouds:
 
     def told(self, table: Table, now_ns: int) -> list[float]:
         """Return what looks say of the network's `acuity` at tracks that are known for a while, and forget it."""
-        slots = [
-            slot
-            for slot, life in zip(table.cloud[: table.n].tolist(), table.lives, strict=True)
-            if slot >= 0 and life.status is not TrackStatus.TENTATIVE and now_ns - life.first_ns >= YOUNG_NS
-        ]
+        slots = []
+        for i in np.flatnonzero(table.cloud[: table.n] >= 0).tolist():
+            life = table.lives[i]
+            if life.status is not TrackStatus.TENTATIVE and now_ns - life.first_ns >= YOUNG_NS:
+                slots.append(int(table.cloud[i]))
         said: list[float] = self.memories[slots, SCORE:].sum(axis=0).tolist()
         self.memories[:, SCORE:] = 0.0
         return said

@@ -38,7 +38,7 @@ from skysentry.tracking.measure import (
     Z,
 )
 from skysentry.tracking.motion import Array, Indices
-from skysentry.tracking.table import RANKS, Table, look_key
+from skysentry.tracking.table import RANKS, Table
 
 if TYPE_CHECKING:
     from skysentry.tracking.cells import Area
@@ -56,8 +56,9 @@ CELL_PLOTS, RING_PLOTS, DOPPLER_PLOTS = 0.1, 2.0, 10.0
 # A declared rate counts as so many looks at most, and stands until it is wrong by this factor: one that nobody set is
 # wrong by a thousand.
 DECLARED_LOOKS, DECLARED_WRONG = 3.0, 3.0
-# A count smaller than this is none.
-LEAST_COUNT = 1e-4
+# Cells fade together by one factor, put into each of them when it has fallen to this: 9,216 numbers a look are much.
+# A count that is then smaller than the least is none.
+LEAST_FACTOR, LEAST_COUNT = 0.5, 1e-4
 # Bins of radial speed by powers of two: below 1, 2, 4 … 256 m/s.
 BINS = 9
 FASTEST_MPS = 256.0
@@ -103,8 +104,9 @@ def measured(code: int, row: Array, out: Array) -> bool:
 
 @kernel
 def weigh_clutter(
-    codes: Indices, rows: Array, look: Array, shares: Array, cells: Array, rings: Array, doppler: Array, looks: float
-) -> None:
+    codes: Indices, rows: Array, look: Array, shares: Array, cells: Array, factor: float, rings: Array, doppler: Array,
+    looks: float,
+) -> None:  # fmt: skip
     """Put the learned density in the place of the even one, in place: density and share of new of each row."""
     half = BEYOND * look[L_MAX]
     cell = 2.0 * half / SIDE
@@ -120,7 +122,7 @@ def weigh_clutter(
         k = min(int(plot[2] / ring), RINGS - 1)
         area = look[L_AZ_HALF] * ring * ring * (2.0 * k + 1.0)
         background = (rings[k] + RING_PLOTS) / (looks * area * shares[k] + RING_PLOTS / level)
-        count = _bilinear(cells, (plot[0] + half) / cell - 0.5, (plot[1] + half) / cell - 0.5)
+        count = factor * _bilinear(cells, (plot[0] + half) / cell - 0.5, (plot[1] + half) / cell - 0.5)
         here = (count + CELL_PLOTS) / (looks * cell * cell + CELL_PLOTS / background)
         false *= here / declared
         if not math.isnan(plot[3]):
@@ -163,23 +165,28 @@ def _bilinear(cells: Array, a: float, b: float) -> float:
 
 
 @kernel
-def fade(cells: Array, rings: Array, doppler: Array) -> None:
-    """Let all counts fade by one look, in place."""
+def fade(cells: Array, factor: Array, rings: Array, doppler: Array) -> None:
+    """Let all counts fade by one look, in place; `factor` [shape=(1,)] is what those of the cells are multiplied by."""
     keep = 1.0 - 1.0 / MEMORY_LOOKS
-    for i in range(SIDE):
-        for j in range(SIDE):
-            cells[i, j] = cells[i, j] * keep if cells[i, j] > LEAST_COUNT else 0.0
+    factor[0] *= keep
+    if factor[0] < LEAST_FACTOR:
+        for i in range(SIDE):
+            for j in range(SIDE):
+                count = cells[i, j] * factor[0]
+                cells[i, j] = count if count > LEAST_COUNT else 0.0
+        factor[0] = 1.0
     rings *= keep
     doppler *= keep
 
 
 @kernel
 def weigh_and_fade(
-    codes: Indices, rows: Array, look: Array, shares: Array, cells: Array, rings: Array, doppler: Array, looks: float
-) -> bool:
+    codes: Indices, rows: Array, look: Array, shares: Array, cells: Array, factor: Array, rings: Array, doppler: Array,
+    looks: float,
+) -> bool:  # fmt: skip
     """Do both of the above for one look; return whether it holds a radial speed."""
-    weigh_clutter(codes, rows, look, shares, cells, rings, doppler, looks)
-    fade(cells, rings, doppler)
+    weigh_clutter(codes, rows, look, shares, cells, factor[0], rings, doppler, looks)
+    fade(cells, factor, rings, doppler)
     speeds = False
     for j in range(codes.shape[0]):
         speeds = speeds or codes[j] % 8 == 1
@@ -187,7 +194,7 @@ def weigh_and_fade(
 
 
 @kernel
-def count_plot(plot: Array, reach_m: float, cells: Array, rings: Array, doppler: Array) -> None:
+def count_plot(plot: Array, reach_m: float, cells: Array, factor: float, rings: Array, doppler: Array) -> None:
     """Add a false plot (east, north, range, radial speed) to the counts, in place, spread over four cells."""
     half = BEYOND * reach_m
     cell = 2.0 * half / SIDE
@@ -201,13 +208,13 @@ def count_plot(plot: Array, reach_m: float, cells: Array, rings: Array, doppler:
     for di in range(2):
         for dj in range(2):
             if 0 <= i + di < SIDE and 0 <= j + dj < SIDE:
-                cells[i + di, j + dj] += (up if di else 1.0 - up) * (right if dj else 1.0 - right)
+                cells[i + di, j + dj] += (up if di else 1.0 - up) * (right if dj else 1.0 - right) / factor
 
 
 @kernel
 def count_plots(
     ranks: Indices, plots: Array, keys: int, key: Indices, r: Array, tracks: int, reach_m: float, cells: Array,
-    rings: Array, doppler: Array,
+    factor: Array, rings: Array, doppler: Array,
 ) -> None:  # fmt: skip
     """Add plots (k, 4) to the counts, in place, but for those whose tracks are believed: `key`, `r` (n,) as in `Table`.
 
@@ -220,7 +227,7 @@ def count_plots(
             believed[rank] = True
     for k in range(plots.shape[0]):
         if not believed[ranks[k]]:
-            count_plot(plots[k], reach_m, cells, rings, doppler)
+            count_plot(plots[k], reach_m, cells, factor[0], rings, doppler)
 
 
 @kernel
@@ -278,7 +285,8 @@ class MapDump(Struct, array_like=True):
 class Map:
     """The counts of one radar, and whether it measures radial speed.
 
-    Shapes: cells (SIDE, SIDE), rings (RINGS,), doppler (BINS,), shares (RINGS,), the parts of rings that are counted.
+    Shapes: cells (SIDE, SIDE), to be multiplied by factor (1,); rings (RINGS,), doppler (BINS,); shares (RINGS,), the
+    parts of rings that are counted.
     """
 
     def __init__(self, reach_m: float, shares: Array | None = None) -> None:
@@ -287,14 +295,16 @@ class Map:
         self.shares: Array = np.frombuffer((np.ones(RINGS) if shares is None else shares).tobytes())
         self.looks = 0.0
         self.filters = False
-        self.counts: Array = np.zeros(SIDE * SIDE + RINGS + BINS)
+        self.counts: Array = np.zeros(SIDE * SIDE + RINGS + BINS + 1)
+        self.counts[-1] = 1.0
         self.waiting: list[Plots] = []
         self._split()
 
     def _split(self) -> None:
         self.cells = self.counts[: SIDE * SIDE].reshape(SIDE, SIDE)
         self.rings = self.counts[SIDE * SIDE : SIDE * SIDE + RINGS]
-        self.doppler = self.counts[SIDE * SIDE + RINGS :]
+        self.doppler = self.counts[SIDE * SIDE + RINGS : -1]
+        self.factor = self.counts[-1:]
 
     def settle(self, before_s: float, table: Table) -> None:
         """Count the plots seen before a time, but for those whose tracks are believed."""
@@ -304,8 +314,8 @@ class Map:
                 break
             ready += 1
             count_plots(
-                look.ranks, look.numbers, look.keys, table.key, table.r, table.n, self.reach_m, self.cells, self.rings,
-                self.doppler,
+                look.ranks, look.numbers, look.keys, table.key, table.r, table.n, self.reach_m, self.cells, self.factor,
+                self.rings, self.doppler,
             )  # fmt: skip
         del self.waiting[:ready]
 
@@ -351,18 +361,20 @@ class Clutter:
             seen = self.maps[sensor] = Map(reach_m, shares)
         # Looks whose plots still wait have told nothing yet: counted, they would say that there is no clutter.
         told = max(seen.looks - len(seen.waiting), 0.0)
-        speeds = weigh_and_fade(codes, rows, look, seen.shares, seen.cells, seen.rings, seen.doppler, told)
+        speeds = weigh_and_fade(
+            codes, rows, look, seen.shares, seen.cells, seen.factor, seen.rings, seen.doppler, told
+        )  # fmt: skip
         seen.filters = seen.filters or speeds
         look[L_DOPPLER] = float(seen.filters)
         seen.looks = seen.looks * (1.0 - 1.0 / MEMORY_LOOKS) + 1.0
 
-    def note(self, sensor: str, scan: str, time_s: float, codes: Indices, rows: Array, free: Array) -> None:
-        """Keep the plots that no track took until it is clear what they were; `scan` names the tracks they found."""
+    def note(self, sensor: str, keys: int, time_s: float, codes: Indices, rows: Array, free: Array) -> None:
+        """Keep the plots that no track took until it is clear what they were; the tracks they found begin at `keys`."""
         waiting = self.maps[sensor].waiting
         ranks, numbers = np.empty(codes.shape[0], np.int64), np.empty((codes.shape[0], 4))
         count = unclaimed(codes, rows, free, ranks, numbers)
         if len(waiting) < MOST_WAITING:
-            waiting.append(Plots(time_s, look_key(scan), ranks[:count].copy(), numbers[:count].copy()))
+            waiting.append(Plots(time_s, keys, ranks[:count].copy(), numbers[:count].copy()))
 
     def settle(self, now_s: float, table: Table) -> None:
         """Count what has waited long enough, but for the first plots of living tracks that are believed."""

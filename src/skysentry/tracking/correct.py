@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skysentry.compiled import kernel
 from skysentry.tracking.associate import marginals
@@ -41,6 +42,7 @@ from skysentry.tracking.motion import (
     predict,
 )
 from skysentry.tracking.outline import O_TIME, ahead, candidates, line_up, out_of_reach, outline, sound_lag
+from skysentry.tracking.table import C_NEWS, C_SEEN, C_TOLD, FRESH
 from skysentry.tracking.wide import WIDE
 
 # Squared Mahalanobis gates for 1 … 6 dimensions: all but 1e-5 of a normal; a wider tail only costs false alarms.
@@ -141,7 +143,7 @@ def _collapse(
         if hits.shape[0] == 1 and now and codes[hits[0]] == PLACE and weight >= 1e-12:
             part = share[0] * models[0, m] / weight
             if part >= 1e-9:
-                take_place(x[m], P[m], part, kept[0, m], work[2:])
+                take_place(x[m], P[m], part, kept[0, m])
         elif weight >= 1e-12:
             mean[:] = 0.0
             for k in range(hits.shape[0]):
@@ -189,11 +191,13 @@ def mend(P: Array, part: float, dims: int, kept: Array, dx: Array, mean: Array) 
 def _edges(
     x: Array, P: Array, w: Array, t: Array, r: Array, own: Indices, lines: Array, tracks: int, look: Array,
     codes: Indices, rows: Array, claims: Indices, edge_i: Indices, edge_j: Indices, ratio: Array, models: Array,
-    kept: Array, seen: Array, expected: Array, masks: Array, cloud: Indices, notes: Array, work: Array,
+    kept: Array, seen: Array, expected: Array, moved: NDArray[np.bool_], masks: Array, cloud: Indices, notes: Array,
+    work: Array,
 ) -> int:  # fmt: skip
     """Write the pairs of track and measurement that may belong together; return their number.
 
-    Tracks near a measurement are moved to its time; `seen` (n,) takes the probability of detection of every track.
+    Tracks near a measurement are moved to its time, and marked in `moved` (n,) for their outlines; `seen` (n,) takes
+    the probability of detection of every track.
     """
     found, room = codes.shape[0], edge_i.shape[0]
     hears = look[L_SOUND] > 0.0
@@ -223,7 +227,7 @@ def _edges(
             continue
         if lag > 0.0:
             advance(x, P, w, t, r, i, lag)
-            outline(x[i], P[i], w[i], t[i], lines[i])
+            moved[i] = True
         outside = OUTSIDE_PD
         if hears and seen[i] < LOUD_PD:
             outside = max(outside, loudness(notes[i]) * if_loud(look, mean[0], mean[1], mean[2]))
@@ -254,32 +258,41 @@ def _edges(
 def correct_scan(
     x: Array, P: Array, w: Array, t: Array, r: Array, own: Indices, lines: Array, tracks: int, look: Array,
     kinds: Indices, packed: Array, claims: Indices, edge_i: Indices, edge_j: Indices, share: Array, kept: Array,
-    free: Array, masks: Array, cloud: Indices, record: Array, notes: Array, column: int,
-) -> int:  # fmt: skip
-    """Correct all tracks with one scan, in place; return the number of (track, measurement) edges.
+    free: Array, masks: Array, cloud: Indices, record: Array, notes: Array, column: int, calm: Indices, time_ns: int,
+    hits: Indices,
+) -> tuple[int, int]:  # fmt: skip
+    """Correct all tracks with one scan, in place; return the number of (track, measurement) edges, and of hits.
 
     Shapes: x (n, MODELS, 6), P (n, MODELS, 6, 6), w (n, MODELS), t and r (n,), own (n, SCHEMES), lines (n, OUTLINE),
     kinds (m,), packed (m, ROW), claims (m, 2) as (scheme, value); kept (k, MODELS, KEPT, 6) is room. Writes the edges
     with their probabilities, as many as fit, and `free` (m,): the probability that a measurement came from no track.
     `masks` (n, SLOTS, COLUMNS) and `record` say who misses what others see (`masks`). `cloud` (n,) becomes −1 for what
     this look has seen: it is no longer only heard.
-    What the look says of existence is booked in `notes` (n, NOTES) under the sensor's `column`.
+    What the look says of existence is booked in `notes` (n, NOTES) under the sensor's `column`; that it saw a track at
+    `time_ns`, in `calm` (n, CALM). `hits` (as many as edges, 4) takes track, measurement, edge, and 1 where the track
+    is in order and nothing is claimed or late.
     """
     room = edge_i.shape[0]
     codes, rows = np.empty_like(kinds), np.empty_like(packed)
     fix_places(kinds, packed, codes, rows)
     ratio, models, seen, work = np.empty(room), np.empty((room, MODELS)), np.zeros(tracks), np.empty((WORK + 1, 6))
-    expected = np.zeros(tracks)
+    expected, moved = np.zeros(tracks), np.zeros(tracks, np.bool_)
     edges = _edges(
         x, P, w, t, r, own, lines, tracks, look, codes, rows, claims, edge_i, edge_j, ratio, models, kept, seen,
-        expected, masks, cloud, notes, work,
+        expected, moved, masks, cloud, notes, work,
     )  # fmt: skip
     marginals(edge_i[:edges], edge_j[:edges], ratio[:edges], codes.shape[0], share[:edges])
     free[:] = 1.0
+    sure = 0
     for e in range(edges):
-        free[edge_j[e]] -= share[e]
+        i, j = edge_i[e], edge_j[e]
+        free[j] -= share[e]
         if share[e] > HIT:
-            cloud[edge_i[e]] = -1
+            cloud[i] = -1
+            usual = calm[i, C_TOLD] != 0 and time_ns > calm[i, C_SEEN] and claims[j, 1] == 0 and look[L_REPORTS] == 0.0
+            hits[sure, 0], hits[sure, 1], hits[sure, 2], hits[sure, 3] = i, j, e, usual
+            sure += 1
+            calm[i, C_SEEN], calm[i, C_NEWS] = max(calm[i, C_SEEN], time_ns), FRESH
     first, bound = 0, missable(1.0, look)
     spare = np.empty((0, MODELS, KEPT, 6))
     for i in range(tracks):
@@ -300,6 +313,8 @@ def correct_scan(
             _collapse(
                 x[i], P[i], w[i], codes, edge_j[first:last], share[first:last], models[first:last], mine, now, work
             )
+            moved[i] = True
+        if moved[i]:
             outline(x[i], P[i], w[i], t[i], lines[i])
         if last > first or seen[i] > 0.0:
             unseen = min(seen[i], bound)
@@ -312,7 +327,7 @@ def correct_scan(
             r[i] = min(then, MOST_EXISTENCE)
             witness(masks[i], look, expected[i], taken, r[i], record)
         first = last
-    return edges
+    return edges, sure
 
 
 @kernel

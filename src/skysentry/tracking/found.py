@@ -192,16 +192,12 @@ def found(code: int, row: Array, look: Array, prior_alt_m: float, x: Array, P: A
     turned(turn, local, place)
     for m in range(MODELS):
         w[m] = FIRST_WEIGHT[m]
-        x[m] = 0.0
-        P[m] = 0.0
-        for a in range(3):
-            x[m, a] = row[CENTRE + a]
-            for b in range(3):
-                P[m, a, b] = place[a, b]
         level, climb = SPEED_SIGMA_MPS[m] * SPEED_SIGMA_MPS[m], CLIMB_SIGMA_MPS[m] * CLIMB_SIGMA_MPS[m]
-        # Tᵀ diag(level, level, climb) T: the same in all directions but for the one that is up at the sensor.
         for a in range(3):
+            x[m, a], x[m, 3 + a] = row[CENTRE + a], 0.0
             for b in range(3):
+                P[m, a, b], P[m, a, 3 + b], P[m, 3 + a, b] = place[a, b], 0.0, 0.0
+                # Tᵀ diag(level, level, climb) T: the same in all directions but for the one that is up at the sensor.
                 P[m, 3 + a, 3 + b] = (climb - level) * turn[2, a] * turn[2, b]
             P[m, 3 + a, 3 + a] += level
         if places_known(kind) and extra > 0:

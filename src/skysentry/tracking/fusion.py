@@ -9,8 +9,7 @@ from skysentry.tracking import measure as m
 from skysentry.tracking.audible import heard, silent
 from skysentry.tracking.looks import correct
 from skysentry.tracking.sky import EPOCH_NS, SECOND_NS, Sky
-from skysentry.tracking.table import Life
-from skysentry.tracking.tell import tell
+from skysentry.tracking.tell import between
 from skysentry.tracking.tend import tend
 
 # A message later than this says nothing that is still of use; sound from 5 km adds 15 s to its travel.
@@ -65,14 +64,16 @@ class Fusion(Sky):
         for life in self.table.lives:
             if life.track_id == order.target and order.affiliation is not None:
                 life.affiliation = order.affiliation
+                self.table.calm[: self.table.n] = 0
+
+    def idle(self, now_ns: int) -> bool:
+        """Return whether there is nothing to report at a grid instant."""
+        return not (self.news or self.touched or now_ns % SECOND_NS == 0)
 
     def report(self, now_ns: int) -> list[AnyEvent]:
         """Return the events of a grid instant, and let tracks live or end."""
         if now_ns % SECOND_NS == 0:
             return tend(self, now_ns)
-        if not self.touched:
+        if self.idle(now_ns):
             return []
-        rows: list[Life] = self.table.lives.rows  # type: ignore[assignment]
-        due = {i: rows[i] for i in sorted(self.touched)}
-        self.touched.clear()
-        return tell(self, now_ns, due, {}, set())
+        return between(self, now_ns)

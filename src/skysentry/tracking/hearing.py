@@ -22,6 +22,7 @@ from skysentry.site import SensorKind, Weather
 from skysentry.tracking.acuity import Acuity
 from skysentry.tracking.ailing import judge
 from skysentry.tracking.batch import LISTENING_S, Listener
+from skysentry.tracking.cloud import Clouds
 from skysentry.tracking.faults import Faults
 from skysentry.tracking.masks import Records
 from skysentry.tracking.measure import L_ORIGIN, L_TIME
@@ -92,14 +93,15 @@ class Hearing:
         power = NATS_PER_S * min(max(since_s, 0.0), LISTENING_S)
         learn(table.lines, self.sure, table.n, look, edge_i, share, directed, power, tally)
 
-    def settle(self, now_s: float, now_ns: int, table: Table, told: list[float]) -> None:
+    def settle(self, now_s: float, now_ns: int, table: Table, clouds: Clouds) -> None:
         """Find which tracks are sure; now and then forget a little and bring the looks up to date.
 
-        `told` is what clouds say of the microphones (`acuity`).
+        The clouds tell of the microphones (`acuity`).
         """
-        if not self.heard.hears_less() and self.heard.acuity.take(told):
-            self.heard.show()
         if self.rows:
+            told = clouds.told(table, now_ns)
+            if self.heard.names and not self.heard.hears_less() and self.heard.acuity.take(told):
+                self.heard.show()
             self.sure = self._witnesses(now_s, now_ns, table)
             known = [i for i, life in enumerate(table.lives) if life.status is not TrackStatus.TENTATIVE]
             self.rates.settle(now_s, table.lines[known])

@@ -7,14 +7,14 @@ import sys
 import numpy as np
 
 from skysentry.tracking.align import FACTS, TAGS, fold_all, gather
-from skysentry.tracking.classify import settle_all
+from skysentry.tracking.calm import due_between
 from skysentry.tracking.clutter import BINS, RINGS, SIDE, count_plots, unclaimed, weigh_and_fade
 from skysentry.tracking.correct import KEPT, SCHEMES, correct_scan
 from skysentry.tracking.field import HEADINGS, STATES, drift, heed, rays_of
 from skysentry.tracking.founding import found_all, leave
 from skysentry.tracking.groups import count_directions, count_heard, flocks, heard_only
 from skysentry.tracking.ledger import KINDS, NOTES, book_heard, fade_notes, round_notes
-from skysentry.tracking.life import census, foresee, poisoned
+from skysentry.tracking.life import census, poisoned
 from skysentry.tracking.masks import COLUMNS, SLOTS, fade_record
 from skysentry.tracking.measure import LOOK, ROW
 from skysentry.tracking.motion import MODELS, Array
@@ -24,9 +24,9 @@ from skysentry.tracking.particles import MEMORY, PARTICLES, scatter, settle
 from skysentry.tracking.paths import PATH, RAY, WORLDS, weave, worth
 from skysentry.tracking.presence import correct_presence
 from skysentry.tracking.read import read
-from skysentry.tracking.show import PRESENTED, present, strayed
-from skysentry.tracking.table import CLASSES, TOLD, clear, fill_gaps
-from skysentry.tracking.twins import twins
+from skysentry.tracking.second import second
+from skysentry.tracking.show import PRESENTED, TRIANGLE, present, strayed
+from skysentry.tracking.table import CALM, CLASSES, TOLD, clear, fill_gaps
 from skysentry.tracking.wide import COLUMNS as PLACE
 from skysentry.tracking.wide import cover, place, sense, settle_wide
 from skysentry.tracking.worlds import borne_out, draw, explain, reaches, suggest, sweep
@@ -44,6 +44,7 @@ __all__ = [
     "cover",
     "draw",
     "drift",
+    "due_between",
     "explain",
     "fade_notes",
     "flocks",
@@ -57,13 +58,13 @@ __all__ = [
     "rays_of",
     "reaches",
     "scatter",
+    "second",
     "sense",
     "settle",
     "settle_wide",
     "strayed",
     "suggest",
     "sweep",
-    "twins",
     "warm",
     "weave",
     "worth",
@@ -81,7 +82,8 @@ def warm() -> None:
     masks = np.zeros((1, SLOTS, COLUMNS))
     correct_scan(
         x, P, w, t, r, own, lines, 1, look, codes, rows, none, edges, edges.copy(), np.zeros(1), kept, free,
-        masks, edges.copy(), np.ones((1, 3)), notes, 0,
+        masks, edges.copy(), np.ones((1, 3)), notes, 0, np.zeros((1, CALM), np.int64), 0,
+        np.zeros((1, 4), np.int64),
     )  # fmt: skip
     fade_record(np.ones((1, 3)), edges * 0, 1.0)
     clouds, weights, slots = np.zeros((1, PARTICLES, STATE)), np.ones((1, PARTICLES)), np.zeros(1, np.int64)
@@ -105,11 +107,12 @@ def warm() -> None:
     _warm_wide(x, P, w, t, r, look)
     found_all(
         codes, rows, free, codes, 0, look, 0.0, 0, x, P, w, t, r, lines, own, np.zeros((1, len(CLASSES))),
-        np.zeros((1, TOLD)), notes, masks, slots, edges * 0, edges * 0, 0, 0,
+        np.zeros((1, TOLD)), notes, masks, slots, edges * 0, np.zeros((1, CALM), np.int64), edges * 0, 0, 0,
     )  # fmt: skip
-    census(edges * 0, r, 1, 0, edges * 0, edges * 0)
-    twins(x, P, w, t, own, edges * 0, none.copy())
-    foresee(x, P, w, t, edges * 0, 0.0, np.zeros((1, 2)))
+    calm, rows_of = np.zeros((1, CALM), np.int64), np.zeros((3, 1), np.int64)
+    census(edges * 0, calm, r, 1, 0, *rows_of)
+    plain, balances = np.zeros(1, np.bool_), np.zeros((1, 2 * KINDS), np.int16)
+    due_between(calm, 1, lines, np.zeros((1, TOLD)), 0, 0.0, True, edges * 0, plain)
     poisoned(x, P, r, 1)
     evidence, classes = np.zeros((1, len(CLASSES))), np.ones(len(CLASSES))
     bands, shown = np.ones((len(CLASSES), 4)), np.zeros((1, PRESENTED))
@@ -117,16 +120,19 @@ def warm() -> None:
     told, one = np.zeros((1, TOLD)), edges * 0
     present(
         x, P, w, t, r, evidence, one, 0.0, frame, classes, np.zeros(2), bands, classes, classes, notes, told, shown,
-        words, np.zeros((1, 3)),
+        np.zeros((1, 3)), np.zeros((1, TRIANGLE)), words, np.zeros((1, 3)),
     )  # fmt: skip
     strayed(lines, told, one, 0.0, np.ones(1, np.bool_))
-    clear(own, evidence, told, notes, masks, slots, one, 0, 1)
-    fill_gaps(x, P, w, t, r, own, evidence, told, notes, lines, one, masks, slots, one, one, 1)
-    settle_all(x, P, w, evidence, edges * 0, np.zeros(2), bands, classes)
+    clear(own, evidence, told, notes, masks, slots, one, calm, 0, 1)
+    fill_gaps(x, P, w, t, r, own, evidence, told, notes, lines, one, masks, slots, one, calm, balances, one, 1)
+    second(
+        x, P, w, t, r, own, evidence, notes, slots, calm, balances, 1, one, one[:0], 0, 0.0, np.zeros(2), bands,
+        classes, np.zeros((1, 2)), one, none.copy(), one, plain, one,
+    )  # fmt: skip
     tags, facts, bias = np.zeros((1, TAGS), np.int64), np.zeros((1, FACTS)), np.zeros(1)
     gather(codes, codes, free, x, w, t, r, edges, look, codes, rows, 0, 0.0, 1, tags, facts, 0)
     fold_all(codes, tags, facts, np.zeros((1, 12)), bias, bias, np.zeros((1, 1)), bias, np.zeros((1, 2)))
-    counts = np.zeros((SIDE, SIDE)), np.zeros(RINGS), np.zeros(BINS)
+    counts = np.zeros((SIDE, SIDE)), np.ones(1), np.zeros(RINGS), np.zeros(BINS)
     # What is read from bytes is of a type of its own: it cannot be written to.
     bare = np.frombuffer(b"")
     weigh_and_fade(codes, rows, look, np.frombuffer(bytes(8 * RINGS)), *counts, 1.0)

@@ -10,7 +10,7 @@ from skysentry.compiled import kernel
 from skysentry.events import TrackStatus
 from skysentry.geo import MEAN_RADIUS_M
 from skysentry.tracking.motion import MODELS, NOISE_M2_S3, Array, Indices
-from skysentry.tracking.table import Life, Look, Table
+from skysentry.tracking.table import C_TOLD, Life, Look, Table
 
 SECOND_NS = 1_000_000_000
 # Existence and looks that make a track worth showing to people: two coincidences of clutter are common, three rare.
@@ -99,20 +99,25 @@ def foresee(x: Array, P: Array, w: Array, t: Array, which: Indices, now_s: float
 
 
 @kernel
-def census(alone: Indices, r: Array, tracks: int, now_ns: int, more: Indices, over: Indices) -> tuple[int, int]:
-    """Write the rows that are more than a single look, and of the others those that are forgotten by now.
+def census(
+    alone: Indices, calm: Indices, r: Array, tracks: int, now_ns: int, more: Indices, asked: Indices, over: Indices
+) -> tuple[int, int, int]:  # fmt: skip
+    """Write the rows that are more than a single look, those of them that are not in order, and what is forgotten now.
 
-    Returns how many there are of both. `alone` (n,) is as in `Table`.
+    Returns how many there are of each. `alone` (n,) and `calm` (n, CALM) are as in `Table`.
     """
-    many, old = 0, 0
+    many, some, old = 0, 0, 0
     for i in range(tracks):
         if alone[i] == 0:
             more[many] = i
             many += 1
+            if calm[i, C_TOLD] == 0:
+                asked[some] = i
+                some += 1
         elif r[i] < FORGET or now_ns >= alone[i]:
             over[old] = i
             old += 1
-    return many, old
+    return many, some, old
 
 
 @kernel

@@ -12,7 +12,7 @@ from skysentry.tracking.batch import Listener, Packed
 from skysentry.tracking.births import Hit
 from skysentry.tracking.correct import HIT
 from skysentry.tracking.founding import LEAST_FREE
-from skysentry.tracking.hits import note_hit, take_claim
+from skysentry.tracking.hits import note_hit, note_hits, take_claim
 from skysentry.tracking.ledger import column
 from skysentry.tracking.life import alone_until_ns
 from skysentry.tracking.motion import Array
@@ -34,19 +34,18 @@ def correct(sky: Sky, scan: Scan, own: Listener, packed: Packed, look: Array, si
         sky.hearing.rates.weigh(own, packed.codes, packed.rows)
     room = 8 * (table.n + found) + 64
     if room > sky.edge_i.shape[0]:
-        sky.edge_i, sky.edge_j, sky.share = pairs_room(2 * room)
+        sky.edge_i, sky.edge_j, sky.share, sky.hits = pairs_room(2 * room)
     edges = 0
     free = np.ones(found) if not table.n else np.empty(found)
     if table.n:
-        edges = kernels.correct_scan(
+        edges, hits = kernels.correct_scan(
             table.x, table.P, table.w, table.t, table.r, table.own, table.lines, table.n, look,
             packed.codes, packed.rows, packed.claims, sky.edge_i, sky.edge_j, sky.share, sky.kept, free,
             table.masks, table.cloud, sky.hearing.records.counts, table.notes, column(own.kind, own.reports),
+            table.calm, scan.time_ns, sky.hits,
         )  # fmt: skip
-        kept, shares = packed.kept, sky.share[:edges].tolist()
-        for i, j, share in zip(sky.edge_i[:edges].tolist(), sky.edge_j[:edges].tolist(), shares, strict=True):
-            if share > HIT:
-                note_hit(sky, i, kept[j], share, scan, own)
+        if hits:
+            note_hits(sky, sky.hits[:hits], packed.kept, scan, own)
         if edges and scan.position is None and not sky.clocks.doubts(own.id):
             pairs = sky.edge_i[:edges], sky.edge_j[:edges], sky.share[:edges]
             sky.registration.note(own, packed, look, table, pairs)
@@ -63,10 +62,11 @@ def correct(sky: Sky, scan: Scan, own: Listener, packed: Packed, look: Array, si
         _direct(sky, own, packed, look, free, edges, since_s)
     if sky.area is not None:
         sky.area.mask(packed.codes, packed.rows, free)
+    keys = look_key(scan.id)
     if mapped:
-        sky.clutter.note(own.id, scan.id, float(look[m.L_TIME]), packed.codes, packed.rows, free)
+        sky.clutter.note(own.id, keys, float(look[m.L_TIME]), packed.codes, packed.rows, free)
     if found > 1 or (found and free[0] > LEAST_FREE):
-        _found(sky, scan, own, packed, look, free)
+        _found(sky, scan, own, packed, look, free, keys)
 
 
 def _direct(sky: Sky, own: Listener, packed: Packed, look: Array, free: Array, edges: int, since_s: float) -> None:
@@ -96,8 +96,8 @@ def _count(sky: Sky, packed: Packed, look: Array, free: Array, edges: int, since
         )  # fmt: skip
 
 
-def _found(sky: Sky, scan: Scan, own: Listener, packed: Packed, look: Array, free: Array) -> None:
-    """Start tracks with the measurements that no track explains, as far as this sensor may."""
+def _found(sky: Sky, scan: Scan, own: Listener, packed: Packed, look: Array, free: Array, keys: int) -> None:
+    """Start tracks, with keys from `keys` on, of what no track explains, as far as this sensor may."""
     table, kept = sky.table, packed.kept
     which, second = np.empty(len(kept), np.int64), scan.received_ns // SECOND_NS
     most = sky.budget.room(own, second, table)
@@ -107,7 +107,7 @@ def _found(sky: Sky, scan: Scan, own: Listener, packed: Packed, look: Array, fre
     wanted = kernels.found_all(
         packed.codes, packed.rows, free, which, most, look, sky.prior_alt_m, table.n,
         table.x, table.P, table.w, table.t, table.r, table.lines, table.own, table.evidence, table.told,
-        table.notes, table.masks, table.cloud, table.alone, table.key, look_key(scan.id),
+        table.notes, table.masks, table.cloud, table.alone, table.calm, table.key, keys,
         alone_until_ns(scan.time_ns, own.period_s),
     )  # fmt: skip
     if not wanted:

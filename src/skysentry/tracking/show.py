@@ -15,9 +15,12 @@ from skysentry.tracking.strength import tell_numbers
 
 # Columns: latitude, longitude, altitude, velocity (e, n, u), upper triangle of the covariance (21).
 SHOWN = 27
-# ... then existence, codes of motion and of the likeliest class, what a track surely is (1 nature, 2 crewed), 1 where
-# it may stand for other than one object, and 1 where all of it is finite.
-S_EXISTENCE, S_MOTION, S_TOP, S_GENUS, S_SEVERAL, S_GOOD, PRESENTED = range(SHOWN, SHOWN + 7)
+# Columns of `present`: the same without velocity and covariance, which Python takes as tuples of their own; existence,
+# the code of its motion, what it surely is (1 nature, 2 crewed), and what is out of the ordinary.
+S_EXISTENCE, S_MOTION, S_GENUS, S_ODD, PRESENTED = range(3, 8)
+TRIANGLE = 21
+# Nothing, for a single object; that it may stand for other than one, or is of nature; that a number is not finite.
+PLAIN, ODD, BAD = 0.0, 1.0, 2.0
 # A class and its probability as one number: class · CODE + hundredths. Python keeps what it made of them by it.
 CODE = 101
 # A class less probable than this is not shown; hundredths beyond which a track surely is of a genus.
@@ -200,32 +203,48 @@ def motion_code(row: Array) -> float:
 def present(
     x: Array, P: Array, w: Array, t: Array, r: Array, evidence: Array, which: Indices, now_s: float, frame: Array,
     log_prior: Array, wind: Array, bands: Array, airborne: Array, genus: Array, notes: Array, told: Array,
-    out: Array, codes: NDArray[np.int16], numbers: Array,
+    out: Array, velocity: Array, cov: Array, codes: NDArray[np.int16], numbers: Array,
 ) -> None:  # fmt: skip
-    """Write one row [shape=(PRESENTED,)] of `out`, of `codes` (classes,) and of `numbers` (3,) for each in `which`.
+    """Write one row [shape=(PRESENTED,)] of `out`, and of the others, for each in `which`.
 
-    `genus` (classes,) is 1 for what nature makes and 2 for what has a crew; `numbers` are those of `tell_numbers`.
+    `velocity` (k, 3), `cov` (k, TRIANGLE) and `codes` (k, classes); `numbers` (k, 3) are those of `tell_numbers`.
+    `genus` (classes,) is 1 for what nature makes and 2 for what has a crew.
     """
-    show(x, P, w, t, which, now_s, frame, told, out)
+    shown = np.empty((which.shape[0], SHOWN))
+    show(x, P, w, t, which, now_s, frame, told, shown)
     tell_numbers(notes, which, numbers)
     share = np.empty(log_prior.shape[0])
     sums = np.empty(3)
     for k in range(which.shape[0]):
-        row = out[k]
-        row[SHOWN:] = 0.0
+        state, row = shown[k], out[k]
+        for a in range(3):
+            row[a], velocity[k, a] = state[a], state[3 + a]
+        for a in range(TRIANGLE):
+            cov[k, a] = state[6 + a]
         row[S_EXISTENCE] = r[which[k]]
-        row[S_SEVERAL] = 1.0 if numbers[k, 2] != 1.0 else 0.0
-        weigh_classes(evidence[which[k]], log_prior, wind, bands, airborne, row, share)
-        total = share.sum() + row.sum()
+        weigh_classes(evidence[which[k]], log_prior, wind, bands, airborne, state, share)
+        total = share.sum() + state.sum() + r[which[k]]
         if not math.isfinite(total):
+            row[S_ODD] = BAD
             continue
         rank_classes(share, codes[k])
         sums[:] = 0.0
         for c in range(share.shape[0]):
             sums[int(genus[c])] += share[c]
-        row[S_MOTION], row[S_TOP] = motion_code(row), codes[k, 0]
+        row[S_MOTION] = motion_code(state)
         row[S_GENUS] = 1.0 if sums[1] > SURE else 2.0 if sums[2] > SURE else 0.0
-        row[S_GOOD] = 1.0
+        row[S_ODD] = ODD if numbers[k, 2] != 1.0 or row[S_GENUS] == 1.0 else PLAIN
+
+
+@kernel
+def is_off(line: Array, last: Array, now_s: float) -> bool:
+    """Return whether one track, outline (OUTLINE,) and last event (TOLD,), is not where that event says."""
+    lead, since = now_s - line[O_TIME], now_s - last[6]
+    d2 = 0.0
+    for a in range(3):
+        d2 += (line[O_MEAN + a] + lead * line[O_MEAN + 3 + a] - last[a] - since * last[3 + a]) ** 2
+    off: bool = d2 > max(STRAY_SIGMAS * STRAY_SIGMAS * line[O_ONE] / 3.0, STRAY_M * STRAY_M)
+    return off
 
 
 @kernel
@@ -235,9 +254,4 @@ def strayed(lines: Array, told: Array, which: Indices, now_s: float, out: NDArra
     `lines` (n, OUTLINE) is the coarse gate: mean, time, and the variance of the place on three axes.
     """
     for k in range(which.shape[0]):
-        line, last = lines[which[k]], told[which[k]]
-        lead, since = now_s - line[O_TIME], now_s - last[6]
-        d2 = 0.0
-        for a in range(3):
-            d2 += (line[O_MEAN + a] + lead * line[O_MEAN + 3 + a] - last[a] - since * last[3 + a]) ** 2
-        out[k] = d2 > max(STRAY_SIGMAS * STRAY_SIGMAS * line[O_ONE] / 3.0, STRAY_M * STRAY_M)
+        out[k] = is_off(lines[which[k]], told[which[k]], now_s)

@@ -27,7 +27,7 @@ from skysentry.tracking.faults import Faults, Finding
 from skysentry.tracking.found import ALT_PRIOR_M
 from skysentry.tracking.founding import Budget
 from skysentry.tracking.hearing import Hearing, HearingDump
-from skysentry.tracking.motion import MODELS, Array
+from skysentry.tracking.motion import MODELS, Array, Indices
 from skysentry.tracking.publish import Publisher
 from skysentry.tracking.quarantine import Quarantine
 from skysentry.tracking.registration import Registration, RegistrationDump
@@ -93,6 +93,8 @@ class Sky:
         self.complaints = Complaints()
         self.budget = Budget()
         self.touched: set[int] = set()
+        # Whether a track in order may have been seen since the last instant.
+        self.news = False
         self.looked: dict[str, int] = {}
         self.clutter = Clutter(area)
         self.resumption = Resumption()
@@ -110,7 +112,7 @@ class Sky:
         self.hearing = Hearing(self.roster.known, site.weather, self.faults)
         self.clocks = Clocks(self.faults)
         self.registration = Registration(site.sensors, self.roster.known, self.faults)
-        self.edge_i, self.edge_j, self.share = pairs_room(256)
+        self.edge_i, self.edge_j, self.share, self.hits = pairs_room(256)
         self.kept: Array = np.empty((MOST_WEIGHED, MODELS, kernels.KEPT, 6))
 
     @property
@@ -193,6 +195,6 @@ class Sky:
             self.thin.courses.kept = dump.courses
 
 
-def pairs_room(room: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return room for pairs of track and measurement, with their probabilities."""
-    return np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room)
+def pairs_room(room: int) -> tuple[Indices, Indices, Array, Indices]:
+    """Return room for pairs of track and measurement, with their probabilities, and for what is a hit."""
+    return np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room), np.empty((room, 4), np.int64)

@@ -2,25 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from itertools import repeat
+from typing import TypeAlias
 
 import numpy as np
 
 from skysentry.events import AnyEvent, TrackStatus
 from skysentry.tracking import kernels
+from skysentry.tracking.calm import COAST_NS, in_order
 from skysentry.tracking.custody import Farewell
-from skysentry.tracking.life import COAST_S, place_known, status
+from skysentry.tracking.life import place_known, status
 from skysentry.tracking.publish import SEVERAL, SHOWN_HITS, Shown
 from skysentry.tracking.resume import SHOWN
 from skysentry.tracking.sky import SECOND_NS, Sky
 from skysentry.tracking.table import Life
 from skysentry.tracking.wide import WIDE
 
-COAST_NS = round(COAST_S * SECOND_NS)
+# Rows in rising order, and whether they are told without being asked (`calm`).
+Due: TypeAlias = list[tuple[int, bool]]
 
 
-def tell(sky: Sky, now_ns: int, due: Mapping[int, Life], ends: dict[int, str], over: set[int]) -> list[AnyEvent]:
+def between(sky: Sky, now_ns: int) -> list[AnyEvent]:
+    """Return the events between whole seconds: of what was seen since the last instant."""
+    table, touched = sky.table, sky.touched
+    sky.news, sky.touched = False, set()
+    rows, plain = np.empty(table.n, np.int64), np.empty(table.n, np.bool_)
+    now_s = (now_ns - sky.epoch_ns) / SECOND_NS
+    count, asked = kernels.due_between(
+        table.calm, table.n, table.lines, table.told, now_ns, now_s, sky.lone, rows, plain
+    )  # fmt: skip
+    if not (asked or touched):
+        lives: list[Life] = table.lives.rows  # type: ignore[assignment]
+        told = rows[:count].tolist()
+        return sky.publisher.publish(now_ns, now_s, table, Shown(told, [lives[i] for i in told], [None] * count))
+    due = [*zip(rows[:count].tolist(), plain[:count].tolist(), strict=True), *((i, False) for i in touched)]
+    return tell(sky, now_ns, sorted(due), {}, set())
+
+
+def tell(sky: Sky, now_ns: int, due: Due, ends: dict[int, str], over: set[int]) -> list[AnyEvent]:
     """Return the events of the rows `due`; those with an end are forgotten, and those in `over` without a word.
 
     A living track has something to show after a second, and when a look tells more than its last event. Where several
@@ -29,11 +47,17 @@ def tell(sky: Sky, now_ns: int, due: Mapping[int, Life], ends: dict[int, str], o
     """
     table, publisher = sky.table, sky.publisher
     made: list[AnyEvent] = []
-    shown: list[Shown] = []
+    shown = Shown([], [], [])
     now_s = (now_ns - sky.epoch_ns) / SECOND_NS
-    for (i, life), strayed in zip(due.items(), _strayed(sky, now_ns, now_s, due), strict=True):
+    rows: list[Life] = table.lives.rows  # type: ignore[assignment]
+    off = _strayed(sky, now_ns, now_s, due)
+    for i, plain in due:
         if i in over:
             continue
+        if plain:
+            shown.add(i, rows[i], None)
+            continue
+        life, strayed = rows[i], off is None or off[i]
         if i in ends:
             over.add(i)
             _end(sky, now_ns, i, life, ends[i], shown)
@@ -41,6 +65,7 @@ def tell(sky: Sky, now_ns: int, due: Mapping[int, Life], ends: dict[int, str], o
         # A confirmed track that was seen just now stays confirmed: the most frequent case by far.
         if life.status is not TrackStatus.CONFIRMED or now_ns - life.last_ns > COAST_NS:
             before, life.status = life.status, _status(sky, now_ns, i, life)
+            table.calm[i] = 0
             new = before is TrackStatus.TENTATIVE and life.status is TrackStatus.CONFIRMED
             # A wide track is too vague to be taken for one that has gone.
             if new and table.cloud[i] > WIDE and sky.ours(life, now_ns):
@@ -51,12 +76,25 @@ def tell(sky: Sky, now_ns: int, due: Mapping[int, Life], ends: dict[int, str], o
             or (life.pending and (strayed or len(life.sensors) < SEVERAL or life.published is not life.status))
         ):
             if life.custody is None or sky.ours(life, now_ns):
-                shown.append((i, life, ""))
+                shown.add(i, life, "")
             else:
                 publisher.pass_over(life, now_ns, now_s, table, i)
     made += publisher.publish(now_ns, now_s, table, shown)
-    table.remove(sorted(over, reverse=True))
+    if sky.area is None:
+        _calm(sky, now_ns, shown)
+    if over:
+        table.remove(sorted(over, reverse=True))
     return made
+
+
+def _calm(sky: Sky, now_ns: int, shown: Shown) -> None:
+    """Note which of those told just now need not be asked next time."""
+    table = sky.table
+    for i, life, end in zip(shown.rows, shown.lives, shown.ends, strict=True):
+        if end == "" and in_order(life) and table.cloud[i] == -1:
+            table.calm[i] = now_ns, life.last_ns, 0, len(life.sensors) < SEVERAL
+            # What is told for it and against it is looked at anew.
+            table.said[i] = -1
 
 
 def _status(sky: Sky, now_ns: int, i: int, life: Life) -> TrackStatus:
@@ -70,30 +108,31 @@ def _status(sky: Sky, now_ns: int, i: int, life: Life) -> TrackStatus:
     return now if known else TrackStatus.TENTATIVE
 
 
-def _strayed(sky: Sky, now_ns: int, now_s: float, due: Mapping[int, Life]) -> Iterable[bool]:
-    """Return whether each of these rows is no longer where its last event says; at whole seconds all are told.
+def _strayed(sky: Sky, now_ns: int, now_s: float, due: Due) -> dict[int, bool] | None:
+    """Return whether each row that is asked is no longer where its last event says; at whole seconds all are told.
 
     So are those that a single sensor sees, and a site may have one only.
     """
     if now_ns % SECOND_NS == 0 or sky.lone:
-        return repeat(True, len(due))
-    off = np.empty(len(due), np.bool_)
-    kernels.strayed(sky.table.lines, sky.table.told, np.array([*due], np.int64), now_s, off)
-    told: list[bool] = off.tolist()
-    return told
+        return None
+    asked = [i for i, plain in due if not plain]
+    off = np.empty(len(asked), np.bool_)
+    if asked:
+        kernels.strayed(sky.table.lines, sky.table.told, np.array(asked, np.int64), now_s, off)
+    return dict(zip(asked, off.tolist(), strict=True))
 
 
-def _end(sky: Sky, now_ns: int, i: int, life: Life, end: str, shown: list[Shown]) -> None:
+def _end(sky: Sky, now_ns: int, i: int, life: Life, end: str, shown: Shown) -> None:
     """Let a track end: it is kept in mind for a while, and told where people know it."""
     if end != "merged" and life.status in SHOWN:
         sky.resumption.keep(sky.table, i)
     if life.track_id and sky.ours(life, now_ns):
         life.status = TrackStatus.ENDED
-        shown.append((i, life, end))
+        shown.add(i, life, end)
         _farewell(sky, i, life, end != "merged")
 
 
-def _resume(sky: Sky, now_ns: int, i: int, shown: list[Shown], over: set[int]) -> list[AnyEvent]:
+def _resume(sky: Sky, now_ns: int, i: int, shown: Shown, over: set[int]) -> list[AnyEvent]:
     """Let a row that is confirmed now go on as the track that it is, if it is one; its own id ends, where told."""
     table, now_s, life = sky.table, (now_ns - sky.epoch_ns) / SECOND_NS, sky.table.lives[i]
     left = sky.resumption.resume(now_ns, now_s, table, i)
@@ -104,11 +143,11 @@ def _resume(sky: Sky, now_ns: int, i: int, shown: list[Shown], over: set[int]) -
         sky.area.seize(table.lives[i].custody)
     if left >= 0:
         over.add(left)
-        shown[:] = [one for one in shown if one[0] != left]
+        shown.drop(left)
     if not life.track_id:
         return []
     life.status = TrackStatus.ENDED
-    return sky.publisher.publish(now_ns, now_s, table, [(i, life, "merged")])
+    return sky.publisher.publish(now_ns, now_s, table, Shown([i], [life], ["merged"]))
 
 
 def _farewell(sky: Sky, i: int, life: Life, may_return: bool) -> None:

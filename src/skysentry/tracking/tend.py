@@ -7,11 +7,12 @@ import numpy as np
 from skysentry.events import AnyEvent, TrackStatus
 from skysentry.tracking import kernels
 from skysentry.tracking.births import Seed
+from skysentry.tracking.classify import AIRBORNE
 from skysentry.tracking.found import FIRST_WEIGHT
 from skysentry.tracking.founding import held
 from skysentry.tracking.groups import meet
 from skysentry.tracking.hits import MOST_PENDING
-from skysentry.tracking.life import GONE, LOST_M, UNSEEN_S, fate, foresee, forgotten, poisoned
+from skysentry.tracking.life import GONE, LOST_M, UNSEEN_S, fate, forgotten, poisoned
 from skysentry.tracking.motion import Array, Indices
 from skysentry.tracking.sky import SECOND_NS, Sky
 from skysentry.tracking.table import MOST_OBSERVED, MOST_SEEN, Life
@@ -36,14 +37,18 @@ def tend(sky: Sky, now_ns: int) -> list[AnyEvent]:
         sky.thin.settle(sky.table, now_s)
     _unpoison(sky)
     sky.touched.clear()
+    sky.news = False
     made = _age(sky, now_ns, now_s) if sky.table.n else []
-    made += sky.complaints.tell(now_ns)
-    made += sky.quarantine.tell(now_ns)
+    if sky.complaints.sources:
+        made += sky.complaints.tell(now_ns)
+    if sky.quarantine.lanes:
+        made += sky.quarantine.tell(now_ns)
     sky.clutter.settle(now_s, sky.table)
     sky.clocks.poll()
     sky.corrected(sky.registration.settle(now_s))
-    sky.hearing.settle(now_s, now_ns, sky.table, sky.clouds.told(sky.table, now_ns))
-    made += sky.faults.tell(now_ns)
+    sky.hearing.settle(now_s, now_ns, sky.table, sky.clouds)
+    if sky.faults.found:
+        made += sky.faults.tell(now_ns)
     if sky.births is not None:
         sky.births.advance(now_s)
         for seed in sky.births.seeds():
@@ -85,56 +90,72 @@ def _spawn(sky: Sky, now_ns: int, seed: Seed, paths: Array | None = None) -> Non
 def _age(sky: Sky, now_ns: int, now_s: float) -> list[AnyEvent]:
     """Return the events of all tracks, each asked first whether it lives on."""
     table = sky.table
-    grown, over = _census(sky, now_ns)
-    which, ahead = np.array([*grown], np.int64), np.empty((len(grown), 2))
-    sky.classifier.settle(table, which)
-    _review(sky, now_ns, now_s, grown)
-    foresee(table.x, table.P, table.w, table.t, which, now_s, ahead)
-    doubled = _doubled(sky, grown, which[table.cloud[which] > WIDE])
+    grown, which, over = _census(sky, now_ns)
+    new = [i for i, life in grown.items() if life.status is TrackStatus.TENTATIVE]
+    most = which.shape[0]
+    ahead, pairs, plain = np.empty((most, 2)), np.empty((MOST_TWINS, 2), np.int64), np.empty(most, np.bool_)
+    changed, due, asked = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, np.int64)
+    of = sky.classifier
+    only, changes, same, dues, some = kernels.second(
+        table.x, table.P, table.w, table.t, table.r, table.own, table.evidence, table.notes, table.cloud, table.calm,
+        table.said, table.n, which, np.array(new, np.int64), now_ns, now_s, of.wind, of.bands, AIRBORNE, ahead, changed,
+        pairs, due, plain, asked,
+    )  # fmt: skip
+    of.settle(table, grown)
+    if sky.thin is not None:
+        sky.thin.courses.note(now_s, table, _without(which, new).tolist())
+    if only:
+        kernels.flocks(table.lines, table.notes, kernels.heard_only(table.notes, table.r, table.n), now_s)
+    sky.claims.review(now_ns, now_s, table, grown, which, changed[:changes], sky.looked, sky.quarantine)
+    doubled = _doubled(sky, grown, pairs[:same].tolist())
     ends: dict[int, str] = {}
-    existence = table.r[which].tolist()
-    for (i, life), likely, (spread_m, down) in zip(grown.items(), existence, ahead.tolist(), strict=True):
-        if i in doubled:
-            ends[i] = "merged"
-        elif sky.thin is not None and table.cloud[i] <= WIDE:
-            end = sky.thin.fate(table, i, life.status is TrackStatus.TENTATIVE)
-            if end != "stays":
-                ends[i] = end
-        elif likely < GONE or now_ns - life.last_ns > UNSEEN_NS or spread_m > LOST_M:
-            end = fate(life, likely, now_ns, spread_m, down)
-            if end != "stays":
-                ends[i] = end
-    return tell(sky, now_ns, grown, ends, over)
+    for k in asked[:some].tolist():
+        i = which.item(k)
+        end = "merged" if i in doubled else _fate(sky, now_ns, i, ahead.item(k, 0), ahead.item(k, 1))
+        if end != "stays":
+            ends[i] = end
+    return tell(sky, now_ns, [*zip(due[:dues].tolist(), plain[:dues].tolist(), strict=True)], ends, over)
 
 
-def _census(sky: Sky, now_ns: int) -> tuple[dict[int, Life], set[int]]:
-    """Return the tracks that more than a single look supports, by row, and the rows of others that are forgotten."""
+def _fate(sky: Sky, now_ns: int, i: int, spread_m: float, down: float) -> str:
+    """Return whether a track that is not in order lives on, or how it ends; `spread_m`, `down` as `foresee` has it."""
+    table = sky.table
+    life, likely = table.lives[i], table.r.item(i)
+    if sky.thin is not None and table.cloud[i] <= WIDE:
+        return sky.thin.fate(table, i, life.status is TrackStatus.TENTATIVE)
+    if likely < GONE or now_ns - life.last_ns > UNSEEN_NS or spread_m > LOST_M:
+        return fate(life, likely, now_ns, spread_m, down)
+    return "stays"
+
+
+def _census(sky: Sky, now_ns: int) -> tuple[dict[int, Life], Indices, set[int]]:
+    """Return the tracks that more than a single look supports, and the rows of others that are forgotten.
+
+    The first are those that Python is asked of, by row; then the rows of all.
+    """
     table = sky.table
     lives, n = table.lives.rows, table.n
-    more, old = np.empty(n, np.int64), np.empty(n, np.int64)
-    many, single = kernels.census(table.alone, table.r, n, now_ns, more, old)
+    more, asked, old = np.empty((3, n), np.int64)
+    many, some, single = kernels.census(table.alone, table.calm, table.r, n, now_ns, more, asked, old)
     grown: dict[int, Life] = {}
-    over = set(old[:single].tolist())
-    for i in more[:many].tolist():
+    over, fewer = set(old[:single].tolist()), []
+    for i in asked[:some].tolist():
         life = lives[i]
         if life.hits > 1 or life.sound:
             grown[i] = life
-        elif forgotten(life, float(table.r[i]), now_ns):
-            over.add(i)
-    return grown, over
+        else:
+            fewer.append(i)
+            if forgotten(life, float(table.r[i]), now_ns):
+                over.add(i)
+    return grown, _without(more[:many], fewer), over
 
 
-def _review(sky: Sky, now_ns: int, now_s: float, grown: dict[int, Life]) -> None:
-    """Let what was learned beside the state fade for a second, and review what the tracks `grown` claim."""
-    table = sky.table
-    known = [i for i, life in grown.items() if life.status is not TrackStatus.TENTATIVE]
-    kernels.fade_notes(table.notes, table.n, np.array(known, np.int64), 1.0)
-    if sky.thin is not None:
-        sky.thin.courses.note(now_s, table, known)
-    only = kernels.heard_only(table.notes, table.r, table.n)
-    if len(only):
-        kernels.flocks(table.lines, table.notes, only, now_s)
-    sky.claims.review(now_ns, now_s, table, grown, sky.looked, sky.quarantine)
+def _without(which: Indices, others: list[int]) -> Indices:
+    """Return the rows `which` that are not among `others`."""
+    if not others:
+        return which
+    left = {*others}
+    return np.array([i for i in which.tolist() if i not in left], np.int64)
 
 
 def _unpoison(sky: Sky) -> None:
@@ -148,16 +169,15 @@ def _unpoison(sky: Sky) -> None:
     table.remove(failed)
 
 
-def _doubled(sky: Sky, grown: dict[int, Life], which: Indices) -> set[int]:
-    """Return the rows of `grown` (as an array: `which`) that have long been the younger of two tracks of one object."""
+def _doubled(sky: Sky, grown: dict[int, Life], pairs: list[list[int]]) -> set[int]:
+    """Return the rows that have long been the younger of two tracks of one object, of those that are so now."""
     table, over = sky.table, set()
-    pairs = np.empty((MOST_TWINS, 2), np.int64)
-    count = kernels.twins(table.x, table.P, table.w, table.t, table.own, which, pairs)
-    ordered = [sorted(pair, key=lambda i: _age_key(grown[i])) for pair in pairs[:count].tolist()]
+    ordered = [sorted(pair, key=lambda i: _age_key(table.lives[i])) for pair in pairs]
     younger = {pair[1]: pair[0] for pair in ordered}
     for i in younger:
-        grown[i].twin_s += 1
-        if grown[i].twin_s >= TWIN_S:
+        life = table.lives[i]
+        life.twin_s += 1
+        if life.twin_s >= TWIN_S:
             over.add(i)
             meet(table.notes[younger[i]])
     for i, life in grown.items():

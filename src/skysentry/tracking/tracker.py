@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 GRID_NS = 100_000_000
 SECOND_NS = 1_000_000_000
-SNAPSHOT_VERSION = 14
+SNAPSHOT_VERSION = 15
 
 
 class Tracker:
@@ -55,7 +55,7 @@ class Tracker:
             if events:
                 return self._instant(now_ns, [event for event in events if isinstance(event, (Scan, Order))])
             # Most of ten instants in a second, where there are few sensors.
-            return [] if self.fusion is None else self.fusion.report(now_ns)
+            return [] if self.fusion is None or self.fusion.idle(now_ns) else self.fusion.report(now_ns)
         made: list[AnyEvent] = []
         for instant_ns, part in instants(self.now_ns, now_ns, events):
             made += self._instant(instant_ns, part)
@@ -67,7 +67,8 @@ class Tracker:
             self._anchor(events)
             if self.fusion is None:
                 return []
-        events.sort(key=lambda event: (event.time_ns, event.id))
+        if len(events) > 1:
+            events.sort(key=lambda event: (event.time_ns, event.id))
         for event in events:
             if type(event) is Scan:
                 if self.once.first(event):
