@@ -26,6 +26,7 @@ from skysentry.tracking.particles import (
     PARTICLES,
     RATE_RAD_S,
     SCORE,
+    SHOWN,
     TIME,
     TURN,
     VE,
@@ -41,6 +42,9 @@ MOST_CLOUDS = 400
 # Tracks younger than this tell nothing of a network: of honest ones ghosts of the first seconds say that they hear
 # further. With 12 s what a wrong reach has founded by then lasts.
 YOUNG_NS = 8_000_000_000
+# Tracks that have lived so long are refuted only as far as those who do not hear them are trusted (`presence`). Ghosts
+# of the first seconds end within 20 s; where they lived on they explained what true objects should have founded.
+SETTLED_NS = 30_000_000_000
 COLUMN_TYPES = "<i2", "<i2", "<i2", "<i2", "i1", "u1", "i1"
 COLUMN_UNITS = 1.0, 1.0, VELOCITY_MPS, VELOCITY_MPS, RATE_RAD_S, 1.0, RATE_RAD_S
 assert tuple(range(COLUMNS)) == (E, N, VE, VN, TURN, AGE, BEFORE)
@@ -121,12 +125,18 @@ class Clouds:
             table.outline()
 
     def told(self, table: Table, now_ns: int) -> list[float]:
-        """Return what looks say of the network's `acuity` at tracks that are known for a while, and forget it."""
-        slots = [
-            slot
+        """Return what looks say of the network's `acuity` at tracks that are known for a while, and forget it.
+
+        Notes beside which tracks people have long been shown.
+        """
+        known = [
+            (slot, now_ns - life.first_ns)
             for slot, life in zip(table.cloud[: table.n].tolist(), table.lives, strict=True)
-            if slot >= 0 and life.status is not TrackStatus.TENTATIVE and now_ns - life.first_ns >= YOUNG_NS
+            if slot >= 0 and life.status is not TrackStatus.TENTATIVE
         ]
+        slots = [slot for slot, age_ns in known if age_ns >= YOUNG_NS]
+        self.memories[:, SHOWN] = 0.0
+        self.memories[[slot for slot, age_ns in known if age_ns >= SETTLED_NS], SHOWN] = 1.0
         said: list[float] = self.memories[slots, SCORE:].sum(axis=0).tolist()
         self.memories[:, SCORE:] = 0.0
         return said

@@ -152,7 +152,7 @@ def _doubled(sky: Sky, grown: dict[int, Life], which: Indices) -> set[int]:
     """Return the rows of `grown` (as an array: `which`) that have long been the younger of two tracks of one object."""
     table, over = sky.table, set()
     pairs = np.empty((MOST_TWINS, 2), np.int64)
-    count = kernels.twins(table.x, table.P, table.w, table.t, table.own, which, pairs)
+    count = kernels.twins(table.x, table.P, table.w, table.t, table.own, which, table.cloud, pairs)
     ordered = [sorted(pair, key=lambda i: _age_key(grown[i])) for pair in pairs[:count].tolist()]
     younger = {pair[1]: pair[0] for pair in ordered}
     for i in younger:
