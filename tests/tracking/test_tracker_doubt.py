@@ -18,23 +18,24 @@ from skysentry.tracking.motion import MODELS
 from skysentry.tracking.particles import COLUMNS, MEMORY, PARTICLES, SHOWN, TEMPER, E, trusted
 from skysentry.tracking.table import Life, Table
 from skysentry.tracking.tracker import Tracker
-from skysentry.tracking.twins import TOLD_M
+from skysentry.tracking.twins import APART_M, TOLD_M
 
 
-def pairs(apart_m: float, sigma_m: float, clouds: bool) -> int:
+def pairs(apart_m: float, sigma_m: float, clouds: bool, told_m: float = TOLD_M) -> int:
     """How many pairs of one object there are among two tracks that are so far apart and so wide."""
     x, w = np.zeros((2, MODELS, 6)), np.full((2, MODELS), 1.0 / MODELS)
     P = np.tile(np.diag([sigma_m**2, sigma_m**2, 1e4, 1e2, 1e2, 1.0]), (2, MODELS, 1, 1))
     x[1, :, 0] = apart_m
     slots = np.array([0, 1] if clouds else [-1, -1], np.int64)
     own, which, found = np.zeros((2, 4), np.int64), np.arange(2, dtype=np.int64), np.empty((4, 2), np.int64)
-    count: int = kernels.twins(x, P, w, np.zeros(2), own, which, slots, found)
+    count: int = kernels.twins(x, P, w, np.zeros(2), own, which, slots, told_m, found)
     return count
 
 
 def test_wide_clouds_that_overlap_are_one_only_where_they_are_told_at_one_place() -> None:
     assert pairs(2.0 * TOLD_M, 800.0, clouds=False) == 1, "plots and directions make them one"
     assert pairs(2.0 * TOLD_M, 800.0, clouds=True) == 0
+    assert pairs(2.0 * TOLD_M, 800.0, clouds=True, told_m=APART_M) == 1, "where reaches are believed"
     assert pairs(0.5 * TOLD_M, 800.0, clouds=True) == 1
     assert pairs(0.5 * TOLD_M, 50.0, clouds=True) == 0, "far apart for what is known"
 

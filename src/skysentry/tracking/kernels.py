@@ -108,7 +108,7 @@ def warm() -> None:
         np.zeros((1, TOLD)), notes, masks, slots, edges * 0, edges * 0, 0, 0,
     )  # fmt: skip
     census(edges * 0, r, 1, 0, edges * 0, edges * 0)
-    twins(x, P, w, t, own, edges * 0, slots, none.copy())
+    twins(x, P, w, t, own, edges * 0, slots, 1.0, none.copy())
     foresee(x, P, w, t, edges * 0, 0.0, np.zeros((1, 2)))
     poisoned(x, P, r, 1)
     evidence, classes = np.zeros((1, len(CLASSES))), np.ones(len(CLASSES))

@@ -16,6 +16,7 @@ from skysentry.tracking.motion import Array, Indices
 from skysentry.tracking.sky import SECOND_NS, Sky
 from skysentry.tracking.table import MOST_OBSERVED, MOST_SEEN, Life
 from skysentry.tracking.tell import tell
+from skysentry.tracking.twins import APART_M, TOLD_M
 from skysentry.tracking.wide import WIDE
 
 # How long two tracks must be one before the younger ends, and how many pairs are looked at in a second.
@@ -152,7 +153,8 @@ def _doubled(sky: Sky, grown: dict[int, Life], which: Indices) -> set[int]:
     """Return the rows of `grown` (as an array: `which`) that have long been the younger of two tracks of one object."""
     table, over = sky.table, set()
     pairs = np.empty((MOST_TWINS, 2), np.int64)
-    count = kernels.twins(table.x, table.P, table.w, table.t, table.own, which, table.cloud, pairs)
+    told_m = TOLD_M if sky.hearing.heard.doubted else APART_M
+    count = kernels.twins(table.x, table.P, table.w, table.t, table.own, which, table.cloud, told_m, pairs)
     ordered = [sorted(pair, key=lambda i: _age_key(grown[i])) for pair in pairs[:count].tolist()]
     younger = {pair[1]: pair[0] for pair in ordered}
     for i in younger:
