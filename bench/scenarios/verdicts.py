@@ -72,25 +72,32 @@ class Ended:
 
 
 def ended(world: World, instants: list[Instant], events: Iterable[AnyEvent]) -> Ended:
-    """Return how many confirmed tracks ended wrongly; an end by a merger is none where another track is there."""
-    assert world.expected is not None
-    ends = {event.track_id: event for event in events if isinstance(event, Track) and event.end is not None}
+    """Return how many confirmed tracks ended wrongly; an end by a merger is none where another track is there.
+
+    An id that ends and comes back is asked at each of its ends, of the object that it stood for until then.
+    """
+    ends: dict[int, list[Track]] = {}
+    for event in events:
+        if isinstance(event, Track) and event.end is not None:
+            ends.setdefault(math.ceil((event.time_ns - START_NS) / SECOND_NS), []).append(event)
     whose: dict[str, tuple[int, int]] = {}
     confirmed: set[str] = set()
+    wrong: set[str] = set()
     for now in instants:
         confirmed.update(track.track_id for track in now.tracks)
         whose.update({name: (who, now.second) for who, name in now.paired().items()})
-    wrongly = 0
-    for name in sorted(confirmed & ends.keys() & whose.keys()):
-        who, paired_s = whose[name]
-        second = math.ceil((ends[name].time_ns - START_NS) / SECOND_NS)
-        if second - paired_s > LATELY_S or not 1 <= second <= world.seconds:
-            continue
-        now = instants[second - 1]
-        heard = world.expected[who, max(second - 3, 0) : second].mean() >= HEARD_PER_S
-        taken_over = ends[name].end is TrackEnd.MERGED and who in now.paired()
-        wrongly += who in now.alive and bool(heard) and not taken_over
-    return Ended(len(confirmed), wrongly)
+        for event in ends.get(now.second, []):
+            who, paired_s = whose.get(event.track_id, (-1, -LATELY_S))
+            if now.second - paired_s <= LATELY_S and _heard_on(world, now, who, event.end):
+                wrong.add(event.track_id)
+    return Ended(len(confirmed), len(wrong))
+
+
+def _heard_on(world: World, now: Instant, who: int, end: TrackEnd | None) -> bool:
+    """Return whether an object flies on within true hearing, and no merger left it to another track."""
+    assert world.expected is not None
+    heard = world.expected[who, max(now.second - 3, 0) : now.second].mean() >= HEARD_PER_S
+    return who in now.alive and bool(heard) and not (end is TrackEnd.MERGED and who in now.paired())
 
 
 @dataclass(frozen=True)

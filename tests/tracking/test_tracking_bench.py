@@ -208,6 +208,18 @@ def test_wrong_ends_are_told_from_right_ones() -> None:
     assert ended(world, list(follow(world, merged)), merged).wrongly == 0
 
 
+@pytest.mark.parametrize(("until", "wrongly"), [(5, 0), (19, 1)])
+def test_an_id_that_ends_and_comes_back_ended_for_the_object_it_had_until_then(until: int, wrongly: int) -> None:
+    world = make("bearings", 1, 40)
+    gone = _track(world, 2, 20, "t2", status=TrackStatus.ENDED, end=TrackEnd.REFUTED)
+    # Far from all until it ends, or with its object; later it is there again.
+    apart = [_track(world, 2, second, "t2", lat_deg=51.0) for second in range(until + 1, 20)]
+    events = [e for e in _perfect(world) if e.track_id != "t2"]
+    events += [_track(world, 2, second, "t2") for second in (*range(1, until + 1), *range(25, 41))]
+    events = sorted([*events, *apart, gone], key=_time)
+    assert ended(world, list(follow(world, events)), events).wrongly == wrongly
+
+
 def _time(event: Track) -> int:
     return event.time_ns
 

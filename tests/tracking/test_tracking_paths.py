@@ -13,7 +13,22 @@ from skysentry.site import Coverage, Sensor, SensorKind
 from skysentry.tracking import kernels
 from skysentry.tracking import measure as m
 from skysentry.tracking.found import ALT_PRIOR_M
-from skysentry.tracking.paths import BEND, BEND_RAD_S, BIN_S, ELSE, MISSED, PATH, TEMPER, VE, VN, E, N, placed
+from skysentry.tracking.paths import (
+    BEND,
+    BEND_RAD_S,
+    BIN_S,
+    ELSE,
+    MISSED,
+    PATH,
+    TEMPER,
+    VE,
+    VN,
+    E,
+    N,
+    placed,
+    put_back,
+    take_off,
+)
 from skysentry.tracking.tracker import Tracker
 from skysentry.tracking.window import AHEAD, BINS, MOST_A_LOOK, Window
 
@@ -117,6 +132,28 @@ def test_a_path_that_is_taken_off_leaves_what_was_explained_before() -> None:
     kernels.weave(ONE, 0.0, *args, -1.0, quiet, density)
     assert quiet == pytest.approx(before[0], rel=1e-9)
     assert density == pytest.approx(before[1], rel=1e-9)
+
+
+def test_a_path_that_is_taken_off_and_put_back_is_what_weaving_and_weighing_make_of_it() -> None:
+    """To the bit: what a world explains does not depend on whether its paths were tried."""
+    looks, window, directed = filled([ONE])
+    view, far = window.view(directed), np.empty(2)
+    kernels.reaches(looks, far)
+    quiet, density = np.empty(view.counts.shape), np.empty(len(view.rays))
+    args = (looks, far, view.first_s, view.rays, view.begins)
+    kernels.explain(np.stack([ONE, TWO])[:, None], np.zeros(2), np.array([0, 1]), 0, *args, quiet, density)
+    other = quiet.copy(), density.copy()
+    kernels.weave(ONE, 0.0, *args, -1.0, *other)
+    seen = (view.counts, view.hits, view.rays, view.begins)
+    worth = kernels.worth(ONE, 0.0, looks, far, view.first_s, *seen, *other, 0)
+    room = np.empty((2, 2), np.int64), np.empty(quiet.shape), np.empty(density.shape)
+    assert take_off(ONE, 0.0, looks, far, view.first_s, *seen, quiet, density, *room) == worth != 0.0
+    assert (quiet == other[0]).all()
+    assert (density == other[1]).all()
+    kernels.weave(ONE, 0.0, *args, 1.0, *other)
+    put_back(view.rays, view.begins, quiet, density, *room)
+    assert (quiet == other[0]).all()
+    assert (density == other[1]).all()
 
 
 def test_paths_that_a_sensor_suggests_were_heard_by_it() -> None:

@@ -26,6 +26,7 @@ from skysentry.tracking.particles import (
     PARTICLES,
     RATE_RAD_S,
     SCORE,
+    SHOWN,
     TIME,
     TURN,
     VE,
@@ -41,6 +42,9 @@ MOST_CLOUDS = 400
 # Tracks younger than this tell nothing of a network: of honest ones ghosts of the first seconds say that they hear
 # further. With 12 s what a wrong reach has founded by then lasts.
 YOUNG_NS = 8_000_000_000
+# Tracks that have lived so long are refuted only as far as those who do not hear them are trusted (`presence`). Ghosts
+# of the first seconds end within 20 s; where they lived on they explained what true objects should have founded.
+SETTLED_NS = 30_000_000_000
 COLUMN_TYPES = "<i2", "<i2", "<i2", "<i2", "i1", "u1", "i1"
 COLUMN_UNITS = 1.0, 1.0, VELOCITY_MPS, VELOCITY_MPS, RATE_RAD_S, 1.0, RATE_RAD_S
 assert tuple(range(COLUMNS)) == (E, N, VE, VN, TURN, AGE, BEFORE)
@@ -121,12 +125,18 @@ class Clouds:
             table.outline()
 
     def told(self, table: Table, now_ns: int) -> list[float]:
-        """Return what looks say of the network's `acuity` at tracks that are known for a while, and forget it."""
+        """Return what looks say of the network's `acuity` at tracks that are known for a while, and forget it.
+
+        Notes beside which tracks people have long been shown.
+        """
+        self.memories[:, SHOWN] = 0.0
         slots = []
         for i in np.flatnonzero(table.cloud[: table.n] >= 0).tolist():
-            life = table.lives[i]
-            if life.status is not TrackStatus.TENTATIVE and now_ns - life.first_ns >= YOUNG_NS:
-                slots.append(int(table.cloud[i]))
+            life, slot = table.lives[i], int(table.cloud[i])
+            if life.status is TrackStatus.TENTATIVE or now_ns - life.first_ns < YOUNG_NS:
+                continue
+            slots.append(slot)
+            self.memories[slot, SHOWN] = now_ns - life.first_ns >= SETTLED_NS
         said: list[float] = self.memories[slots, SCORE:].sum(axis=0).tolist()
         self.memories[:, SCORE:] = 0.0
         return said

@@ -127,7 +127,7 @@ def warm() -> None:
     fill_gaps(x, P, w, t, r, own, evidence, told, notes, lines, one, masks, slots, one, calm, balances, one, 1)
     second(
         x, P, w, t, r, own, evidence, notes, slots, calm, balances, 1, one, one[:0], 0, 0.0, np.zeros(2), bands,
-        classes, np.zeros((1, 2)), one, none.copy(), one, plain, one,
+        classes, np.zeros((1, 2)), one, 1.0, none.copy(), one, plain, one,
     )  # fmt: skip
     tags, facts, bias = np.zeros((1, TAGS), np.int64), np.zeros((1, FACTS)), np.zeros(1)
     gather(codes, codes, free, x, w, t, r, edges, look, codes, rows, 0, 0.0, 1, tags, facts, 0)

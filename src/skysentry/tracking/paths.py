@@ -212,12 +212,68 @@ def worth(
                     e, n, away, _ = emitted_at(p, since_s, looks[s], rays[z, R_TIME], lag)
                     total += math.log1p(said(rays[z], heard_with(looks[s], e, n, away), e, n) / density[z])
             elif pd > 0.0:
-                total += (counts[s, b] - hits[0, s, b]) * math.log(1.0 - pd)
-                if hits[0, s, b] > 0.0:
-                    others = quiet[s, b] * hits[1, s, b]
-                    total += hits[0, s, b] * math.log((1.0 - others * (1.0 - pd)) / (1.0 - others))
+                total += heard_nats(counts[s, b], hits[0, s, b], quiet[s, b] * hits[1, s, b], pd)
     nats: float = TEMPER * total
     return nats
+
+
+@kernel
+def heard_nats(looks: float, hits: float, others: float, pd: float) -> float:
+    """Return by how many nats a bin of "heard" and silence is likelier where something is heard with `pd`.
+
+    `others` is the chance that nothing else explains a hit.
+    """
+    nats = (looks - hits) * math.log(1.0 - pd)
+    if hits > 0.0:
+        nats += hits * math.log((1.0 - others * (1.0 - pd)) / (1.0 - others))
+    return nats
+
+
+@kernel
+def take_off(
+    p: Array, since_s: float, looks: Array, far: Array, first_s: float, counts: Array, hits: Array, rays: Array,
+    begins: Indices, quiet: Array, density: Array, spans: Indices, pds: Array, gains: Array,
+) -> float:  # fmt: skip
+    """Take a path off what explains the looks, as `weave` does, in place; return what it is `worth`.
+
+    `spans` (sensors, 2), `pds` (sensors, bins) and `gains` (rays,) take what `put_back` asks.
+    """
+    total, bins = 0.0, quiet.shape[1]
+    way = way_of(p, since_s, first_s, bins)
+    for s in range(looks.shape[0]):
+        begin, end = heard_in(p, since_s, looks[s], far[s], way, first_s, bins)
+        spans[s, 0], spans[s, 1] = begin, end
+        lag = 0.0
+        for b in range(begin, end):
+            e, n, away, lag = emitted_at(p, since_s, looks[s], first_s + (b + 0.5) * BIN_S, lag)
+            pd = heard_with(looks[s], e, n, away)
+            pds[s, b] = pd
+            quiet[s, b] = min(quiet[s, b] / (1.0 - pd), 1.0)
+            directed = hits[1, s, b] < 0.0
+            if directed:
+                total -= MISSED * counts[s, b] * pd
+            for z in range(begins[s, b], begins[s, b + 1]):
+                e, n, away, _ = emitted_at(p, since_s, looks[s], rays[z, R_TIME], lag)
+                gains[z] = said(rays[z], heard_with(looks[s], e, n, away), e, n)
+                density[z] = max(density[z] - gains[z], rays[z, R_DENSITY])
+                if directed and counts[s, b] > 0.0:
+                    total += math.log1p(gains[z] / density[z])
+            if not directed and pd > 0.0 and counts[s, b] > 0.0:
+                total += heard_nats(counts[s, b], hits[0, s, b], quiet[s, b] * hits[1, s, b], pd)
+    nats: float = TEMPER * total
+    return nats
+
+
+@kernel
+def put_back(
+    rays: Array, begins: Indices, quiet: Array, density: Array, spans: Indices, pds: Array, gains: Array
+) -> None:
+    """Add to what explains the looks, in place, the path that `take_off` took off."""
+    for s in range(spans.shape[0]):
+        for b in range(spans[s, 0], spans[s, 1]):
+            quiet[s, b] *= 1.0 - pds[s, b]
+            for z in range(begins[s, b], begins[s, b + 1]):
+                density[z] = max(density[z] + gains[z], rays[z, R_DENSITY])
 
 
 @kernel

@@ -230,9 +230,7 @@ class Network:
         """Write reach and edge into the looks, and Pd where the network's acuity is another than declared."""
         for own, declared in zip(self.listeners, self.declared_pd, strict=True):
             own.look[L_PD] = min(declared * math.exp(self.acuity.pd), max(MOST_ACUTE_PD, declared))
-        further = max(self.acuity.reach, 0.0)
-        departs = max(abs(float(self.fit[0]) - further), math.hypot(*self.fit[1:].tolist()), float(self.spread[0]))
-        if departs < self.doubt.stands:
+        if not self.doubted:
             level = self._level()
             for own in self.listeners:
                 own.look[L_REACH : L_REACH + OCTANTS] = own.look[L_MAX] * level
@@ -244,6 +242,13 @@ class Network:
             own.look[L_EDGE : L_EDGE + OCTANTS] = np.hypot(
                 own.look[L_SOFT], SIGMA_TO_SCALE * np.sqrt(shown[:, 1]) * reach
             )
+
+    @property
+    def doubted(self) -> bool:
+        """Whether single reaches are believed as learned, with the doubt that is left, instead of as declared."""
+        further = max(self.acuity.reach, 0.0)
+        departs = max(abs(float(self.fit[0]) - further), math.hypot(*self.fit[1:].tolist()), float(self.spread[0]))
+        return departs >= self.doubt.stands
 
     def _level(self) -> float:
         """Return the factor by which the whole network hears further, or less far, than declared; 0 where as declared.

@@ -23,14 +23,14 @@ from skysentry.tracking.wide import WIDE
 def second(
     x: Array, P: Array, w: Array, t: Array, r: Array, own: Indices, evidence: Array, notes: Array, cloud: Indices,
     calm: Indices, said: NDArray[np.int16], tracks: int, which: Indices, new: Indices, now_ns: int, now_s: float,
-    wind: Array, bands: Array, airborne: Array, ahead: Array, changed: Indices, pairs: Indices, due: Indices,
-    plain: NDArray[np.bool_], asked: Indices,
+    wind: Array, bands: Array, airborne: Array, ahead: Array, changed: Indices, told_m: float, pairs: Indices,
+    due: Indices, plain: NDArray[np.bool_], asked: Indices,
 ) -> tuple[int, int, int, int, int]:  # fmt: skip
     """Let what is known of the tracks `which` fade for a second, and find what has to be asked of Python.
 
     `new` are those of them that people are not shown. Returns how many tracks only microphones have counted
     (`groups.heard_only`), and how many rows were written into `changed` (`calm.resaid`), `pairs` (`twins`), `due` and
-    `plain`, and `asked` (`calm.due_at_second`); `ahead` (k, 2) is as `life.foresee` has it.
+    `plain`, and `asked` (`calm.due_at_second`); `ahead` (k, 2) is as `life.foresee` has it, `told_m` as `twins`.
     """
     settle_all(x, P, w, evidence, which, wind, bands, airborne)
     fade_notes(notes, tracks, which, 1.0)
@@ -45,7 +45,7 @@ def second(
         if cloud[i] > WIDE:
             narrow[count] = i
             count += 1
-    same = twins(x, P, w, t, own, narrow[:count], pairs)
+    same = twins(x, P, w, t, own, narrow[:count], cloud, told_m, pairs)
     for k in range(same):
         calm[pairs[k, 0]], calm[pairs[k, 1]] = 0, 0
     dues, some = due_at_second(calm, r, which, ahead, now_ns, due, plain, asked)

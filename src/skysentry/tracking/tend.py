@@ -17,6 +17,7 @@ from skysentry.tracking.motion import Array, Indices
 from skysentry.tracking.sky import SECOND_NS, Sky
 from skysentry.tracking.table import MOST_OBSERVED, MOST_SEEN, Life
 from skysentry.tracking.tell import tell
+from skysentry.tracking.twins import APART_M, TOLD_M
 from skysentry.tracking.wide import WIDE
 
 # How long two tracks must be one before the younger ends, and how many pairs are looked at in a second.
@@ -95,11 +96,11 @@ def _age(sky: Sky, now_ns: int, now_s: float) -> list[AnyEvent]:
     most = which.shape[0]
     ahead, pairs, plain = np.empty((most, 2)), np.empty((MOST_TWINS, 2), np.int64), np.empty(most, np.bool_)
     changed, due, asked = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, np.int64)
-    of = sky.classifier
+    of, told_m = sky.classifier, TOLD_M if sky.hearing.heard.doubted else APART_M
     only, changes, same, dues, some = kernels.second(
         table.x, table.P, table.w, table.t, table.r, table.own, table.evidence, table.notes, table.cloud, table.calm,
         table.said, table.n, which, np.array(new, np.int64), now_ns, now_s, of.wind, of.bands, AIRBORNE, ahead, changed,
-        pairs, due, plain, asked,
+        told_m, pairs, due, plain, asked,
     )  # fmt: skip
     of.settle(table, grown)
     if sky.thin is not None:

@@ -18,16 +18,22 @@ from skysentry.tracking.motion import Array, Indices, moments
 SAME = 6.0
 # Nothing further apart than this is one object.
 APART_M = 1_500.0
+# Clouds overlap for many reasons where reaches are doubted, and so all are wide: there they are one where they are told
+# at one place, as near as a place must be known for a map. Where a network is believed, though wrong as a whole, what
+# hears from beyond its edge founds beside the object, and they are one further apart.
+TOLD_M = 500.0
 
 
 @kernel
 def twins(
-    x: Array, P: Array, w: Array, t: Array, own: Indices, which: Indices, pairs: Indices
+    x: Array, P: Array, w: Array, t: Array, own: Indices, which: Indices, slots: Indices, told_m: float,
+    pairs: Indices,
 ) -> int:  # fmt: skip
     """Write pairs (k, 2) of the rows `which` that are one object, as many as fit; return their number.
 
-    Rows whose identities of one scheme differ are two objects, whatever their states. Most pairs are told apart by a
-    single axis: d' S⁻¹ d is at least d²/S of each.
+    `slots` (n,) is as `Table.cloud`; clouds further apart than `told_m` are two objects. Rows whose identities of one
+    scheme differ are two objects, whatever their states. Most pairs are told apart by a single axis: d' S⁻¹ d is at
+    least d²/S of each.
     """
     tracks = which.shape[0]
     mean, cov = np.empty((tracks, 6)), np.empty((tracks, 6, 6))
@@ -44,6 +50,8 @@ def twins(
             if d[0] * d[0] > SAME * (cov[one, 0, 0] + cov[two, 0, 0]) or count == pairs.shape[0]:
                 continue
             if not _close(mean[one], mean[two], lead, cov[one], cov[two], d) or _others(own[i], own[j]):
+                continue
+            if slots[i] >= 0 and slots[j] >= 0 and d[0] * d[0] + d[1] * d[1] > told_m * told_m:
                 continue
             S[:] = cov[one] + cov[two]
             if not cholesky(S, 6):

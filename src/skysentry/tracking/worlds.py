@@ -44,8 +44,10 @@ from skysentry.tracking.paths import (
     heard_with,
     likely,
     placed,
+    put_back,
     said,
     span,
+    take_off,
     way_of,
     weave,
     worth,
@@ -125,19 +127,25 @@ def sweep(
     """
     bins = counts.shape[1]
     quiet, density, new = np.empty(counts.shape), np.empty(rays.shape[0]), np.empty(PATH)
+    # What a path is heard with is asked once where it stays as it is, which nearly all of them do.
+    room = (np.empty((looks.shape[0], 2), np.int64), np.empty(counts.shape), np.empty(rays.shape[0]))
     for c in range(paths.shape[1]):
         explain(paths, since, which, c, looks, far, first_s, rays, begins, quiet, density)
         for k in which:
             p, t = paths[k, c], since[k]
             own = mixed(key ^ mixed(np.uint64(k * paths.shape[1] + c + 1)))
-            weave(p, t, looks, far, first_s, rays, begins, -1.0, quiet, density)
+            now = take_off(
+                p, t, looks, far, first_s, counts, hits, rays, begins, quiet, density, room[0], room[1], room[2]
+            )  # fmt: skip
+            stays = True
             if newest < bins:
                 other = paths[k, int(chance(own, 0) * paths.shape[1])]
                 gain = worth(other, t, looks, far, first_s, counts, hits, rays, begins, quiet, density, newest)
                 gain -= worth(p, t, looks, far, first_s, counts, hits, rays, begins, quiet, density, newest)
                 if math.log(chance(own, 1)) < gain:
                     p[:] = other
-            now = worth(p, t, looks, far, first_s, counts, hits, rays, begins, quiet, density, 0)
+                    stays = False
+                    now = worth(p, t, looks, far, first_s, counts, hits, rays, begins, quiet, density, 0)
             prior = likely(p, headings)
             for a in range(tries):
                 step = mixed(own + np.uint64(a + 1))
@@ -149,9 +157,12 @@ def sweep(
                 what = worth(new, t, looks, far, first_s, counts, hits, rays, begins, quiet, density, 0)
                 if math.log(chance(step, 40)) < what + then - now - prior:
                     p[:] = new
-                    now, prior = what, then
+                    now, prior, stays = what, then, False
             worths[k, c] = now
-            weave(p, t, looks, far, first_s, rays, begins, 1.0, quiet, density)
+            if stays:
+                put_back(rays, begins, quiet, density, room[0], room[1], room[2])
+            else:
+                weave(p, t, looks, far, first_s, rays, begins, 1.0, quiet, density)
 
 
 @kernel
