@@ -252,7 +252,7 @@ def words(windows: Windows, weights: texture.Weights) -> Array:
     return texture.of_measures(windows.recorded[windows.whole], texture.Net.of(weights))
 
 
-def said(windows: Windows, out: NDArray[np.bool_], beside: Sequence[Part]) -> dict[str, NDArray[np.float16]]:
+def said(windows: Windows, out: NDArray[np.bool_], beside: Sequence[Part] = ()) -> dict[str, NDArray[np.float16]]:
     """Return what texture says of each second of recordings left out; and fitted without any chainsaw, too."""
     chainsaw = np.array([r.label == "chainsaw" for r in corpus.recordings()])
     mine = out[windows.owner[windows.whole]]
@@ -262,7 +262,7 @@ def said(windows: Windows, out: NDArray[np.bool_], beside: Sequence[Part]) -> di
     }
 
 
-def renew(path: Path, windows: Windows, beside: Sequence[Part]) -> None:
+def renew(path: Path, windows: Windows, beside: Sequence[Part] = ()) -> None:
     """Write what texture says into the figures of `python -m training --folds`, beside what the nets say there."""
     figures = dict(np.load(path))
     for name in [key.removesuffix("/owner") for key in figures if key.endswith("/owner")]:
