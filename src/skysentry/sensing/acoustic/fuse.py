@@ -73,9 +73,9 @@ class Model(Struct, frozen=True):
 # With κ = 0.3 drones that nothing like was heard gain a hundredth of area, and clear ones that the nets alone tell are
 # no longer told after long quiet. With a smaller q they are told a second later, with 0.1 confirmed a second sooner and
 # the tails of places and helicopters are longer.
-MODEL = Model(kappa=0.4, comb=0.3, texture=0.8, helicopter=0.3, ground=0.7, unrecorded=1.0, change=0.07)
+MODEL = Model(kappa=0.4, comb=0.3, texture=0.7, helicopter=0.3, ground=0.7, unrecorded=1.0, change=0.07)
 # Power of the share that multirotors must have among them and machines for texture to speak for them (`owned`).
-OWNED = 1.5
+OWNED = 2.0
 # No chance is less: logs need a floor, and 1e-30 is beyond what any bounded ratio can tell.
 LEAST = 1e-30
 # A place's habits are learned in ten minutes; four fifths of them, so that no kind becomes impossible.
@@ -171,8 +171,7 @@ def _shares(model: Model) -> Belief:
 def owned(ratio: float, log_p: Array) -> float:
     """Return what texture may say of a multirotor: for it only as far as its share among it and machines lets it.
 
-    Both move alike, and machines that texture does not know are told as rotors half as often again by the share itself;
-    its square loses faint drones.
+    Both move alike, and by the share itself machines that texture does not know are told as rotors twice as often.
     """
     if ratio <= 0.0:
         return ratio
