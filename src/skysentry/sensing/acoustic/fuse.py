@@ -5,9 +5,9 @@
 q is the chance that a second's sound changes (14 s of memory), π the chances of kinds at a place with no news.
 κ < 1 because neighbouring seconds share place, wind and microphone; λ is the comb's voice. `texture` speaks of the
 families of kinds (`textured`): of multirotors with μ, and for them only as far as the nets name no machine (`owned`);
-of helicopters, and of machines and voices, with a ν of each; of kinds that no recording holds only against, whole:
-music and hum look like them to the nets, which know them from drawings alone. They are chosen on recordings left out of
-training (`python -m bench.acoustic_learned --fit`): few numbers, for recordings are few.
+of helicopters, and of machines and voices, with a ν of each; of kinds that no recording holds only against, whole where
+they have a comb: music and hum look like them to the nets, which know them from drawings alone. They are chosen on
+recordings left out of training (`python -m bench.acoustic_learned --fit`): few numbers, for recordings are few.
 
 What is published of a class is log p(z_1…t|class) − log p(z_1…t|nothing there), where "nothing there" is what places
 sound like without anything that flies: a fifth of it machines, voices and thunder (`CONFUSED`). So a chainsaw speaks
@@ -59,7 +59,7 @@ FLYING_CHANCES = (0.14, 0.005, 0.04, 0.02, 0.07, 0.025)
 
 
 class Model(Struct, frozen=True):
-    """κ, λ, μ, the ν of helicopters, of what is on the ground and of what no recording holds, and q."""
+    """κ, λ, μ, the ν of helicopters, of what is on the ground, of what no recording holds and of jets, and q."""
 
     kappa: float
     comb: float
@@ -67,13 +67,14 @@ class Model(Struct, frozen=True):
     helicopter: float
     ground: float
     unrecorded: float
+    jet: float
     change: float
 
 
 # With κ = 0.3 drones that nothing like was heard gain a hundredth of area, and clear ones that the nets alone tell are
 # no longer told after long quiet. With a smaller q they are told a second later, with 0.1 confirmed a second sooner and
 # the tails of places and helicopters are longer.
-MODEL = Model(kappa=0.4, comb=0.3, texture=0.7, helicopter=0.3, ground=0.7, unrecorded=1.0, change=0.07)
+MODEL = Model(kappa=0.4, comb=0.3, texture=0.7, helicopter=0.3, ground=0.7, unrecorded=1.0, jet=0.4, change=0.07)
 # Power of the share that multirotors must have among them and machines for texture to speak for them (`owned`).
 OWNED = 2.0
 # No chance is less: logs need a floor, and 1e-30 is beyond what any bounded ratio can tell.
@@ -165,6 +166,7 @@ def _shares(model: Model) -> Belief:
     made[_AT[ObjectClass.HELICOPTER]] = model.helicopter
     made[_GROUNDS] = model.ground
     made[_UNRECORDED] = model.unrecorded
+    made[_AT[ObjectClass.JET]] = model.jet
     return made
 
 
