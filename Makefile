@@ -45,7 +45,7 @@ bench-tracking: $(VENV)/.test-installed $(VENV)/.compiled
 	$(BIN)/python -m bench.tracking
 
 bench-acoustic: $(VENV)/.test-installed $(VENV)/.compiled
-	$(BIN)/python -m bench acoustic acoustic_drawn acoustic_latency false_alarms speech doa range_sweep
+	$(BIN)/python -m bench acoustic acoustic_drawn acoustic_confusers acoustic_latency false_alarms speech doa range_sweep
 
 bench-rf: $(VENV)/.test-installed $(VENV)/.compiled
 	OMP_NUM_THREADS=1 $(BIN)/python -m bench rf rf_links
@@ -53,7 +53,7 @@ bench-rf: $(VENV)/.test-installed $(VENV)/.compiled
 # Its own environment: torch is never on the path of what runs. No GPU is used: where pip finds a wheel of this version
 # without CUDA (an extra index or PIP_FIND_LINKS), it is taken; PyPI's own works too, and is some gigabytes.
 TORCH ?= torch==2.13.0
-train-acoustic: $(VENV)/train/.installed
+train-acoustic: $(VENV)/train/.installed $(VENV)/train/.sounds
 	PYTHONPATH=src:. OMP_NUM_THREADS=1 $(VENV)/train/bin/python -m training
 
 $(VENV)/train/.installed: requirements/train.txt | $(BIN)/python
@@ -61,6 +61,14 @@ $(VENV)/train/.installed: requirements/train.txt | $(BIN)/python
 	$(VENV)/train/bin/pip install -q --require-hashes --no-deps -r requirements/train.txt
 	$(VENV)/train/bin/pip install -q "$(TORCH)"
 	@touch $@
+
+# Sounds under free licences in Debian's packages (training/packages.py), pinned; without them texture learns without.
+SOUNDS := sonic-pi-samples fluid-soundfont-gm fluid-soundfont-gs
+$(VENV)/train/.sounds: requirements/train-sounds.sha256 | $(VENV)/train/.installed
+	@rm -rf $(VENV)/train/sounds && mkdir -p $(VENV)/train/sounds
+	@cd $(VENV)/train/sounds && apt-get download -qq $(SOUNDS) && sha256sum -c --quiet $(abspath $<) \
+	  && for deb in *.deb; do dpkg-deb -x "$$deb" .; done && touch ../.sounds \
+	  || echo "$(SOUNDS) cannot be had as pinned: texture learns without them"
 
 lock:
 	$(PYTHON) -m venv $(VENV)/lock && $(VENV)/lock/bin/pip install -q uv

@@ -238,8 +238,9 @@ def cost_bit(model: fuse.Model) -> float:
 
 def fit() -> None:
     best: tuple[float, Any] = (9.0, None)
-    for kappa, comb, texture, families in product((0.2, 0.3, 0.4), (0.2, 0.3), (0.7, 1.0, 1.3), (0.2, 0.4, 0.6)):
-        model = fuse.Model(kappa, comb, texture, families, change=fuse.MODEL.change)
+    tried = product((0.3, 0.4), (0.2, 0.3), (0.7, 0.8, 1.0), (0.3, 0.4), (0.4, 0.7, 1.0), (0.7, 1.0))
+    for kappa, comb, texture, helicopter, ground, unrecorded in tried:
+        model = fuse.Model(kappa, comb, texture, helicopter, ground, unrecorded, fuse.MODEL.jet, fuse.MODEL.change)
         cost = cost_bit(model)
         print(f"  {model}: {cost:.3f} bit")
         best = min(best, (cost, model), key=lambda pair: pair[0])

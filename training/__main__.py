@@ -59,6 +59,13 @@ def prepared(folder: Path) -> list[str]:
     return files
 
 
+def packaged(folder: Path) -> Path:
+    """Make the windows of the sounds of packages; return the file."""
+    file = folder / "prepared-packages.npz"
+    _await(_run("training.prepare", str(file), "--packages"))
+    return file
+
+
 def based(files: list[str], folder: Path) -> list[str]:
     """Train a base a seed, at once; return the files."""
     bases = [str(folder / f"base-{seed}.pt") for seed in MEMBERS]
@@ -89,14 +96,15 @@ def main() -> None:
     wanted = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        files = prepared(folder)
+        files, packages = prepared(folder), packaged(folder)
         members = [folder / f"net-{seed}.onnx" for seed in MEMBERS]
         bases = based(files, folder)
         trained(files, bases, folder / "all", [], members)
         _await(_run("training.joint", str(WEIGHTS / net.WEIGHTS), *map(str, members)))
-        _await(_run("training.texture", *files))
+        _await(_run("training.texture", *files, "--packages", str(packages)))
         if wanted.folds:
-            figures, windows = {}, texture.loaded([Path(file) for file in files])
+            figures: dict[str, np.ndarray] = {}
+            windows, beside = texture.loaded([Path(file) for file in files]), texture.of_packages(packages)
             for left, arguments in LEFT_OUT.items():
                 made = trained(files, bases, folder / left, arguments)
                 out, owner = made[0]["left_out"], made[0]["owner"]
@@ -104,7 +112,7 @@ def main() -> None:
                 mean = np.mean([one["logits"][mine] for one in made], axis=0)
                 figures[f"{left}/logits"] = mean.astype(np.float16)
                 figures[f"{left}/owner"] = owner[mine].astype(np.int16)
-                figures |= {f"{left}/{name}": said for name, said in texture.said(windows, out).items()}
+                figures |= {f"{left}/{name}": said for name, said in texture.said(windows, out, beside).items()}
             np.savez_compressed(texture.FIGURES, **figures)
 
 

@@ -1,8 +1,10 @@
 """Make the augmented windows once, and the recordings' own windows, into one file.
 
     python -m training.prepare OUT.npz [--first 0] [--clips 8000] [--seed 3]
+    python -m training.prepare OUT.npz --packages
 
-Rows of a clip stay together: three windows, one label. Nothing here depends on a fold.
+Rows of a clip stay together: three windows, one label. Nothing here depends on a fold. With `--packages` the windows
+are those of the sounds of packages (`training.packages`) alone, as they are, for `training.texture`.
 """
 
 from __future__ import annotations
@@ -13,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from skysentry.sensing.acoustic import spectrum
-from training import corpus, recipe
+from skysentry.sensing.acoustic import bands, spectrum
+from training import corpus, packages, recipe
 from training.augment.signal import RATE_HZ
 from training.teacher import Teacher
 
@@ -49,6 +51,25 @@ def clean(heard: list[recipe.Take], teacher: Teacher, starts: int) -> dict[str, 
     }
 
 
+def of_packages() -> dict[str, np.ndarray]:
+    """Return the windows of the sounds of packages, and the label and the package of each."""
+    heard = packages.takes()
+    levels = [recipe.features(_padded(take.sound.mean(axis=1))) for take in heard]
+    windows = [len(one) for one in levels]
+    return {
+        "levels_db": np.concatenate(levels) if levels else np.zeros((0, bands.FRAMES, bands.BANDS)),
+        "label": np.repeat(np.array([recipe.LABELS.index(take.label) for take in heard], dtype=np.int64), windows),
+        "package": np.repeat(np.array([take.corpus for take in heard], dtype=np.str_), windows),
+    }
+
+
+def _padded(sound: recipe.Sound) -> recipe.Sound:
+    """Return a sound of at least two seconds, again and again, with its context before it."""
+    while len(sound) < 2 * RATE_HZ:
+        sound = np.concatenate((sound, sound))
+    return np.concatenate((sound[spectrum.CONTEXT - 1 :: -1], sound))
+
+
 def main() -> None:
     """Run."""
     parser = argparse.ArgumentParser(prog="python -m training.prepare")
@@ -56,7 +77,11 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--clips", type=int, default=8_000)
     parser.add_argument("--seed", type=int, default=3)
+    parser.add_argument("--packages", action="store_true", help="the sounds of packages alone")
     wanted = parser.parse_args()
+    if wanted.packages:
+        np.savez(wanted.out, **of_packages())
+        return
     heard = takes()
     # One motor on a bench neither flies nor is a tool.
     learned = [take for take in heard if take.corpus != "motor"]

@@ -1,19 +1,23 @@
 """Fit the weights of `skysentry.sensing.acoustic.texture`, and write them into the package.
 
-    python -m training.texture PREPARED.npz … [--figures]      (seconds; with --figures a minute; numpy only)
+    python -m training.texture PREPARED.npz … [--packages PACKAGES.npz] [--figures]
+
+Numpy only: some ten seconds, with --figures two minutes.
 
 A net of one layer tells six families of sound apart by 43 measures of a second, on the windows of `training.prepare`:
 those of recordings as they are, four a second; copies of them through other microphones, one response a recording and
 copy; clips that hold a recording, as source or background, at other speeds and levels; and clips that hold none: drones
-of other makers, machines of which there are no recordings. Without the copies half of what it knows of recordings is
-lost behind another microphone (decision 12). Families have set shares, whatever the number of their windows. The motor
-bench is left out: one motor in a room does not fly, and as what is no drone it taught nothing that held for other
-machines.
+of other makers, machines of which there are no recordings; and the sounds of packages (`training.packages`) with copies
+of them, left out where they are not at hand: without them music is told as flying six times as often. Without the
+copies half of what it knows of recordings is lost behind another microphone (decision 12). Families have set shares,
+whatever the number of their windows. The motor bench is left out: one motor in a room does not fly, and as what is no
+drone it taught nothing that held for other machines.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -22,22 +26,25 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from skysentry.sensing.acoustic import bands, texture
-from training import corpus, recipe
+from training import corpus, packages, recipe
 
-# Of weights that sum to 1, of each kind of window. By seconds a chainsaw would weigh a tenth and be told as flying
-# twice as often; with .15 for machines drawn vacuum cleaners were told apart less.
-SHARES = dict(zip(texture.FAMILIES, (0.15, 0.35, 0.13, 0.09, 0.23, 0.05), strict=True))
+# What each family weighs among windows of one kind. By seconds a chainsaw would weigh a tenth and be told as flying
+# twice as often; machines weigh most, for packages add to what is nothing.
+SHARES = dict(zip(texture.FAMILIES, (0.15, 0.35, 0.13, 0.09, 0.4, 0.05), strict=True))
 # Weight of drawn windows, and where there are no recordings of drones. A half loses recall.
 DRAWN, DRAWN_ALONE = 0.3, 0.75
 # Weight of clips that hold a recording, and of a recording's copies among its windows.
 MIXED, COPIED = 0.2, 0.5
 COPIES = 6
+# Weight of the sounds of packages, where all else weighs 1, and their copies. Clips with drones among these sounds made
+# plain combs less of a drone than anything else did.
+PACKAGED, PACKAGE_COPIES = 0.4, 3
 # A response is a line through so many points over log frequency, of a spread up to so many dB, in a third of copies
 # with a low-pass from 780 Hz up, of so many dB a band: what distance and codecs leave.
 POINTS, MOST_SPREAD_DB = 8, 4.5
 LOW_PASSED, LOWEST_BAND, STEEP_DB = 0.35, 52, (0.5, 4.0)
 # Nets whose words are averaged, and hidden units of each.
-MEMBERS, UNITS = 3, 48
+MEMBERS, UNITS = 4, 48
 STEPS, BATCH, RATE, RISE = 1_500, 256, 5e-3, 0.2
 DROPPED, DECAY, SMOOTH = 0.2, 0.01, 0.03
 SEED, UNHEARD = 5, 30.0
@@ -61,6 +68,28 @@ class Windows(Struct, frozen=True):
     copies: texture.Array
     owner: NDArray[np.int64]
     whole: NDArray[np.bool_]
+
+
+class Part(Struct, frozen=True):
+    """Windows that a net learns from beside `Windows`: measures [shape=(n, 43)], families and weights."""
+
+    measures: texture.Array
+    kind: Labels
+    weight: Array
+
+
+def of_packages(path: Path | None) -> list[Part]:
+    """Return what `training.prepare --packages` wrote; nothing where the packages were not at hand."""
+    file = None if path is None else np.load(path)
+    if file is None or not len(file["label"]):
+        print("without the sounds of packages")
+        return []
+    rng, levels_db = np.random.default_rng(SEED), file["levels_db"]
+    heard = [_measured(levels_db)]
+    heard += [_measured(levels_db, responses(rng, len(levels_db))) for _ in range(PACKAGE_COPIES)]
+    kind = np.array([family(recipe.LABELS[label]) for label in file["label"]])
+    weight = packages.weights(file["package"]) * PACKAGED / len(heard)
+    return [Part(measured, kind, weight) for measured in heard]
 
 
 def loaded(paths: list[Path]) -> Windows:
@@ -108,8 +137,8 @@ def family(label: str) -> str:
     return texture.FAMILIES[texture.OF_KINDS[recipe.LABELS.index(label)]]
 
 
-def fitted(windows: Windows, kept: NDArray[np.bool_]) -> texture.Weights:
-    """Return the weights that the kept recordings give, and clips in which there is no other."""
+def fitted(windows: Windows, kept: NDArray[np.bool_], beside: Sequence[Part] = ()) -> texture.Weights:
+    """Return the weights that the kept recordings give, clips in which there is no other, and what lies beside."""
     recordings = corpus.recordings()
     rows = (kept & np.array([r.corpus != "motor" for r in recordings]))[windows.owner]
     kind = np.array([family(r.label) for r in recordings])[windows.owner[rows]]
@@ -123,6 +152,7 @@ def fitted(windows: Windows, kept: NDArray[np.bool_]) -> texture.Weights:
     parts += [(copy[rows], kind, own * COPIED / len(windows.copies)) for copy in windows.copies]
     for some, weight in ((pure, share * (1.0 - holding)), (mixed, holding)):
         parts.append((windows.drawn[some], windows.kind[some], weights_of(windows.kind[some]) * weight))
+    parts += [(part.measures, part.kind, part.weight) for part in beside]
     x, kinds, weight = (np.concatenate(part) for part in zip(*parts, strict=True))
     mean, spread = windows.drawn[pure].mean(axis=0, dtype=np.float64), windows.drawn[pure].std(axis=0, dtype=np.float64)
     held = texture.spreads(x, mean, spread).astype(np.float32)
@@ -222,22 +252,22 @@ def words(windows: Windows, weights: texture.Weights) -> Array:
     return texture.of_measures(windows.recorded[windows.whole], texture.Net.of(weights))
 
 
-def said(windows: Windows, out: NDArray[np.bool_]) -> dict[str, NDArray[np.float16]]:
+def said(windows: Windows, out: NDArray[np.bool_], beside: Sequence[Part] = ()) -> dict[str, NDArray[np.float16]]:
     """Return what texture says of each second of recordings left out; and fitted without any chainsaw, too."""
     chainsaw = np.array([r.label == "chainsaw" for r in corpus.recordings()])
     mine = out[windows.owner[windows.whole]]
     return {
-        name: words(windows, fitted(windows, some))[mine].astype(np.float16)
+        name: words(windows, fitted(windows, some, beside))[mine].astype(np.float16)
         for name, some in (("texture", ~out), ("texture-without-chainsaw", ~out & ~chainsaw))
     }
 
 
-def renew(path: Path, windows: Windows) -> None:
+def renew(path: Path, windows: Windows, beside: Sequence[Part] = ()) -> None:
     """Write what texture says into the figures of `python -m training --folds`, beside what the nets say there."""
     figures = dict(np.load(path))
     for name in [key.removesuffix("/owner") for key in figures if key.endswith("/owner")]:
         out = np.isin(np.arange(len(corpus.recordings())), figures[f"{name}/owner"])
-        figures |= {f"{name}/{which}": what for which, what in said(windows, out).items()}
+        figures |= {f"{name}/{which}": what for which, what in said(windows, out, beside).items()}
     np.savez_compressed(path, **figures)
 
 
@@ -245,15 +275,16 @@ def main() -> None:
     """Run."""
     parser = argparse.ArgumentParser(prog="python -m training.texture")
     parser.add_argument("prepared", type=Path, nargs="+")
+    parser.add_argument("--packages", type=Path, help="what `training.prepare --packages` wrote")
     parser.add_argument("--figures", action="store_true", help="renew its part of bench/acoustic_folds.npz too")
     wanted = parser.parse_args()
-    windows = loaded(wanted.prepared)
-    made = fitted(windows, np.ones(len(corpus.recordings()), dtype=bool))
+    windows, beside = loaded(wanted.prepared), of_packages(wanted.packages)
+    made = fitted(windows, np.ones(len(corpus.recordings()), dtype=bool), beside)
     path = Path(texture.__file__).parent / texture.WEIGHTS
     path.write_bytes(msgspec.json.encode(made) + b"\n")
     print(f"{path} written")
     if wanted.figures:
-        renew(FIGURES, windows)
+        renew(FIGURES, windows, beside)
         print(f"{FIGURES} renewed")
 
 

@@ -118,3 +118,28 @@ def test_responses_colour_bands_and_are_the_same_at_all_times() -> None:
     assert np.abs(np.diff(low, axis=1)).max() < 3.0, "smooth"
     dull = (made[:, -1] - low.mean(axis=1)) < -20.0
     assert 0.1 < dull.mean() < texture_fit.LOW_PASSED + 0.1
+
+
+def test_what_lies_beside_is_learned_too(windows: texture_fit.Windows) -> None:
+    kept = np.array([r.corpus == "esc" for r in corpus.recordings()])
+    rng = np.random.default_rng(7)
+    x = rng.standard_normal((500, texture.MEASURES)).astype(np.float32)
+    x[:, 9] = 2.5
+    beside = [texture_fit.Part(x, np.array(["nothing"] * len(x)), np.full(len(x), texture_fit.PACKAGED / len(x)))]
+    nothing = texture.FAMILIES.index("nothing")
+    without, taught = (
+        texture.of_measures(x, texture.Net.of(texture_fit.fitted(windows, kept, parts)))[:, nothing].mean()
+        for parts in ((), beside)
+    )
+    assert taught > without + 0.5
+
+
+def test_windows_of_packages_weigh_what_they_shall(tmp_path: Path) -> None:
+    assert texture_fit.of_packages(None) == []
+    levels = np.random.default_rng(8).normal(-30.0, 5.0, (6, bands.FRAMES, bands.BANDS))
+    file = tmp_path / "packages.npz"
+    np.savez(file, levels_db=levels, label=np.zeros(6, dtype=np.int64), package=np.array(["a"] * 4 + ["b"] * 2))
+    parts = texture_fit.of_packages(file)
+    assert len(parts) == 1 + texture_fit.PACKAGE_COPIES
+    assert sum(part.weight.sum() for part in parts) == pytest.approx(texture_fit.PACKAGED)
+    assert all((part.kind == "nothing").all() for part in parts)

@@ -5,7 +5,8 @@
 q is the chance that a second's sound changes (14 s of memory), π the chances of kinds at a place with no news.
 κ < 1 because neighbouring seconds share place, wind and microphone; λ is the comb's voice. `texture` speaks of the
 families of kinds (`textured`): of multirotors with μ, and for them only as far as the nets name no machine (`owned`);
-of helicopters, machines and voices with ν; of kinds that no recording holds only against, with ν. They are chosen on
+of helicopters, and of machines and voices, with a ν of each; of kinds that no recording holds only against, whole where
+they have a comb: music and hum look like them to the nets, which know them from drawings alone. They are chosen on
 recordings left out of training (`python -m bench.acoustic_learned --fit`): few numbers, for recordings are few.
 
 What is published of a class is log p(z_1…t|class) − log p(z_1…t|nothing there), where "nothing there" is what places
@@ -24,6 +25,7 @@ may fly, and never those of flying kinds: the mower next door becomes part of "n
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import TypeAlias
 
@@ -57,21 +59,24 @@ FLYING_CHANCES = (0.14, 0.005, 0.04, 0.02, 0.07, 0.025)
 
 
 class Model(Struct, frozen=True):
-    """κ, λ, μ, ν and q."""
+    """κ, λ, μ, the ν of helicopters, of what is on the ground, of what no recording holds and of jets, and q."""
 
     kappa: float
     comb: float
     texture: float
-    families: float
+    helicopter: float
+    ground: float
+    unrecorded: float
+    jet: float
     change: float
 
 
 # With κ = 0.3 drones that nothing like was heard gain a hundredth of area, and clear ones that the nets alone tell are
 # no longer told after long quiet. With a smaller q they are told a second later, with 0.1 confirmed a second sooner and
 # the tails of places and helicopters are longer.
-MODEL = Model(kappa=0.4, comb=0.3, texture=0.8, families=0.4, change=0.07)
+MODEL = Model(kappa=0.4, comb=0.3, texture=0.7, helicopter=0.3, ground=0.7, unrecorded=1.0, jet=0.4, change=0.07)
 # Power of the share that multirotors must have among them and machines for texture to speak for them (`owned`).
-OWNED = 1.5
+OWNED = 2.0
 # No chance is less: logs need a floor, and 1e-30 is beyond what any bounded ratio can tell.
 LEAST = 1e-30
 # A place's habits are learned in ten minutes; four fifths of them, so that no kind becomes impossible.
@@ -149,17 +154,26 @@ def textured(texture: Belief, log_p: Array, model: Model = MODEL) -> Belief:
     """
     told: Belief = texture[_FAMILY]
     np.minimum(told, 0.0, out=told, where=_UNRECORDED)
-    told *= model.families
-    told[0] = 0.0
+    told *= _shares(model)
     told[_MULTIROTOR] = model.texture * owned(float(texture[_ROTORS]), log_p)
     return told
+
+
+@functools.cache
+def _shares(model: Model) -> Belief:
+    """Return how much texture's word counts for each kind [shape=(16,)]; nothing for "nothing"."""
+    made = np.zeros(len(KINDS))
+    made[_AT[ObjectClass.HELICOPTER]] = model.helicopter
+    made[_GROUNDS] = model.ground
+    made[_UNRECORDED] = model.unrecorded
+    made[_AT[ObjectClass.JET]] = model.jet
+    return made
 
 
 def owned(ratio: float, log_p: Array) -> float:
     """Return what texture may say of a multirotor: for it only as far as its share among it and machines lets it.
 
-    Both move alike, and machines that texture does not know are told as rotors half as often again by the share itself;
-    its square loses faint drones.
+    Both move alike, and by the share itself machines that texture does not know are told as rotors twice as often.
     """
     if ratio <= 0.0:
         return ratio
