@@ -9,7 +9,7 @@ those of recordings as they are, four a second; copies of them through other mic
 copy; clips that hold a recording, as source or background, at other speeds and levels; and clips that hold none: drones
 of other makers, machines of which there are no recordings; and the sounds of packages (`training.packages`) with copies
 of them, left out where they are not at hand: without them music is told as flying six times as often. Without the
-copies half of what it knows of recordings is lost behind another microphone (decision 12). Families have set shares,
+copies half of what it knows of recordings is lost behind another microphone (decision 19). Families have set shares,
 whatever the number of their windows. The motor bench is left out: one motor in a room does not fly, and as what is no
 drone it taught nothing that held for other machines.
 """

@@ -41,7 +41,7 @@ STEPS, RATE = 800, 2e-3
 SMOOTH = 0.03
 KEEP = 0.998
 MIXED = 0.4
-# Weight of the distance to the teacher's words. Added to the multirotor's logit they gained nothing (decision 12).
+# Weight of the distance to the teacher's words. Added to the multirotor's logit they gained nothing (decision 20).
 WORDED = 2.0
 NEPER = np.float32(np.log(10.0) / 10.0)
 # Share of windows that are recordings as they are: what was drawn is not what is.

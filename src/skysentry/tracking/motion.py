@@ -35,7 +35,7 @@ NOISE_M2_S3 = np.array([0.05, 40.0, 3.0, 3.0])
 # dive, 0.3 would be 200 m behind it for half a minute.
 NOISE_UP_M2_S3 = np.array([0.0002, 1.5, 0.002, 0.002])
 # Rate of the turns, counter-clockwise positive: wings turn at 2 to 8 °/s, quadcopters at any; models at ± 7.5 °/s halve
-# what a straight model with the same noise errs in a turn (docs/decisions/0005-tracker.md).
+# what a straight model with the same noise errs in a turn (docs/decisions/0025-motion.md).
 TURN_RAD_S = np.array([0.0, 0.0, math.radians(7.5), -math.radians(7.5)])
 # Mean time in a model before it jumps to one of the others. What the radar scenarios ask for lies anywhere between 25
 # and 100 s on a straight leg; the long one serves what is only heard, which coasts on its model for longer.
