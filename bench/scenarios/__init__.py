@@ -19,7 +19,12 @@ from bench.scenarios.world import PLANS, World, stream, watch
 __all__ = ["BASES", "SCENARIOS", "Paths", "World", "make"]
 
 BASES = tuple(PLANS)
-ALONE = {"sparse": variants.plan_sparse, "fast": variants.plan_fast, "many": variants.plan_many}
+ALONE = {
+    "sparse": variants.plan_sparse,
+    "fast": variants.plan_fast,
+    "many": variants.plan_many,
+    "few": variants.plan_few,
+}
 CHANGES = {"biased": variants.biased, "deaf": variants.deaf, "group": variants.groups}
 SCENARIOS = (
     *BASES,

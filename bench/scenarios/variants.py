@@ -13,6 +13,7 @@
     fast                 jets and cruise missiles, 100 to 240 m/s, at 2 to 4 km with dives at the end, or 20 to 50 m
                          over a river; radars with a horizon, arrays and microphones
     many                 salvo with 1,000 objects
+    few                  presence with 25 microphones and one object
 
 Looks of a variant draw from the random streams of its base: what is not changed is equal.
 """
@@ -39,6 +40,7 @@ from bench.scenarios.world import (
     microphone,
     place_at,
     plan_salvo,
+    presence_bodies,
     radar,
     site_of,
 )
@@ -221,3 +223,14 @@ def _river(rng: np.random.Generator, seconds: int) -> tuple[Array, float, float]
 def plan_many(rng: np.random.Generator, seconds: int | None) -> Plan:
     """Salvo with 1,000 objects."""
     return plan_salvo(rng, seconds or 60, 1_000)
+
+
+def plan_few(rng: np.random.Generator, seconds: int | None) -> Plan:
+    """Presence with 5 × 5 microphones, as a village may have, and one object that stays over them."""
+    seconds, half = seconds or 200, (4_500.0, 4_500.0)
+    bodies = presence_bodies(rng, 5)
+    places = fly(
+        rng, seconds + BEFORE_S, rng.uniform(-4_000, 4_000, (1, 2)), rng.uniform(0, 2 * np.pi, 1), np.full(1, 48.0),
+        rng.uniform(100, 600, 1), "straight", half,
+    )  # fmt: skip
+    return Plan(site_of("few", bodies), bodies, always(places, seconds), seconds, 1_000.0, True)

@@ -234,11 +234,12 @@ def plan_presence(rng: np.random.Generator, seconds: int | None) -> Plan:
     return Plan(site_of("presence", bodies), bodies, always(places, seconds), seconds, 1_000.0, True)
 
 
-def presence_bodies(rng: np.random.Generator) -> list[Body]:
-    """Return 20 × 20 microphones, 2 km apart, jittered by 200 m."""
+def presence_bodies(rng: np.random.Generator, side: int = 20) -> list[Body]:
+    """Return side × side microphones, 2 km apart, jittered by 200 m."""
+    first = -1_000.0 * (side - 1)
     return [
-        microphone(f"m{k:03}", -19_000.0 + 2_000.0 * (k % 20) + e, -19_000.0 + 2_000.0 * (k // 20) + n)
-        for k, (e, n) in enumerate(rng.normal(0.0, 200.0, (400, 2)).tolist())
+        microphone(f"m{k:03}", first + 2_000.0 * (k % side) + e, first + 2_000.0 * (k // side) + n)
+        for k, (e, n) in enumerate(rng.normal(0.0, 200.0, (side * side, 2)).tolist())
     ]
 
 
