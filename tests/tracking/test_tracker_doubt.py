@@ -18,7 +18,7 @@ from skysentry.tracking.motion import MODELS
 from skysentry.tracking.particles import COLUMNS, MEMORY, PARTICLES, SHOWN, TEMPER, E, trusted
 from skysentry.tracking.table import Life, Table
 from skysentry.tracking.tracker import Tracker
-from skysentry.tracking.twins import APART_M, TOLD_M
+from skysentry.tracking.twins import APART_M, TOLD_M, twins
 
 
 def pairs(apart_m: float, sigma_m: float, clouds: bool, told_m: float = TOLD_M) -> int:
@@ -28,7 +28,7 @@ def pairs(apart_m: float, sigma_m: float, clouds: bool, told_m: float = TOLD_M) 
     x[1, :, 0] = apart_m
     slots = np.array([0, 1] if clouds else [-1, -1], np.int64)
     own, which, found = np.zeros((2, 4), np.int64), np.arange(2, dtype=np.int64), np.empty((4, 2), np.int64)
-    count: int = kernels.twins(x, P, w, np.zeros(2), own, which, slots, told_m, found)
+    count: int = twins(x, P, w, np.zeros(2), own, which, slots, told_m, found)
     return count
 
 
