@@ -104,6 +104,17 @@ def test_a_restored_tracker_goes_on_bit_by_bit(sky: SimpleNamespace, mixed: tupl
     assert two.snapshot() == one.snapshot()
 
 
+def test_who_waits_for_the_first_look_learns_as_who_does_not(
+    sky: SimpleNamespace, mixed: tuple[Site, list[Scan]]
+) -> None:
+    """A tracker that is started before its sensors."""
+    site, scans = mixed
+    prompt, waiting = Tracker(site), Tracker(site)
+    assert [waiting.step(sky.START_NS - k * 10**9, []) for k in range(3, -1, -1)] == [[]] * 4
+    assert sky.run(waiting, scans, float(SECONDS)) == sky.run(prompt, scans, float(SECONDS))
+    assert waiting.snapshot() == prompt.snapshot()
+
+
 @pytest.mark.parametrize("state", [b"", b"rubbish", b"\xc1", msgspec.msgpack.encode((99, 0, None))])
 def test_an_unknown_snapshot_is_refused(sky: SimpleNamespace, state: bytes) -> None:
     with pytest.raises(StateError):

@@ -14,7 +14,7 @@ from skysentry.tracking import field
 from skysentry.tracking import measure as m
 from skysentry.tracking import particles as p
 from skysentry.tracking.batch import listener
-from skysentry.tracking.births import EMPTIED, Births, Hit
+from skysentry.tracking.births import EMPTIED, SPAWN_MASS, Births, Hit
 
 SOUND_MPS = 340.0
 CELL_M = 500.0
@@ -141,3 +141,21 @@ def test_a_new_cloud_takes_all_that_the_grid_gives_up(sky: SimpleNamespace) -> N
     inner = seeds[0].cells.box[:, 1:-1, 1:-1].sum()
     assert 0.8 < inner < 0.98 * given_up
     assert np.hypot(*(seeds[0].mean[:2] - at[:2])) < 500.0
+
+
+def test_wide_boxes_give_no_second_track_of_what_one_has_taken(sky: SimpleNamespace) -> None:
+    cover = Coverage(max_m=2_500.0, soft_m=300.0)
+    mics = [
+        Sensor(id=f"m{k}", kind=SensorKind.MICROPHONE, position=sky.place(*where, 2.0), coverage=cover)
+        for k, where in enumerate(itertools.product((0.0, 2_000.0, 4_000.0, 6_000.0), repeat=2))
+    ]
+    births = Births({mic.id: listener(mic, sky.FRAME, Weather()) for mic in mics}, tuple(mics), 150.0)
+    births.t_s = 11.0
+    births.hits = [Hit(k + 0.5, f"m{a}", 0.0, -1.0, f"m{a}@{k}#0") for k in range(10) for a in (5, 6, 9, 10)]
+    assert births.halves == [1, 3]
+    i, j = (np.array([3_000.0, 3_000.0]) / births.cell_m).astype(int) - births.first
+    births.grid[:] = 1e-6
+    births.grid[:, i - 7 : i + 8, j - 7 : j + 8] = 0.9 / 49.0 / field.STATES
+    boxes = [seed.cells.box[:, 1:-1, 1:-1] for seed in births.seeds() if seed.cells is not None]
+    assert boxes
+    assert min(float(box.sum()) for box in boxes) > SPAWN_MASS

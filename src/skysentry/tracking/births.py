@@ -210,7 +210,8 @@ class Births:
         asked = self._asked() if order else np.empty((0, 0))
         for k in order:
             i, j = divmod(k, mass.shape[1])
-            if taken[i, j]:
+            # A wide box reaches into what another one, further away than is taken, has just given.
+            if taken[i, j] or (half > 1 and float(self.grid[:, *around(i, j, half)].sum()) < SPAWN_MASS):
                 continue
             seed = self._seed(i, j, half, asked)
             if half == 1 or seed is not None:

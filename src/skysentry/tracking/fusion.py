@@ -61,10 +61,10 @@ class Fusion(Sky):
 
     def declare(self, order: Order) -> None:
         """Take a person's word on whose a track is."""
-        for life in self.table.lives:
+        for i, life in enumerate(self.table.lives):
             if life.track_id == order.target and order.affiliation is not None:
                 life.affiliation = order.affiliation
-                self.table.calm[: self.table.n] = 0
+                self.ask(i)
 
     def idle(self, now_ns: int) -> bool:
         """Return whether there is nothing to report at a grid instant."""

@@ -24,7 +24,7 @@ def refresh(sky: Sky, detection: Detection, scan: Scan, own: Listener) -> None:
     scheme, value = batch.claim_of(detection.identity)
     for i in np.flatnonzero(sky.table.own[: sky.table.n, scheme] == value):
         life = sky.table.lives[int(i)]
-        sky.table.calm[i] = 0
+        sky.ask(int(i))
         life.saw(own.id, scan.time_ns)
         life.last_ns = max(life.last_ns, scan.time_ns)
         life.identity = detection.identity

@@ -32,6 +32,7 @@ def correct(sky: Sky, scan: Scan, own: Listener, packed: Packed, look: Array, si
         sky.clutter.weigh(own.id, packed.codes, packed.rows, look)
     elif own.sound:
         sky.hearing.rates.weigh(own, packed.codes, packed.rows)
+    # Of this look alone, whatever others needed before: what a flood leaves no room for must not depend on them.
     room = 8 * (table.n + found) + 64
     if room > sky.edge_i.shape[0]:
         sky.edge_i, sky.edge_j, sky.share, sky.hits = pairs_room(2 * room)
@@ -40,7 +41,7 @@ def correct(sky: Sky, scan: Scan, own: Listener, packed: Packed, look: Array, si
     if table.n:
         edges, hits = kernels.correct_scan(
             table.x, table.P, table.w, table.t, table.r, table.own, table.lines, table.n, look,
-            packed.codes, packed.rows, packed.claims, sky.edge_i, sky.edge_j, sky.share, sky.kept, free,
+            packed.codes, packed.rows, packed.claims, sky.edge_i[:room], sky.edge_j, sky.share, sky.kept, free,
             table.masks, table.cloud, sky.hearing.records.counts, table.notes, column(own.kind, own.reports),
             table.calm, scan.time_ns, sky.hits,
         )  # fmt: skip

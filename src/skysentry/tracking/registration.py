@@ -116,7 +116,7 @@ class Registration:
 
     def settle(self, now_s: float) -> list[str]:
         """Fold what is complete and solve for the headings; return the sensors whose listeners have changed."""
-        since_s = now_s - self.last_s if self.last_s >= 0.0 else 0.0
+        since_s = max(now_s - self.last_s, 0.0) if self.last_s >= 0.0 else 0.0
         self.last_s = now_s
         if len(self.sensors) < 2:
             return []

@@ -34,7 +34,7 @@ from skysentry.tracking.registration import Registration, RegistrationDump
 from skysentry.tracking.repeats import Record, Repeats
 from skysentry.tracking.resume import Gone, Resumption
 from skysentry.tracking.roster import Roster
-from skysentry.tracking.table import Life, Table
+from skysentry.tracking.table import C_NEWS, FRESH, Life, Table
 from skysentry.tracking.thin import Thin, WideDump
 from skysentry.tracking.window import WindowDump
 
@@ -129,6 +129,12 @@ class Sky:
             last_ns = scan.time_ns - round(own.period_s * SECOND_NS)
         self.looked[own.id] = max(scan.time_ns, last_ns)
         return max(scan.time_ns - last_ns, 0) / SECOND_NS
+
+    def ask(self, i: int) -> None:
+        """Let Python be asked of a track that is in order no more: also of what has seen it since the last instant."""
+        if self.table.calm[i, C_NEWS] == FRESH:
+            self.touched.add(i)
+        self.table.calm[i] = 0
 
     def ours(self, life: Life, now_ns: int) -> bool:
         """Return whether this cell, or this whole tracker, publishes a track now."""

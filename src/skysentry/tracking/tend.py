@@ -31,6 +31,8 @@ UNSEEN_NS = round(UNSEEN_S * SECOND_NS)
 
 def tend(sky: Sky, now_ns: int) -> list[AnyEvent]:
     """Return the events of a whole second: each track is asked whether it lives on, the grid for new ones."""
+    if sky.epoch_ns == 0:
+        return _before(sky, now_ns)
     now_s = (now_ns - sky.epoch_ns) / SECOND_NS
     if sky.births is not None:
         sky.clouds.settle(sky.table, now_s)
@@ -57,6 +59,17 @@ def tend(sky: Sky, now_ns: int) -> list[AnyEvent]:
     if sky.thin is not None:
         for seed, paths in sky.thin.founded(sky.table):
             _spawn(sky, now_ns, seed, paths)
+    return made
+
+
+def _before(sky: Sky, now_ns: int) -> list[AnyEvent]:
+    """Return the events before the first look, which says what times count from: nothing is learned until then."""
+    made: list[AnyEvent] = []
+    if sky.complaints.sources:
+        made += sky.complaints.tell(now_ns)
+    sky.clocks.poll()
+    if sky.faults.found:
+        made += sky.faults.tell(now_ns)
     return made
 
 

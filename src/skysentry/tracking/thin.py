@@ -123,6 +123,8 @@ class Thin:
                 return
             yield found
             self._sweep(table, view, now_s, SWEEPS_NEW, False)
+            # Looks ask where paths have come to, and a snapshot holds the paths only.
+            self._show(table, now_s)
 
     def _found(self, table: Table, view: View, now_s: float) -> tuple[Seed, Array] | None:
         """Return what is founded first, with its paths: by the sensor that heard most of what nothing explains."""
