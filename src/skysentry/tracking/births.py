@@ -50,8 +50,7 @@ MOST_HITS = 4_000
 # Sigma of speed around the nominal one, and of a bearing's agreement, in sigmas of the bearing.
 SPEED_SIGMA_MPS = 12.0
 AGREES = 3.0
-# Expected of cells that gave a track. A ring around the box gives too, and a cloud is drawn from all of that: from the
-# box alone *presence* has 1,653 m instead of 1,571 (seeds 1 to 8), from two rings 1,919 instead of 1,833 (150 s).
+# What the cells of a track's box, and of a ring around it, expect after they gave one.
 EMPTIED, RING = 1e-3, 1
 # What is only heard is placed to about this share of the reach of those who hear it: a box of fewer cells than that
 # never holds it. Three cells of *presence*, 400 microphones, are as wide; of nine microphones seven are.
@@ -263,10 +262,8 @@ class Births:
         heard = all(hit.sigma_rad < 0.0 for hit in hits)
         if half > 1 and not heard:
             return None
-        rows, columns = around(i, j, half + RING)
         east_m, north_m = (self.corner + self.cell_m * np.array([columns.start, rows.start])).tolist()
-        taken = self.grid[:, rows, columns].astype(np.float64)
-        cells = Cells(taken, self.offset.copy(), east_m, north_m, self.cell_m)
+        cells = Cells(box, self.offset.copy(), east_m, north_m, self.cell_m)
         name = f"{i + self.first[0]}.{j + self.first[1]}" + (f".{half}" if half > 1 else "")
         return Seed(mean=mean, cov=cov, cell=name, hits=hits, cells=cells, heard=heard)
 
