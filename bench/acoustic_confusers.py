@@ -22,10 +22,8 @@ import soxr
 from numpy.typing import NDArray
 
 from bench import show
-from skysentry.events import Block
+from bench.acoustic_drawn import beliefs
 from skysentry.sensing.acoustic import fuse
-from skysentry.sensing.acoustic.detector import BANDS, flying
-from skysentry.sensing.acoustic.ear import Ear
 
 FOLDER = Path(os.environ.get("CONFUSERS", "/")) / "usr" / "share"
 RATE_HZ = 16_000
@@ -63,25 +61,14 @@ def sounds(pattern: str) -> Iterator[NDArray[np.float32]]:
             yield np.tile(sound, times)[: int(MOST_S * RATE_HZ)].astype("<f4")
 
 
-def told(sound: NDArray[np.float32]) -> list[tuple[bool, bool]]:
-    """Return of each second whether it is told as flying, and as led by a drone."""
-    made: list[tuple[float, ...] | None] = []
-    ear, at_ns = Ear(BANDS), 10**18
-    for start in range(0, len(sound), RATE_HZ):
-        part = sound[start : start + RATE_HZ]
-        block = Block(
-            id=str(at_ns), time_ns=at_ns, received_ns=at_ns, sensor="ear", rate_hz=float(RATE_HZ),
-            shape=(len(part), 1), dtype="float32", data=part.tobytes(),
-        )  # fmt: skip
-        at_ns += len(part) * 1_000_000_000 // RATE_HZ
-        made += [flying(second) for second in ear.hear(block)[0]]
-    return [(belief is not None, belief is not None and fuse.led_by_drone(np.array(belief))) for belief in made]
-
-
 def main() -> None:
     rows: list[dict[str, object]] = []
     for name, pattern in GROUPS.items():
-        seconds = [second for sound in sounds(pattern) for second in told(sound)]
+        seconds = [
+            (belief is not None, belief is not None and fuse.led_by_drone(np.array(belief)))
+            for sound in sounds(pattern)
+            for belief in beliefs(sound)
+        ]
         if seconds:
             flies, drone = np.mean(seconds, axis=0)
             rows.append(

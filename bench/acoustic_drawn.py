@@ -45,14 +45,19 @@ def clip(kind: str, number: int) -> NDArray[np.float32]:
     return np.asarray(microphone.recorded(rng, sound), dtype="<f4")
 
 
-def told(sound: NDArray[np.float32]) -> list[bool]:
-    """Return for each second whether it is told as flying."""
+def beliefs(sound: NDArray[np.float32]) -> list[tuple[float, ...] | None]:
+    """Return of each second at 16 kHz what is believed of it where it is told as flying."""
     shape = (len(sound), 1)
     block = Block(
-        id="drawn", time_ns=10**18, received_ns=10**18, sensor="ear", rate_hz=float(RATE_HZ), shape=shape,
+        id="clip", time_ns=10**18, received_ns=10**18, sensor="ear", rate_hz=float(RATE_HZ), shape=shape,
         dtype="float32", data=sound.tobytes(),
     )  # fmt: skip
-    return [flying(second) is not None for second in Ear(BANDS).hear(block)[0]]
+    return [flying(second) for second in Ear(BANDS).hear(block)[0]]
+
+
+def told(sound: NDArray[np.float32]) -> list[bool]:
+    """Return for each second whether it is told as flying."""
+    return [belief is not None for belief in beliefs(sound)]
 
 
 def main() -> None:
