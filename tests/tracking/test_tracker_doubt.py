@@ -15,7 +15,7 @@ from skysentry.tracking import measure as m
 from skysentry.tracking.cloud import SETTLED_NS, Clouds
 from skysentry.tracking.ledger import NOTES
 from skysentry.tracking.motion import MODELS
-from skysentry.tracking.particles import COLUMNS, MEMORY, PARTICLES, SHOWN, TEMPER, E, trusted
+from skysentry.tracking.particles import COLUMNS, MEMORY, PARTICLES, SETTLED, TEMPER, E, trusted
 from skysentry.tracking.table import Life, Table
 from skysentry.tracking.tracker import Tracker
 from skysentry.tracking.twins import APART_M, TOLD_M, twins
@@ -49,7 +49,7 @@ def left(edge_m: float, shown: bool) -> float:
     x, P, w = np.zeros((1, MODELS, 6)), np.tile(np.eye(6), (1, MODELS, 1, 1)), np.full((1, MODELS), 1.0 / MODELS)
     clouds, memories, r = np.zeros((1, PARTICLES, COLUMNS)), np.zeros((1, MEMORY)), np.full(1, 0.9)
     x[0, :, 0] = clouds[0, :, E] = 1_000.0
-    memories[0, SHOWN] = shown
+    memories[0, SETTLED] = shown
     kernels.correct_presence(
         x, P, w, np.zeros(1), r, 1, look, False, np.zeros(1), np.zeros(1, np.int64), clouds,
         np.full((1, PARTICLES), 1.0 / PARTICLES), memories, np.zeros((1, PARTICLES)), np.zeros((1, NOTES)),
@@ -69,8 +69,8 @@ def test_a_track_has_long_been_shown_once_it_is_settled() -> None:
     for k, status in enumerate((TrackStatus.TENTATIVE, TrackStatus.CONFIRMED, TrackStatus.CONFIRMED)):
         i = table.add(Life(founded=f"m@0#{k}", first_ns=10 if k == 2 else 0, last_ns=0, status=status))
         table.cloud[i] = k
-    clouds.told(table, SETTLED_NS)
-    assert clouds.memories[:, SHOWN].tolist() == [0.0, 1.0, 0.0, 0.0]
+    clouds.review(table, SETTLED_NS)
+    assert clouds.memories[:, SETTLED].tolist() == [0.0, 1.0, 0.0, 0.0]
 
 
 def windy(sky: SimpleNamespace) -> tuple[list[Sensor], list[Scan]]:
@@ -102,7 +102,7 @@ def test_what_is_known_of_shown_clouds_is_in_the_snapshot(sky: SimpleNamespace) 
     early = [scan for scan in scans if scan.time_ns <= sky.START_NS + 60e9]
     sky.run(first, early, 60.0)
     assert first.fusion is not None
-    assert first.fusion.clouds.memories[:, SHOWN].any()
+    assert first.fusion.clouds.memories[:, SETTLED].any()
     second.restore(first.snapshot())
     rest = scans[len(early) :]
     assert sky.run(first, rest, 75.0, 60.0) == sky.run(second, rest, 75.0, 60.0)

@@ -117,7 +117,7 @@ def test_what_looks_are_worth_is_their_likelihood_with_a_path_over_that_without(
     assert got == pytest.approx(TEMPER * expected, rel=0.01)
 
 
-def test_a_path_that_is_taken_off_leaves_what_was_explained_before() -> None:
+def test_a_path_that_is_taken_off_leaves_what_was_explained_before_and_put_back_what_weaving_makes() -> None:
     looks, window, directed = filled([ONE])
     view, far = window.view(directed), np.empty(2)
     kernels.reaches(looks, far)
@@ -127,33 +127,20 @@ def test_a_path_that_is_taken_off_leaves_what_was_explained_before() -> None:
     kernels.explain(paths, since, np.array([1]), 0, *args, quiet, density)
     before = quiet.copy(), density.copy()
     assert before[0].min() < 0.5
-    kernels.weave(ONE, 0.0, *args, 1.0, quiet, density)
+    kernels.weave(ONE, 0.0, *args, quiet, density)
     assert quiet.min() < 0.9 * before[0].min()
-    kernels.weave(ONE, 0.0, *args, -1.0, quiet, density)
+    seen = (view.counts, view.hits, view.rays, view.begins)
+    room = np.empty((2, 2), np.int64), np.empty(quiet.shape), np.empty(density.shape)
+    taken = take_off(ONE, 0.0, looks, far, view.first_s, *seen, quiet, density, *room)
     assert quiet == pytest.approx(before[0], rel=1e-9)
     assert density == pytest.approx(before[1], rel=1e-9)
-
-
-def test_a_path_that_is_taken_off_and_put_back_is_what_weaving_and_weighing_make_of_it() -> None:
-    """To the bit: what a world explains does not depend on whether its paths were tried."""
-    looks, window, directed = filled([ONE])
-    view, far = window.view(directed), np.empty(2)
-    kernels.reaches(looks, far)
-    quiet, density = np.empty(view.counts.shape), np.empty(len(view.rays))
-    args = (looks, far, view.first_s, view.rays, view.begins)
-    kernels.explain(np.stack([ONE, TWO])[:, None], np.zeros(2), np.array([0, 1]), 0, *args, quiet, density)
-    other = quiet.copy(), density.copy()
-    kernels.weave(ONE, 0.0, *args, -1.0, *other)
-    seen = (view.counts, view.hits, view.rays, view.begins)
-    worth = kernels.worth(ONE, 0.0, looks, far, view.first_s, *seen, *other, 0)
-    room = np.empty((2, 2), np.int64), np.empty(quiet.shape), np.empty(density.shape)
-    assert take_off(ONE, 0.0, looks, far, view.first_s, *seen, quiet, density, *room) == worth != 0.0
-    assert (quiet == other[0]).all()
-    assert (density == other[1]).all()
-    kernels.weave(ONE, 0.0, *args, 1.0, *other)
+    # To the bit: what a world explains does not depend on whether its paths were tried.
+    assert taken == kernels.worth(ONE, 0.0, looks, far, view.first_s, *seen, quiet, density, 0) != 0.0
+    woven = quiet.copy(), density.copy()
+    kernels.weave(ONE, 0.0, *args, *woven)
     put_back(view.rays, view.begins, quiet, density, *room)
-    assert (quiet == other[0]).all()
-    assert (density == other[1]).all()
+    assert (quiet == woven[0]).all()
+    assert (density == woven[1]).all()
 
 
 def test_paths_that_a_sensor_suggests_were_heard_by_it() -> None:

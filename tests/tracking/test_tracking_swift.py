@@ -28,7 +28,7 @@ from skysentry.events import (
 from skysentry.site import Coverage, Sensor, SensorKind, Weather
 from skysentry.tracking import measure as m
 from skysentry.tracking.batch import claim_of, listener, pack
-from skysentry.tracking.classify import Told
+from skysentry.tracking.classify import told
 from skysentry.tracking.fusion import Fusion
 from skysentry.tracking.life import alone_until_ns, census, forgotten
 from skysentry.tracking.publish import LATELY_NS, _look_around
@@ -181,7 +181,7 @@ def test_classes_told_are_the_probabilities_and_add_up_to_one(weights: list[floa
     p = np.array(weights) / sum(weights)
     codes = np.empty(len(CLASSES), np.int16)
     rank_classes(p.copy(), codes)
-    shares, _ = Told()[codes.tobytes()]
+    shares, _ = told(codes.tobytes())
     assert sum(share for _, share in shares) == pytest.approx(1.0, abs=1e-9)
     assert [share for _, share in shares] == sorted((share for _, share in shares), reverse=True)
     kept = np.where(p < LEAST_SHOWN, 0.0, p)

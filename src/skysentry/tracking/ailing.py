@@ -38,8 +38,7 @@ def judge(faults: Faults, networks: list[Network], acuity: Acuity, rates: Rates,
         sigma = np.sqrt(network.shown[..., 1])
         for name, own, mean, unsure in zip(network.names, network.listeners, network.shown[..., 0], sigma, strict=True):
             _reach(faults, name, float(own.look[L_MAX]), mean, unsure)
-    if networks[-1].names:
-        _all(faults, acuity)
+    _all(faults, acuity)
     ratio, counted = _overs(rates)
     for name, times, hits in zip(rates.names, ratio, counted, strict=True):
         bad = hits > LEAST_FALSE and times > NOISY / (BACK if _named(faults, name, "false rate") else 1.0)

@@ -55,6 +55,7 @@ EMPTIED, RING = 1e-3, 1
 # What is only heard is placed to about this share of the reach of those who hear it: a box of fewer cells than that
 # never holds it. Three cells of *presence*, 400 microphones, are as wide; of nine microphones seven are.
 HEARD_SHARE = 0.65
+# Thirteen cells of 250 m: as wide as microphones of 5 km place anything; wider ones have wider cells.
 MOST_HALF = 6
 
 
@@ -213,8 +214,8 @@ class Births:
             if taken[i, j] or (half > 1 and float(self.grid[:, *around(i, j, half)].sum()) < SPAWN_MASS):
                 continue
             seed = self._seed(i, j, half, asked)
-            if half == 1 or seed is not None:
-                taken[around(i, j, half + RING)] = True
+            # What is not supported here may be from another middle, but hardly from the next cell.
+            taken[around(i, j, (1 if seed is None else half) + RING)] = True
             if seed is not None:
                 self._empty(i, j, half)
                 if self.area is None or self.area.depth_m(seed.mean[0], seed.mean[1]) < SEEN_M:

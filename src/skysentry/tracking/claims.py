@@ -179,14 +179,14 @@ class Claims:
 
 def _to_ask(table: Table, grown: Mapping[int, Life], which: Indices, asks: bool) -> list[tuple[int, Life]]:
     """Return the shown tracks that may say anything new, where receivers would hear them."""
-    lives: list[Life] = table.lives.rows  # type: ignore[assignment]
+    lives = table.lives.made
     pairs = [(i, lives[i]) for i in which.tolist()]
     return [(i, life) for i, life in pairs if life.track_id and (asks or i in grown or not life.silence)]
 
 
 def _support(table: Table, changed: Indices) -> None:
     """Bring what is told for and against the tracks in order `changed` up to date."""
-    lives: list[Life] = table.lives.rows  # type: ignore[assignment]
+    lives = table.lives.made
     coded = table.said[changed].tobytes()
     for k, i in enumerate(changed.tolist()):
         lives[i].tail = balance(coded[k * TENTHS_BYTES : (k + 1) * TENTHS_BYTES])

@@ -143,23 +143,15 @@ def settle_all(
             evidence[i, c] = max((evidence[i, c] - against) * FADE, -MOST_EVIDENCE)
 
 
-# Rounded posteriors that are remembered.
-MOST_TOLD = 20_000
 CODED = Struct(f"{len(CLASSES)}h")
 # By code: a class, a hundred and one hundredths each.
 SHARES = [(CLASSES[code // CODE], code % CODE / 100.0) for code in range(len(CLASSES) * CODE)]
 
 
-class Told(dict[bytes, tuple[Shares, str]]):
-    """The classes with their probabilities, and the likeliest in words, by the codes that `show` has written.
+def told(codes: bytes) -> tuple[Shares, str]:
+    """Return the classes with their probabilities, and the likeliest in words, by the codes that `show` has written.
 
     Codes are [shape=(classes,), int16] as bytes. Most tracks of a sky show the same few thousand of rounded posteriors.
     """
-
-    def __missing__(self, codes: bytes) -> tuple[Shares, str]:
-        if len(self) >= MOST_TOLD:
-            self.clear()
-        shares = tuple([SHARES[code] for code in CODED.unpack(codes) if code >= 0])
-        words = f"{shares[0][0].replace('_', ' ')} {shares[0][1]:.2f}" if shares else ""
-        told = self[codes] = shares, words
-        return told
+    shares = tuple([SHARES[code] for code in CODED.unpack(codes) if code >= 0])
+    return shares, f"{shares[0][0].replace('_', ' ')} {shares[0][1]:.2f}" if shares else ""

@@ -26,7 +26,7 @@ from skysentry.tracking.particles import (
     PARTICLES,
     RATE_RAD_S,
     SCORE,
-    SHOWN,
+    SETTLED,
     TIME,
     TURN,
     VE,
@@ -124,19 +124,19 @@ class Clouds:
             )  # fmt: skip
             table.outline()
 
-    def told(self, table: Table, now_ns: int) -> list[float]:
-        """Return what looks say of the network's `acuity` at tracks that are known for a while, and forget it.
+    def review(self, table: Table, now_ns: int) -> list[float]:
+        """Note which tracks people have long been shown; return what looks say of `acuity`, and forget it.
 
-        Notes beside which tracks people have long been shown.
+        Tracks that are known for a while are asked.
         """
-        self.memories[:, SHOWN] = 0.0
+        self.memories[:, SETTLED] = 0.0
         slots = []
         for i in np.flatnonzero(table.cloud[: table.n] >= 0).tolist():
             life, slot = table.lives[i], int(table.cloud[i])
             if life.status is TrackStatus.TENTATIVE or now_ns - life.first_ns < YOUNG_NS:
                 continue
             slots.append(slot)
-            self.memories[slot, SHOWN] = now_ns - life.first_ns >= SETTLED_NS
+            self.memories[slot, SETTLED] = now_ns - life.first_ns >= SETTLED_NS
         said: list[float] = self.memories[slots, SCORE:].sum(axis=0).tolist()
         self.memories[:, SCORE:] = 0.0
         return said

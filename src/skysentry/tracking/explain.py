@@ -9,8 +9,6 @@ from skysentry.tracking.show import HEADINGS
 SECOND_NS = 1_000_000_000
 # As old as this, a last look is told with its age, in whole seconds.
 RECENT_NS = 6 * SECOND_NS
-# Motions that are remembered.
-MOST_MOTIONS = 20_000
 VERBS = {
     SensorKind.MICROPHONE: ("heard by", "microphone", "microphones"),
     SensorKind.ARRAY: ("heard by", "array", "arrays"),
@@ -32,16 +30,10 @@ ENDS = {
 }
 
 
-class Motions(dict[float, str]):
-    """Motions in words, by their code of `show`."""
-
-    def __missing__(self, code: float) -> str:
-        if len(self) >= MOST_MOTIONS:
-            self.clear()
-        speed_mps, heading = divmod(int(code), HEADINGS)
-        told = f"{speed_mps} m/s heading {heading * 360 // HEADINGS}°" if speed_mps else "hovering"
-        self[code] = told
-        return told
+def motion(code: float) -> str:
+    """Return a motion in words; its code is of `show`."""
+    speed_mps, heading = divmod(int(code), HEADINGS)
+    return f"{speed_mps} m/s heading {heading * 360 // HEADINGS}°" if speed_mps else "hovering"
 
 
 def senses(sensors: tuple[str, ...], kinds: dict[str, SensorKind]) -> str:

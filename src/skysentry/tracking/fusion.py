@@ -66,14 +66,8 @@ class Fusion(Sky):
                 life.affiliation = order.affiliation
                 self.ask(i)
 
-    def idle(self, now_ns: int) -> bool:
-        """Return whether there is nothing to report at a grid instant."""
-        return not (self.news or self.touched or now_ns % SECOND_NS == 0)
-
     def report(self, now_ns: int) -> list[AnyEvent]:
         """Return the events of a grid instant, and let tracks live or end."""
         if now_ns % SECOND_NS == 0:
             return tend(self, now_ns)
-        if self.idle(now_ns):
-            return []
-        return between(self, now_ns)
+        return between(self, now_ns) if self.news or self.touched else []

@@ -99,7 +99,7 @@ class Hearing:
         The clouds tell of the microphones (`acuity`).
         """
         if self.rows:
-            told = clouds.told(table, now_ns)
+            told = clouds.review(table, now_ns)
             if self.heard.names and not self.heard.hears_less() and self.heard.acuity.take(told):
                 self.heard.show()
             self.sure = self._witnesses(now_s, now_ns, table)

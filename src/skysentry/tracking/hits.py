@@ -33,7 +33,7 @@ def refresh(sky: Sky, detection: Detection, scan: Scan, own: Listener) -> None:
 def note_hits(sky: Sky, hits: Indices, kept: list[Detection], scan: Scan, own: Listener) -> None:
     """Note the hits of a look (as `correct_scan` has them): in the fewest words where a track is in order."""
     name, time_ns, period_s = own.id, scan.time_ns, own.period_s
-    rows: list[Life] = sky.table.lives.rows  # type: ignore[assignment]
+    rows = sky.table.lives.made
     sky.news = True
     for i, j, pair, usual in hits.tolist():
         life, detection = rows[i], kept[j]

@@ -12,7 +12,7 @@ from skysentry.tracking.clutter import BINS, RINGS, SIDE, count_plots, unclaimed
 from skysentry.tracking.correct import KEPT, SCHEMES, correct_scan
 from skysentry.tracking.field import HEADINGS, STATES, drift, heed, rays_of
 from skysentry.tracking.founding import found_all, leave
-from skysentry.tracking.groups import count_directions, count_heard, flocks, heard_only
+from skysentry.tracking.groups import count_directions, count_heard, flocks
 from skysentry.tracking.ledger import KINDS, NOTES, book_heard, fade_notes, round_notes
 from skysentry.tracking.life import census, poisoned
 from skysentry.tracking.masks import COLUMNS, SLOTS, fade_record
@@ -51,7 +51,6 @@ __all__ = [
     "fold_all",
     "found_all",
     "gather",
-    "heard_only",
     "heed",
     "place",
     "present",
@@ -100,7 +99,6 @@ def warm() -> None:
     book_heard(notes, 0, r, r, r, True)
     fade_notes(notes, 1, edges * 0, 1.0)
     round_notes(notes, edges * 0, np.zeros((1, 2 * KINDS), np.int16))
-    heard_only(notes, r, 1)
     flocks(lines, notes, edges * 0, 0.0)
     scatter(clouds[0], weights[0], 1, grid.astype(np.float64) + 1.0, offset, 0.0, 0.0, 500.0)
     settle(x, P, w, t, r, slots, clouds, weights, np.zeros((1, MEMORY)), slots.copy(), 1.0, 1.0, w[0].copy())

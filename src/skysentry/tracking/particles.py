@@ -70,7 +70,7 @@ DOUBT_S, DOUBTED, FAR_SHARE, FAR_M = 10.0, 2.5, 0.2, 1_000.0
 # What a cloud remembers beside its particles: its time, the sum of surprises, the sum of their variances, whether its
 # track has long been shown; and what the looks of a second say of the network's `acuity`: the score of its two logs,
 # the triangle of their information.
-TIME, SURPRISE, VARIANCE, SHOWN, SCORE, INFORMATION, MEMORY = 0, 1, 2, 3, 4, 6, 9
+TIME, SURPRISE, VARIANCE, SETTLED, SCORE, INFORMATION, MEMORY = 0, 1, 2, 3, 4, 6, 9
 # Every so many particles are asked for it.
 ASKED = 8
 # What a snapshot holds: metres, centimetres a second, quarters of a degree a second.

@@ -161,10 +161,10 @@ def heard_in(
 
 @kernel
 def weave(
-    p: Array, since_s: float, looks: Array, far: Array, first_s: float, rays: Array, begins: Indices, sign: float,
-    quiet: Array, density: Array,
+    p: Array, since_s: float, looks: Array, far: Array, first_s: float, rays: Array, begins: Indices, quiet: Array,
+    density: Array,
 ) -> None:  # fmt: skip
-    """Add a path to what explains the looks of a world (`sign` 1), or take it off (−1), in place.
+    """Add a path to what explains the looks of a world, in place.
 
     `quiet` (sensors, bins) is the chance that no path is heard, `density` (rays,) what each direction may be.
     """
@@ -176,13 +176,10 @@ def weave(
         for b in range(begin, end):
             e, n, away, lag = emitted_at(p, since_s, looks[s], first_s + (b + 0.5) * BIN_S, lag)
             pd = heard_with(looks[s], e, n, away)
-            if sign > 0.0:
-                quiet[s, b] *= 1.0 - pd
-            else:
-                quiet[s, b] = min(quiet[s, b] / (1.0 - pd), 1.0)
+            quiet[s, b] *= 1.0 - pd
             for z in range(begins[s, b], begins[s, b + 1]):
                 e, n, away, _ = emitted_at(p, since_s, looks[s], rays[z, R_TIME], lag)
-                density[z] += sign * said(rays[z], heard_with(looks[s], e, n, away), e, n)
+                density[z] += said(rays[z], heard_with(looks[s], e, n, away), e, n)
                 density[z] = max(density[z], rays[z, R_DENSITY])
 
 
@@ -234,7 +231,7 @@ def take_off(
     p: Array, since_s: float, looks: Array, far: Array, first_s: float, counts: Array, hits: Array, rays: Array,
     begins: Indices, quiet: Array, density: Array, spans: Indices, pds: Array, gains: Array,
 ) -> float:  # fmt: skip
-    """Take a path off what explains the looks, as `weave` does, in place; return what it is `worth`.
+    """Take a path off what explains the looks, in place, to which `weave` added it; return what it is `worth`.
 
     `spans` (sensors, 2), `pds` (sensors, bins) and `gains` (rays,) take what `put_back` asks.
     """

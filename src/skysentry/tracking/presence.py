@@ -19,7 +19,7 @@ from skysentry.tracking.coverage import detectable, farthest
 from skysentry.tracking.loud import SURE, VAGUE, if_loud, learn_loud, loudness
 from skysentry.tracking.measure import L_FALSE, L_MAX, L_MISS_FLOOR, L_ORIGIN, L_PD, L_REACH, L_SOFT, emission_lag
 from skysentry.tracking.motion import MODELS, NOISE_M2_S3, Array, Indices
-from skysentry.tracking.particles import SHOWN, TEMPER, TIME, gauge_acuity, hear, surprise, trusted, weigh
+from skysentry.tracking.particles import SETTLED, TEMPER, TIME, gauge_acuity, hear, surprise, trusted, weigh
 from skysentry.tracking.wide import WIDE
 
 # Gauss–Hermite points and weights of the standard normal, five of them: exact up to degree nine.
@@ -220,7 +220,7 @@ def correct_presence(
             said = min(said, math.exp(MOST_HIT_NATS)) ** others
         else:
             said = math.exp(max(math.log1p(-chance), -look[L_MISS_FLOOR]))
-            if slots[i] >= 0 and memories[slots[i], SHOWN] > 0.0:
+            if slots[i] >= 0 and memories[slots[i], SETTLED] > 0.0:
                 # Microphones whose reach is doubted share that doubt: what has long been there they refute as far as
                 # they would place it.
                 said **= power / TEMPER

@@ -13,9 +13,10 @@ from skysentry.events import Affiliation, AnyEvent, Track, TrackEnd, TrackStatus
 from skysentry.site import AuthorisedFlight, Ring, SensorKind, Site
 from skysentry.tracking import kernels
 from skysentry.tracking.claims import FITS
-from skysentry.tracking.classify import AIRBORNE, GENUS, Classifier, Told
-from skysentry.tracking.explain import ENDS, RECENT_NS, Motions, said, senses
+from skysentry.tracking.classify import AIRBORNE, GENUS, Classifier, told
+from skysentry.tracking.explain import ENDS, RECENT_NS, motion, said, senses
 from skysentry.tracking.motion import Array
+from skysentry.tracking.remembered import Remembered
 from skysentry.tracking.show import BAD, PRESENTED, TRIANGLE
 from skysentry.tracking.table import C_SINGLE, CLASSES, Life, Table
 
@@ -32,13 +33,11 @@ AGREED_S = 20.0
 # ... and lapses when it is silent for this long: a minute behind a hill is no other aircraft.
 CLAIM_HOLDS_NS = 60 * SECOND_NS
 ALONE = (1.0, 1.0, 1.0)
-# What was made of codes before.
-MOTIONS, SEEMS = Motions(), Told()
+MOTIONS, SEEMS = Remembered(motion), Remembered(told)
 # From this mean on it is told as several.
 A_GROUP = 1.5
 # Sensors that tell objects of a group apart: each has a track of its own there.
 RESOLVING = (SensorKind.RADAR, SensorKind.CAMERA)
-MOST_TOLD = 10_000
 # Rows of `present` as Python's numbers, and the classes of one track as bytes.
 ROW, SPEED, COV = Struct(f"{PRESENTED}d"), Struct("3d"), Struct(f"{TRIANGLE}d")
 CODES = len(CLASSES)
@@ -96,7 +95,7 @@ class Publisher:
         self.frame = frame
         self.classifier = classifier
         self.kinds = {sensor.id: sensor.kind for sensor in site.sensors}
-        self.told: dict[tuple[str, ...], str] = {}
+        self.senses: Remembered[tuple[str, ...], str] = Remembered(lambda sensors: senses(sensors, self.kinds))
         self.authorised = {flight.identity: flight for flight in site.authorised}
 
     def pass_over(self, life: Life, now_ns: int, now_s: float, table: Table, i: int) -> None:
@@ -133,7 +132,7 @@ class Publisher:
             COV.iter_unpack(covs.data), strict=True,
         ):  # fmt: skip
             at += CODES_BYTES
-            lat_deg, lon_deg, alt_m, existence, motion, genus, odd = row
+            lat_deg, lon_deg, alt_m, existence, moves, genus, odd = row
             if odd == BAD:
                 continue
             life.classes, seems = SEEMS[coded[at - CODES_BYTES : at]]
@@ -141,7 +140,8 @@ class Publisher:
                 _look_around(life, now_ns)
                 table.calm[i, C_SINGLE] = len(life.sensors) < SEVERAL
             sensors, pending = life.sensors, life.pending
-            who = life.who or self._who(life)
+            # Kept by the life: a look-up by the names takes 0.1 to 0.3 µs.
+            who = life.who = life.who or self.senses[sensors]
             if end is not None:
                 who, seems = self._asked(now_ns, life, who, seems)
             elif life.silence:
@@ -163,7 +163,7 @@ class Publisher:
                 sensors=sensors,
                 detections=tuple(pending),
                 classes=life.classes,
-                why=f"{who}; {MOTIONS[motion]}; {seems}; {tail}" if tail else f"{who}; {MOTIONS[motion]}; {seems}",
+                why=f"{who}; {MOTIONS[moves]}; {seems}; {tail}" if tail else f"{who}; {MOTIONS[moves]}; {seems}",
             )
             pending.clear()
             life.published_ns = now_ns
@@ -209,15 +209,6 @@ class Publisher:
         if high == 1.0:
             return ALONE
         return low, round(mean, 1), high
-
-    def _who(self, life: Life) -> str:
-        """Return who senses a track, in words, and let it keep them: a look-up by the names takes 0.1 to 0.3 µs."""
-        life.who = self.told.get(life.sensors, "")
-        if not life.who:
-            if len(self.told) >= MOST_TOLD:
-                self.told.clear()
-            life.who = self.told[life.sensors] = senses(life.sensors, self.kinds)
-        return life.who
 
     def _whose(self, life: Life, track: Track, genus: float) -> Affiliation:
         """Return whose a track is: as a person said, else friend or neutral where evidence allows.

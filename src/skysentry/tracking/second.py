@@ -25,10 +25,10 @@ def second(
     calm: Indices, said: NDArray[np.int16], tracks: int, which: Indices, new: Indices, now_ns: int, now_s: float,
     wind: Array, bands: Array, airborne: Array, ahead: Array, changed: Indices, told_m: float, pairs: Indices,
     due: Indices, plain: NDArray[np.bool_], asked: Indices,
-) -> tuple[int, int, int, int, int]:  # fmt: skip
+) -> tuple[Indices, int, int, int, int]:  # fmt: skip
     """Let what is known of the tracks `which` fade for a second, and find what has to be asked of Python.
 
-    `new` are those of them that people are not shown. Returns how many tracks only microphones have counted
+    `new` are those of them that people are not shown. Returns the tracks that only microphones have counted
     (`groups.heard_only`), and how many rows were written into `changed` (`calm.resaid`), `pairs` (`twins`), `due` and
     `plain`, and `asked` (`calm.due_at_second`); `ahead` (k, 2) is as `life.foresee` has it, `told_m` as `twins`.
     """
@@ -36,7 +36,7 @@ def second(
     fade_notes(notes, tracks, which, 1.0)
     for i in new:
         notes[i, KNOWN] = 0.0
-    only = heard_only(notes, r, tracks).shape[0]
+    only = heard_only(notes, r, tracks)
     changes = resaid(notes, calm, which, said, changed)
     foresee(x, P, w, t, which, now_s, ahead)
     narrow, count = np.empty_like(which), 0

@@ -20,7 +20,7 @@ SHOWN = 27
 S_EXISTENCE, S_MOTION, S_GENUS, S_ODD, PRESENTED = range(3, 8)
 TRIANGLE = 21
 # Nothing, for a single object; that it may stand for other than one, or is of nature; that a number is not finite.
-PLAIN, ODD, BAD = 0.0, 1.0, 2.0
+ORDINARY, ODD, BAD = 0.0, 1.0, 2.0
 # A class and its probability as one number: class · CODE + hundredths. Python keeps what it made of them by it.
 CODE = 101
 # A class less probable than this is not shown; hundredths beyond which a track surely is of a genus.
@@ -233,7 +233,7 @@ def present(
             sums[int(genus[c])] += share[c]
         row[S_MOTION] = motion_code(state)
         row[S_GENUS] = 1.0 if sums[1] > SURE else 2.0 if sums[2] > SURE else 0.0
-        row[S_ODD] = ODD if numbers[k, 2] != 1.0 or row[S_GENUS] == 1.0 else PLAIN
+        row[S_ODD] = ODD if numbers[k, 2] != 1.0 or row[S_GENUS] == 1.0 else ORDINARY
 
 
 @kernel

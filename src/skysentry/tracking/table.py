@@ -149,6 +149,11 @@ class Lives:
         self.rows: list[Life | Look] = [*rows]
         self.keys, self.alone, self.calm = keys, alone, calm
 
+    @property
+    def made(self) -> list[Life]:
+        """The list itself, for those who ask only rows that hold a `Life`."""
+        return self.rows  # type: ignore[return-value]
+
     def __getitem__(self, i: int) -> Life:
         life = self.rows[i]
         if type(life) is Look:

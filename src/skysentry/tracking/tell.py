@@ -31,7 +31,7 @@ def between(sky: Sky, now_ns: int) -> list[AnyEvent]:
         table.calm, table.n, table.lines, table.told, now_ns, now_s, sky.lone, rows, plain
     )  # fmt: skip
     if not (asked or touched):
-        lives: list[Life] = table.lives.rows  # type: ignore[assignment]
+        lives = table.lives.made
         told = rows[:count].tolist()
         return sky.publisher.publish(now_ns, now_s, table, Shown(told, [lives[i] for i in told], [None] * count))
     due = [*zip(rows[:count].tolist(), plain[:count].tolist(), strict=True), *((i, False) for i in touched)]
@@ -49,7 +49,7 @@ def tell(sky: Sky, now_ns: int, due: Due, ends: dict[int, str], over: set[int]) 
     made: list[AnyEvent] = []
     shown = Shown([], [], [])
     now_s = (now_ns - sky.epoch_ns) / SECOND_NS
-    rows: list[Life] = table.lives.rows  # type: ignore[assignment]
+    rows = table.lives.made
     off = _strayed(sky, now_ns, now_s, due)
     for i, plain in due:
         if i in over:

@@ -42,16 +42,13 @@ def tend(sky: Sky, now_ns: int) -> list[AnyEvent]:
     sky.touched.clear()
     sky.news = False
     made = _age(sky, now_ns, now_s) if sky.table.n else []
-    if sky.complaints.sources:
-        made += sky.complaints.tell(now_ns)
-    if sky.quarantine.lanes:
-        made += sky.quarantine.tell(now_ns)
+    made += sky.complaints.tell(now_ns)
+    made += sky.quarantine.tell(now_ns)
     sky.clutter.settle(now_s, sky.table)
     sky.clocks.poll()
     sky.corrected(sky.registration.settle(now_s))
     sky.hearing.settle(now_s, now_ns, sky.table, sky.clouds)
-    if sky.faults.found:
-        made += sky.faults.tell(now_ns)
+    made += sky.faults.tell(now_ns)
     if sky.births is not None:
         sky.births.advance(now_s)
         for seed in sky.births.seeds():
@@ -64,13 +61,8 @@ def tend(sky: Sky, now_ns: int) -> list[AnyEvent]:
 
 def _before(sky: Sky, now_ns: int) -> list[AnyEvent]:
     """Return the events before the first look, which says what times count from: nothing is learned until then."""
-    made: list[AnyEvent] = []
-    if sky.complaints.sources:
-        made += sky.complaints.tell(now_ns)
     sky.clocks.poll()
-    if sky.faults.found:
-        made += sky.faults.tell(now_ns)
-    return made
+    return [*sky.complaints.tell(now_ns), *sky.faults.tell(now_ns)]
 
 
 def _spawn(sky: Sky, now_ns: int, seed: Seed, paths: Array | None = None) -> None:
@@ -118,8 +110,8 @@ def _age(sky: Sky, now_ns: int, now_s: float) -> list[AnyEvent]:
     of.settle(table, grown)
     if sky.thin is not None:
         sky.thin.courses.note(now_s, table, _without(which, new).tolist())
-    if only:
-        kernels.flocks(table.lines, table.notes, kernels.heard_only(table.notes, table.r, table.n), now_s)
+    if only.shape[0]:
+        kernels.flocks(table.lines, table.notes, only, now_s)
     sky.claims.review(now_ns, now_s, table, grown, which, changed[:changes], sky.looked, sky.quarantine)
     doubled = _doubled(sky, grown, pairs[:same].tolist())
     ends: dict[int, str] = {}

@@ -55,7 +55,7 @@ class Tracker:
             if events:
                 return self._instant(now_ns, [event for event in events if isinstance(event, (Scan, Order))])
             # Most of ten instants in a second, where there are few sensors.
-            return [] if self.fusion is None or self.fusion.idle(now_ns) else self.fusion.report(now_ns)
+            return [] if self.fusion is None else self.fusion.report(now_ns)
         made: list[AnyEvent] = []
         for instant_ns, part in instants(self.now_ns, now_ns, events):
             made += self._instant(instant_ns, part)

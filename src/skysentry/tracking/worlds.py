@@ -112,7 +112,7 @@ def explain(
     for z in range(rays.shape[0]):
         density[z] = rays[z, R_DENSITY]
     for k in which:
-        weave(paths[k, world], since[k], looks, far, first_s, rays, begins, 1.0, quiet, density)
+        weave(paths[k, world], since[k], looks, far, first_s, rays, begins, quiet, density)
 
 
 @kernel
@@ -128,15 +128,13 @@ def sweep(
     bins = counts.shape[1]
     quiet, density, new = np.empty(counts.shape), np.empty(rays.shape[0]), np.empty(PATH)
     # What a path is heard with is asked once where it stays as it is, which nearly all of them do.
-    room = (np.empty((looks.shape[0], 2), np.int64), np.empty(counts.shape), np.empty(rays.shape[0]))
+    spans, pds, gains = np.empty((looks.shape[0], 2), np.int64), np.empty(counts.shape), np.empty(rays.shape[0])
     for c in range(paths.shape[1]):
         explain(paths, since, which, c, looks, far, first_s, rays, begins, quiet, density)
         for k in which:
             p, t = paths[k, c], since[k]
             own = mixed(key ^ mixed(np.uint64(k * paths.shape[1] + c + 1)))
-            now = take_off(
-                p, t, looks, far, first_s, counts, hits, rays, begins, quiet, density, room[0], room[1], room[2]
-            )  # fmt: skip
+            now = take_off(p, t, looks, far, first_s, counts, hits, rays, begins, quiet, density, spans, pds, gains)
             stays = True
             if newest < bins:
                 other = paths[k, int(chance(own, 0) * paths.shape[1])]
@@ -160,9 +158,9 @@ def sweep(
                     now, prior, stays = what, then, False
             worths[k, c] = now
             if stays:
-                put_back(rays, begins, quiet, density, room[0], room[1], room[2])
+                put_back(rays, begins, quiet, density, spans, pds, gains)
             else:
-                weave(p, t, looks, far, first_s, rays, begins, 1.0, quiet, density)
+                weave(p, t, looks, far, first_s, rays, begins, quiet, density)
 
 
 @kernel
