@@ -9,7 +9,7 @@ when its last sample is there, so where the drone begins within a second, up to 
 
 from __future__ import annotations
 
-from bench.acoustic_learned import DEVELOPMENT, LAST, RECORDINGS, beliefs, combs, left, textures
+from bench.acoustic_learned import DEVELOPMENT, LAST, RECORDINGS, beliefs, heard, left
 from skysentry.sensing.acoustic import fuse
 
 LONGEST_S = 10
@@ -17,11 +17,8 @@ LONGEST_S = 10
 
 def alone(name: str, index: int) -> list[float]:
     """Return what each second of a recording says by itself: the ratio of what flies."""
-    found = []
-    for log_p, comb, moves in zip(left(name)[index], combs(index, False), textures(name)[index], strict=False):
-        by_itself = fuse.alone(log_p - log_p.max(), comb, moves)
-        found.append(-fuse.MOST_LLR if by_itself is None else fuse.flies(by_itself))
-    return found
+    seconds = heard(name, index)
+    return [-fuse.MOST_LLR if second.alone is None else fuse.flies(second.alone) for second in seconds]
 
 
 def waits(name: str) -> list[dict[str, int | None]]:

@@ -91,18 +91,25 @@ def _of(net: onnx.ModelProto, kind: str) -> list[onnx.NodeProto]:
 def _made(model: _Model, like: onnx.ModelProto, labels: int) -> onnx.ModelProto:
     """Return the model that was built, with its large weights in 16 bits."""
     model.nodes[-1].output[0] = "logits"
+    output = helper.make_tensor_value_info("logits", onnx.TensorProto.FLOAT, [1, labels])
+    graph = helper.make_graph(model.nodes, "joint", list(like.graph.input), [output], model.values)
+    return short(helper.make_model(graph, opset_imports=like.opset_import, ir_version=like.ir_version))
+
+
+def short(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return the model with its large weights in 16 bits, cast once when it is loaded."""
     values, casts = [], []
-    for value in model.values:
+    for value in model.graph.initializer:
         array = numpy_helper.to_array(value)
         if array.dtype == np.float32 and array.size >= LARGE:
-            short = f"{value.name}/short"
-            casts.append(helper.make_node("Cast", [short], [value.name], to=onnx.TensorProto.FLOAT))
-            values.append(numpy_helper.from_array(array.astype(np.float16), short))
+            name = f"{value.name}/short"
+            casts.append(helper.make_node("Cast", [name], [value.name], to=onnx.TensorProto.FLOAT))
+            values.append(numpy_helper.from_array(array.astype(np.float16), name))
         else:
             values.append(value)
-    output = helper.make_tensor_value_info("logits", onnx.TensorProto.FLOAT, [1, labels])
-    graph = helper.make_graph([*casts, *model.nodes], "joint", list(like.graph.input), [output], values)
-    made = helper.make_model(graph, opset_imports=like.opset_import, ir_version=like.ir_version)
+    graph = model.graph
+    held = helper.make_graph([*casts, *graph.node], "joint", list(graph.input), list(graph.output), values)
+    made = helper.make_model(held, opset_imports=model.opset_import, ir_version=model.ir_version)
     onnx.checker.check_model(made)
     return made
 

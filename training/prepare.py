@@ -4,7 +4,8 @@
     python -m training.prepare OUT.npz --packages
 
 Rows of a clip stay together: three windows, one label. Nothing here depends on a fold. With `--packages` the windows
-are those of the sounds of packages (`training.packages`) alone, as they are, for `training.texture`.
+are those of the sounds of packages (`training.packages`) alone, as they are, for `training.texture` and
+`training.opinion`.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from skysentry.sensing.acoustic import bands, spectrum
+from skysentry.sensing.acoustic import bands, opinion, spectrum
 from training import corpus, packages, recipe
 from training.augment.signal import RATE_HZ
 from training.teacher import Teacher
@@ -34,7 +36,8 @@ def clean(heard: list[recipe.Take], teacher: Teacher, starts: int) -> dict[str, 
 
     Those that begin with a whole second, as an ear hears them, have `whole`.
     """
-    made: dict[str, list[Any]] = {"clean_db": [], "clean_owner": [], "clean_whole": [], "clean_taught": []}
+    names = ("clean_db", "clean_owner", "clean_whole", "clean_taught", "clean_seen")
+    made: dict[str, list[Any]] = {name: [] for name in names}
     for take in heard:
         sound = take.sound.mean(axis=1)
         padded = np.concatenate((sound[spectrum.CONTEXT - 1 :: -1], sound))
@@ -45,19 +48,30 @@ def clean(heard: list[recipe.Take], teacher: Teacher, starts: int) -> dict[str, 
             made["clean_owner"] += [take.index] * len(levels)
             made["clean_whole"] += [start == 0] * len(levels)
             made["clean_taught"].append(teacher.windows(part, spectrum.CONTEXT, len(levels)))
+            made["clean_seen"].append(pictures(part, len(levels)))
     return {
         name: np.concatenate(rows) if rows and isinstance(rows[0], np.ndarray) else np.array(rows)
         for name, rows in made.items()
     }
 
 
+def pictures(sound: recipe.Sound, count: int) -> NDArray[np.float16]:
+    """Return what a second opinion sees of the seconds behind the context of a sound [shape=(count, 96, 64)]."""
+    heard = np.asarray(sound[spectrum.CONTEXT :], dtype=np.float32)
+    made = [opinion.picture(heard[k * RATE_HZ :]) for k in range(count)]
+    return np.array(made, dtype=np.float16).reshape(count, opinion.FRAMES, opinion.MELS)
+
+
 def of_packages() -> dict[str, np.ndarray]:
     """Return the windows of the sounds of packages, and the label and the package of each."""
     heard = packages.takes()
-    levels = [recipe.features(_padded(take.sound.mean(axis=1))) for take in heard]
+    sounds = [_padded(take.sound.mean(axis=1)) for take in heard]
+    levels = [recipe.features(sound) for sound in sounds]
     windows = [len(one) for one in levels]
+    seen = [pictures(sound, count) for sound, count in zip(sounds, windows, strict=True)]
     return {
         "levels_db": np.concatenate(levels) if levels else np.zeros((0, bands.FRAMES, bands.BANDS)),
+        "seen": np.concatenate(seen) if seen else np.zeros((0, opinion.FRAMES, opinion.MELS)),
         "label": np.repeat(np.array([recipe.LABELS.index(take.label) for take in heard], dtype=np.int64), windows),
         "package": np.repeat(np.array([take.corpus for take in heard], dtype=np.str_), windows),
     }
@@ -86,19 +100,21 @@ def main() -> None:
     # One motor on a bench neither flies nor is a tool.
     learned = [take for take in heard if take.corpus != "motor"]
     teacher = Teacher()
-    levels, taught, labels, used = [], [], [], []
+    levels, taught, seen, labels, used = [], [], [], [], []
     for n in range(wanted.first, wanted.first + wanted.clips):
         clip = recipe.clip(np.random.default_rng([wanted.seed, n]), learned)
         levels.append(recipe.features(clip.sound))
         labels.append(clip.label)
         used.append(clip.used)
         taught.append(teacher.windows(clip.sound, spectrum.CONTEXT, recipe.WINDOWS))
+        seen.append(pictures(clip.sound, recipe.WINDOWS))
     np.savez(
         wanted.out,
         levels_db=np.stack(levels),
         label=np.array(labels, dtype=np.int16),
         used=np.array(used, dtype=np.int16),
         taught=np.array(taught),
+        seen=np.array(seen),
         **clean(heard, teacher, STARTS),
     )
 

@@ -137,22 +137,42 @@ def family(label: str) -> str:
     return texture.FAMILIES[texture.OF_KINDS[recipe.LABELS.index(label)]]
 
 
+class Source(Struct, frozen=True):
+    """Rows of what is `recorded` or `drawn` that may be learned from, their families and weights."""
+
+    name: str
+    rows: NDArray[np.int64]
+    kind: Labels
+    weight: Array
+
+
+def sources(owner: NDArray[np.int64], used: NDArray[np.int64], kind: Labels, kept: NDArray[np.bool_]) -> list[Source]:
+    """Return what the kept recordings give and clips in which there is no other: without recordings, and with.
+
+    `owner` is the recording of each recorded window, `used` and `kind` are of drawn ones (`Windows`).
+    """
+    recordings = corpus.recordings()
+    rows = np.flatnonzero((kept & np.array([r.corpus != "motor" for r in recordings]))[owner])
+    own = np.array([family(r.label) for r in recordings])[owner[rows]]
+    pure = (used < 0).all(axis=1)
+    mixed = ~pure & ~((used >= 0) & ~kept[used]).any(axis=1)
+    # Without drones recordings cannot tell what is one: they only say what is none.
+    whole = bool((own == "multirotor").any())
+    share, holding = (DRAWN, MIXED) if whole else (DRAWN_ALONE, MIXED / 2.0)
+    found = [Source("recorded", rows, own, weights_of(own) * (1.0 - share) * (1.0 - holding))]
+    for some, weight in ((pure, share * (1.0 - holding)), (mixed, holding)):
+        found.append(Source("drawn", np.flatnonzero(some), kind[some], weights_of(kind[some]) * weight))
+    return found
+
+
 def fitted(windows: Windows, kept: NDArray[np.bool_], beside: Sequence[Part] = ()) -> texture.Weights:
     """Return the weights that the kept recordings give, clips in which there is no other, and what lies beside."""
-    recordings = corpus.recordings()
-    rows = (kept & np.array([r.corpus != "motor" for r in recordings]))[windows.owner]
-    kind = np.array([family(r.label) for r in recordings])[windows.owner[rows]]
-    pure = (windows.used < 0).all(axis=1)
-    mixed = ~pure & ~((windows.used >= 0) & ~kept[windows.used]).any(axis=1)
-    # Without drones recordings cannot tell what is one: they only say what is none.
-    whole = bool((kind == "multirotor").any())
-    share, holding = (DRAWN, MIXED) if whole else (DRAWN_ALONE, MIXED / 2.0)
-    own = weights_of(kind) * (1.0 - share) * (1.0 - holding)
-    parts = [(windows.recorded[rows], kind, own * (1.0 - COPIED))]
-    parts += [(copy[rows], kind, own * COPIED / len(windows.copies)) for copy in windows.copies]
-    for some, weight in ((pure, share * (1.0 - holding)), (mixed, holding)):
-        parts.append((windows.drawn[some], windows.kind[some], weights_of(windows.kind[some]) * weight))
+    own, *drawn = sources(windows.owner, windows.used, windows.kind, kept)
+    parts = [(windows.recorded[own.rows], own.kind, own.weight * (1.0 - COPIED))]
+    parts += [(copy[own.rows], own.kind, own.weight * COPIED / len(windows.copies)) for copy in windows.copies]
+    parts += [(windows.drawn[some.rows], some.kind, some.weight) for some in drawn]
     parts += [(part.measures, part.kind, part.weight) for part in beside]
+    pure = drawn[0].rows
     x, kinds, weight = (np.concatenate(part) for part in zip(*parts, strict=True))
     mean, spread = windows.drawn[pure].mean(axis=0, dtype=np.float64), windows.drawn[pure].std(axis=0, dtype=np.float64)
     held = texture.spreads(x, mean, spread).astype(np.float32)
@@ -252,14 +272,10 @@ def words(windows: Windows, weights: texture.Weights) -> Array:
     return texture.of_measures(windows.recorded[windows.whole], texture.Net.of(weights))
 
 
-def said(windows: Windows, out: NDArray[np.bool_], beside: Sequence[Part] = ()) -> dict[str, NDArray[np.float16]]:
-    """Return what texture says of each second of recordings left out; and fitted without any chainsaw, too."""
-    chainsaw = np.array([r.label == "chainsaw" for r in corpus.recordings()])
+def said(windows: Windows, out: NDArray[np.bool_], beside: Sequence[Part] = ()) -> NDArray[np.float16]:
+    """Return what texture says of each second of recordings left out."""
     mine = out[windows.owner[windows.whole]]
-    return {
-        name: words(windows, fitted(windows, some, beside))[mine].astype(np.float16)
-        for name, some in (("texture", ~out), ("texture-without-chainsaw", ~out & ~chainsaw))
-    }
+    return words(windows, fitted(windows, ~out, beside))[mine].astype(np.float16)
 
 
 def renew(path: Path, windows: Windows, beside: Sequence[Part] = ()) -> None:
@@ -267,7 +283,7 @@ def renew(path: Path, windows: Windows, beside: Sequence[Part] = ()) -> None:
     figures = dict(np.load(path))
     for name in [key.removesuffix("/owner") for key in figures if key.endswith("/owner")]:
         out = np.isin(np.arange(len(corpus.recordings())), figures[f"{name}/owner"])
-        figures |= {f"{name}/{which}": what for which, what in said(windows, out, beside).items()}
+        figures[f"{name}/texture"] = said(windows, out, beside)
     np.savez_compressed(path, **figures)
 
 

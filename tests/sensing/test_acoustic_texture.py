@@ -88,7 +88,7 @@ def test_texture_speaks_of_what_it_names_alone() -> None:
     log_p = surely(NOTHING, MULTIROTOR, HELICOPTER)
     plain = of_class(None, log_p)
     for family, mine, weight in (
-        ("multirotor", ObjectClass.MULTIROTOR, fuse.MODEL.texture),
+        ("multirotor", ObjectClass.MULTIROTOR, fuse.MODEL.multirotor),
         ("helicopter", ObjectClass.HELICOPTER, fuse.MODEL.helicopter),
     ):
         more = of_class(said(**{family: 3.0}), log_p)
@@ -114,26 +114,29 @@ def test_what_moves_like_a_machine_is_less_of_a_drone() -> None:
 def test_a_second_is_told_by_itself_where_texture_hears_rotors_and_the_nets_hear_nothing() -> None:
     log_p = surely(NOTHING)
     log_p[MULTIROTOR] = -1.0
-    assert fuse.alone(log_p, None, said()) is None
-    assert fuse.alone(log_p, None, said(helicopter=3.0)) is None
-    told = fuse.alone(log_p, None, said(multirotor=3.0))
+    for moves in (said(), said(helicopter=3.0)):
+        assert fuse.weighed(None, log_p, None, moves, lambda moves=moves: moves)[1] is None
+    rotors = said(multirotor=3.0)
+    told = fuse.weighed(None, log_p, None, rotors, lambda: rotors)[1]
     assert told is not None
     assert fuse.flies(told) >= fuse.DETECT_LLR
 
 
 def test_what_the_net_calls_a_machine_is_no_multirotor_by_texture() -> None:
     for machine in (CHAINSAW, TOOL):
-        assert fuse.owned(1.0, surely(machine)) < 1e-4
-        assert fuse.owned(1.0, surely(MULTIROTOR, machine)) == pytest.approx(0.5**fuse.OWNED, abs=1e-3)
-        assert fuse.owned(-1.0, surely(machine)) == -1.0, "against a multirotor it may speak"
-    assert fuse.owned(1.0, surely(MULTIROTOR)) > 0.999
+        assert fuse.owned(1.0, surely(machine), fuse.MODEL.owned) < 1e-4
+        assert fuse.owned(1.0, surely(MULTIROTOR, machine), fuse.MODEL.owned) == pytest.approx(
+            0.5**fuse.MODEL.owned, abs=1e-3
+        )
+        assert fuse.owned(-1.0, surely(machine), fuse.MODEL.owned) == -1.0, "against a multirotor it may speak"
+    assert fuse.owned(1.0, surely(MULTIROTOR), fuse.MODEL.owned) > 0.999
 
 
 @pytest.mark.parametrize("level", [0.0, -60.0, -1e3])
 def test_the_share_is_a_number_whatever_the_net_says(level: float) -> None:
     log_p = np.full(len(net.KINDS), level, dtype=np.float32)
     log_p[NOTHING] = 0.0
-    assert 0.0 <= fuse.owned(1.0, log_p) <= 1.0
+    assert 0.0 <= fuse.owned(1.0, log_p, fuse.MODEL.owned) <= 1.0
 
 
 def test_every_kind_has_a_family() -> None:

@@ -45,13 +45,20 @@ def unit(az_deg: float, el_deg: float) -> np.ndarray:
     return np.array([math.sin(az) * math.cos(el), math.cos(az) * math.cos(el), math.sin(el)])
 
 
+# A multirotor's rotors never turn alike: one comb alone is an engine with one propeller.
+ROTORS = (0.982, 0.994, 1.006, 1.018)
+
+
 def drone(seconds: float, seed: int, rate_hz: int = RATE_HZ, f0_hz: float = 187.0) -> np.ndarray:
     chance = np.random.default_rng(seed)
     time_s = np.arange(round(rate_hz * seconds)) / rate_hz
-    phase = 2.0 * np.pi * f0_hz * time_s + 2.0 * np.sin(2.0 * np.pi * 0.3 * time_s)
-    gusts_db = chance.normal(0.0, 1.8, round(seconds * 4) + 1)
-    gusts = np.repeat(10.0 ** (gusts_db / 20.0), rate_hz // 4)[: len(time_s)]
-    return gusts * sum(0.8**n * np.sin(n * phase + n * n) for n in range(1, 11))
+    made = np.zeros(len(time_s))
+    for rotor in ROTORS:
+        phase = 2.0 * np.pi * rotor * f0_hz * time_s + 2.0 * np.sin(2.0 * np.pi * 0.3 * time_s)
+        gusts_db = chance.normal(0.0, 1.8, round(seconds * 4) + 1)
+        gusts = np.repeat(10.0 ** (gusts_db / 20.0), rate_hz // 4)[: len(time_s)]
+        made += gusts * sum(0.8**n * np.sin(n * phase + chance.uniform(0.0, 2.0 * np.pi)) for n in range(1, 11))
+    return made / 2.0
 
 
 def plane(sound: np.ndarray, sensor: Sensor, az_deg: float, el_deg: float, rate_hz: int = RATE_HZ) -> np.ndarray:

@@ -1,13 +1,15 @@
 """Evidence of seconds → ratios of classes: a hidden Markov chain over the kinds of sound, forward only.
 
-    α_t(k) ∝ [ (1 − q)·α_{t−1}(k) + q·π(k) ] · exp( κ·log p(z_t|k) + λ·comb_t(k) + textured_t(k) )
+    α_t(k) ∝ [ (1 − q)·α_{t−1}(k) + q·π(k) ] · exp( κ·log p(z_t|k) + λ·comb_t(k) + familiar_t(k) )
 
 q is the chance that a second's sound changes (14 s of memory), π the chances of kinds at a place with no news.
 κ < 1 because neighbouring seconds share place, wind and microphone; λ is the comb's voice. `texture` speaks of the
-families of kinds (`textured`): of multirotors with μ, and for them only as far as the nets name no machine (`owned`);
+families of kinds (`familiar`): of multirotors with μ, and for them only as far as the net names no machine (`owned`);
 of helicopters, and of machines and voices, with a ν of each; of kinds that no recording holds only against, whole where
-they have a comb: music and hum look like them to the nets, which know them from drawings alone. They are chosen on
-recordings left out of training (`python -m bench.acoustic_learned --fit`): few numbers, for recordings are few.
+they have a comb: music and hum look like them to the net, which knows them from drawings alone. Where that leaves it
+possible that something flies (`ASK_LLR`), `opinion` is asked, and its word of the families stands in place of
+texture's, by a model of its own (`ASKED`). All are chosen on recordings left out of training (`python -m
+bench.acoustic_learned --fit`): few numbers, for recordings are few.
 
 What is published of a class is log p(z_1…t|class) − log p(z_1…t|nothing there), where "nothing there" is what places
 sound like without anything that flies: a fifth of it machines, voices and thunder (`CONFUSED`). So a chainsaw speaks
@@ -27,6 +29,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable
 from typing import TypeAlias
 
 import numpy as np
@@ -59,24 +62,33 @@ FLYING_CHANCES = (0.14, 0.005, 0.04, 0.02, 0.07, 0.025)
 
 
 class Model(Struct, frozen=True):
-    """κ, λ, μ, the ν of helicopters, of what is on the ground, of what no recording holds and of jets, and q."""
+    """What counts how far: κ, λ, μ, ν of helicopters, of what is on the ground, of what no recording holds, of jets.
+
+    `owned` is the power of the share that a multirotor must have among it and machines by the net for families to
+    speak for it (`owned`); `change` is q.
+    """
 
     kappa: float
     comb: float
-    texture: float
+    multirotor: float
     helicopter: float
     ground: float
     unrecorded: float
     jet: float
+    owned: float
     change: float
 
 
-# With κ = 0.3 drones that nothing like was heard gain a hundredth of area, and clear ones that the nets alone tell are
-# no longer told after long quiet. With a smaller q they are told a second later, with 0.1 confirmed a second sooner and
-# the tails of places and helicopters are longer.
-MODEL = Model(kappa=0.4, comb=0.3, texture=0.7, helicopter=0.3, ground=0.7, unrecorded=1.0, jet=0.4, change=0.07)
-# Power of the share that multirotors must have among them and machines for texture to speak for them (`owned`).
-OWNED = 2.0
+# By texture. With κ = 0.3 drones that nothing like was heard gain a hundredth of area, and clear ones that the net
+# alone tells are no longer told after long quiet. With a smaller q they are told a second later, with 0.1 confirmed a
+# second sooner and the tails of places and helicopters are longer.
+MODEL = Model(
+    kappa=0.4, comb=0.3, multirotor=0.7, helicopter=0.3, ground=0.7, unrecorded=1.0, jet=0.4, owned=2.0, change=0.07
+)
+# By the second opinion, which knows machines and helicopters better than the net does.
+ASKED = Model(
+    kappa=0.3, comb=0.3, multirotor=1.0, helicopter=0.4, ground=1.0, unrecorded=1.0, jet=0.4, owned=1.0, change=0.07
+)
 # No chance is less: logs need a floor, and 1e-30 is beyond what any bounded ratio can tell.
 LEAST = 1e-30
 # A place's habits are learned in ten minutes; four fifths of them, so that no kind becomes impossible.
@@ -84,6 +96,9 @@ HABIT_S = 600.0
 LEARNED = 0.8
 # From here on something may fly, and nothing is learned.
 FROZEN_LLR = -1.0
+# From here on the second opinion is asked: of none to a fifth of the seconds of wind, rain, hiss and speech, and of a
+# half of music. From −2 on it is asked of most wind; from −1 on, of fewer of the drones that nothing has heard.
+ASK_LLR = -1.5
 MOST_LLR = 7.0
 DETECT_LLR = 1.0
 CONFIRM_LLR = 2.5
@@ -114,54 +129,75 @@ _KEPT: Belief = CHANCES * (1.0 - LEARNED * _QUIET)
 _DEALT = LEARNED * float(CHANCES @ _QUIET)
 
 
+def weighed(
+    before: Belief | None,
+    log_p: Array,
+    comb: Ratios | None,
+    texture: Belief,
+    ask: Callable[[], Belief],
+    place: Belief = CHANCES,
+    models: tuple[Model, Model] = (MODEL, ASKED),
+) -> tuple[Belief, Belief | None]:
+    """Return the chances of kinds by all that was heard, and by this second alone (`alone`).
+
+    `ask` gives the second opinion; it is called where something may fly, and stands in place of texture's word.
+    """
+    belief, own = (heard(since, log_p, comb, texture, models[0], place) for since in (before, None))
+    if max(flies(_told(belief), _told(place)), flies(_told(own), _told(place))) < ASK_LLR:
+        return belief, own if alone(log_p, texture) else None
+    opinion = ask()
+    belief, own = (heard(since, log_p, comb, opinion, models[1], place) for since in (before, None))
+    return belief, own if alone(log_p, opinion) else None
+
+
+def _told(belief: Belief) -> tuple[float, ...]:
+    return tuple(belief.tolist())
+
+
+def alone(log_p: Array, families: Belief) -> bool:
+    """Whether a second may be told by itself: the net's likeliest kind flies, or rotors are likelier than not.
+
+    After long quiet the chain believes a first second of anything only in part.
+    """
+    return _FLYING.start <= int(log_p.argmax()) < _FLYING.stop or bool(families[_ROTORS] > 0.0)
+
+
 def heard(
     belief: Belief | None,
     log_p: Array,
     comb: Ratios | None,
-    texture: Belief | None = None,
+    families: Belief | None = None,
     model: Model = MODEL,
     place: Belief = CHANCES,
 ) -> Belief:
-    """Return α after a second: the net's log p of each kind [shape=(16,)], what the comb says and what texture does."""
+    """Return α after a second: the net's log p of each kind [shape=(16,)], what the comb says, and of families."""
     before = place if belief is None else (1.0 - model.change) * belief + model.change * place
     log = np.log(before) + model.kappa * log_p.astype(np.float64)
     for name, value in comb or ():
         if name in _AT:
             log[_AT[name]] += model.comb * value
-    if texture is not None:
-        log += textured(texture, log_p, model)
+    if families is not None:
+        log += familiar(families, log_p, model)
     made: Belief = np.exp(log - np.maximum.reduce(log))
     made /= np.add.reduce(made)
     return np.maximum(made, LEAST)
 
 
-def alone(
-    log_p: Array, comb: Ratios | None, texture: Belief, model: Model = MODEL, place: Belief = CHANCES
-) -> Belief | None:
-    """Return the chances of kinds by one second alone; None where neither nets nor texture name something that flies.
-
-    After long quiet the chain believes a first second of anything only in part.
-    """
-    if not _FLYING.start <= int(log_p.argmax()) < _FLYING.stop and texture[_ROTORS] <= 0.0:
-        return None
-    return heard(None, log_p, comb, texture, model, place)
-
-
-def textured(texture: Belief, log_p: Array, model: Model = MODEL) -> Belief:
+def familiar(families: Belief, log_p: Array, model: Model = MODEL) -> Belief:
     """Return what the ratios of families [shape=(6,)] add to the logs of the kinds [shape=(16,)].
 
-    For kinds that no recording holds texture may not speak: background and helicopters sound like drawn ones at times.
+    They may not speak for kinds that no recording holds: background and helicopters sound like drawn ones at times.
     """
-    told: Belief = texture[_FAMILY]
+    told: Belief = families[_FAMILY]
     np.minimum(told, 0.0, out=told, where=_UNRECORDED)
     told *= _shares(model)
-    told[_MULTIROTOR] = model.texture * owned(float(texture[_ROTORS]), log_p)
+    told[_MULTIROTOR] = model.multirotor * owned(float(families[_ROTORS]), log_p, model.owned)
     return told
 
 
 @functools.cache
 def _shares(model: Model) -> Belief:
-    """Return how much texture's word counts for each kind [shape=(16,)]; nothing for "nothing"."""
+    """Return how much a word of families counts for each kind [shape=(16,)]; nothing for "nothing"."""
     made = np.zeros(len(KINDS))
     made[_AT[ObjectClass.HELICOPTER]] = model.helicopter
     made[_GROUNDS] = model.ground
@@ -170,12 +206,12 @@ def _shares(model: Model) -> Belief:
     return made
 
 
-def owned(ratio: float, log_p: Array) -> float:
-    """Return what texture may say of a multirotor: for it only as far as its share among it and machines lets it.
+def owned(ratio: float, log_p: Array, power: float) -> float:
+    """Return what families may say of a multirotor: for it only as far as its share among it and machines lets it.
 
     Both move alike, and by the share itself machines that texture does not know are told as rotors twice as often.
     """
-    if ratio <= 0.0:
+    if ratio <= 0.0 or power == 0.0:
         return ratio
     log = log_p.tolist()
     likeliest = max(log)
@@ -183,7 +219,7 @@ def owned(ratio: float, log_p: Array) -> float:
     machines = sum(math.exp(value - likeliest) for value in log[_MACHINES])
     # The likeliest kind may be neither: two chances of 0 share alike.
     share = (multirotor + LEAST) / (multirotor + machines + 2.0 * LEAST)
-    return ratio * math.pow(share, OWNED)
+    return ratio * math.pow(share, power)
 
 
 def without_comb(log_p: Array) -> Array:

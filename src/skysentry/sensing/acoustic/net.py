@@ -1,8 +1,7 @@
 """The learned branch: the levels of a second → log p(z|kind) of sixteen kinds of sound, up to a common constant.
 
-Weights: two nets that differ by their seed, joined into one model that gives the mean of their logits, made by `make
-train-acoustic`, described in docs/model-card-acoustic.md. The logs of the shares that the kinds had in training are
-taken off the last layer when a net is exported.
+Weights: made by `make train-acoustic`, described in docs/model-card-acoustic.md. The logs of the shares that the kinds
+had in training are taken off the last layer when a net is exported.
 
 One thread and one second at a time: sums then run in the same order whatever else a server hears, and a replay gives
 the same bits. Batching over microphones would save 0.05 ms a second; equal results are worth more.
@@ -35,19 +34,20 @@ NOTHING_HEARD: Array = np.zeros(len(KINDS), dtype=np.float32)
 
 
 @functools.cache
-def _session() -> Any:
+def session(weights: str) -> Any:
+    """Return a session of a model of the package, in one thread."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.use_deterministic_compute = True
     options.log_severity_level = 3
-    weights = (resources.files("skysentry.sensing.acoustic") / WEIGHTS).read_bytes()
-    return onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
+    model = (resources.files("skysentry.sensing.acoustic") / weights).read_bytes()
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 def log_p(levels_db: Array) -> Array:
     """Return log p(z|kind) [shape=(16,)] less that of the likeliest, of the levels of a second [shape=(32, 96)]."""
-    logits: Array = _session().run(None, {"picture": bands.channels(levels_db)[None]})[0][0]
+    logits: Array = session(WEIGHTS).run(None, {"picture": bands.channels(levels_db)[None]})[0][0]
     made: Array = logits - logits.max()
     return made

@@ -14,7 +14,7 @@ gaps. None depends on gain; `shape` and `lines` do on the microphone's response,
 drawn clips through drawn microphones, and recordings through drawn ones as well. Each measure is taken in spreads from
 its mean, held within ±3. A layer of rectified sums and one of weights give log p(z|family); of each family log p(z|it)
 − log p(z|the others by `CHANCES`) is said, held in `LLR_RANGE`. The weights come from `python -m training.texture`.
-Machines that it never heard move much like rotors: where the nets name one, `fuse.owned` takes most of its word for a
+Machines that it never heard move much like rotors: where the net names one, `fuse.owned` takes most of its word for a
 multirotor away.
 """
 
@@ -106,8 +106,6 @@ _PER_STEP = np.float32(1.0 / (bands.FRAMES - 1))
 _GROUPED: Array = (np.kron(np.eye(GROUPS), np.ones((WIDTH, 1))) / WIDTH).astype(np.float32)
 _SHAPED: Array = (_GROUPED - _GROUPED.mean(axis=1, keepdims=True)) / np.float32(SHAPE_DB)
 _RANKED = _ranked()
-# What a deaf second says of the families: nothing.
-NOTHING_HEARD = np.zeros(len(FAMILIES))
 _CHANCES = np.array(CHANCES)
 _ODDS = np.log(_CHANCES / (1.0 - _CHANCES))
 
@@ -156,7 +154,12 @@ def of_measures(measured: Array, net: Net) -> NDArray[np.float64]:
     inside += net.bias
     said = np.maximum(inside, 0.0, out=inside) @ net.out
     said += net.constant
-    said -= np.maximum.reduce(said, axis=-1, keepdims=True)
+    return of_logits(said)
+
+
+def of_logits(said: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the ratios of families [shape=(..., 6)] of log p(z|family), up to a constant [shape=(..., 6)]."""
+    said = said - np.maximum.reduce(said, axis=-1, keepdims=True)
     chances = np.exp(said, out=said)
     chances *= _CHANCES
     chances /= np.add.reduce(chances, axis=-1, keepdims=True)
