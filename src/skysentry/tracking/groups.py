@@ -277,11 +277,11 @@ def flocks(lines: Array, notes: Array, which: Indices, now_s: float) -> None:
 
 
 @kernel
-def heard_only(notes: Array, r: Array, tracks: int) -> Indices:
-    """Return the rows of likely tracks (n,) that only single microphones have counted."""
-    only, count = np.empty(tracks, np.int64), 0
+def heard_only(notes: Array, r: Array, tracks: int, only: Indices) -> int:
+    """Write the rows of likely tracks (n,) that only single microphones have counted; return how many."""
+    count = 0
     for i in range(tracks):
         if notes[i, 0] > 0.0 and notes[i, LOOKS] == 0.0 and r[i] > LEAST_EXISTENCE:
             only[count] = i
             count += 1
-    return only[:count]
+    return count

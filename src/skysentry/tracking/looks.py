@@ -14,10 +14,9 @@ from skysentry.tracking.correct import HIT
 from skysentry.tracking.founding import LEAST_FREE
 from skysentry.tracking.hits import note_hit, note_hits, take_claim
 from skysentry.tracking.ledger import column
-from skysentry.tracking.life import alone_until_ns
 from skysentry.tracking.motion import Array
 from skysentry.tracking.sky import SECOND_NS, Sky, pairs_room
-from skysentry.tracking.table import Look, look_key
+from skysentry.tracking.table import Look, alone_until_ns, look_key
 
 LEAST_SHARE = 1e-3
 # What no track explains with more than this may be false (`rates`).

@@ -16,8 +16,8 @@ from skysentry.tracking.strength import tell_numbers
 # Columns: latitude, longitude, altitude, velocity (e, n, u), upper triangle of the covariance (21).
 SHOWN = 27
 # Columns of `present`: the same without velocity and covariance, which Python takes as tuples of their own; existence,
-# the code of its motion, what it surely is (1 nature, 2 crewed), and what is out of the ordinary.
-S_EXISTENCE, S_MOTION, S_GENUS, S_ODD, PRESENTED = range(3, 8)
+# the code of its motion, what is out of the ordinary, and what it surely is (1 nature, 2 crewed).
+S_EXISTENCE, S_MOTION, S_ODD, S_GENUS, PRESENTED = range(3, 8)
 TRIANGLE = 21
 # Nothing, for a single object; that it may stand for other than one, or is of nature; that a number is not finite.
 ORDINARY, ODD, BAD = 0.0, 1.0, 2.0
