@@ -16,5 +16,17 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def kernel(function: Function) -> Function:
-    """Return the compiled function, with the type it was written with."""
+    """Return the compiled function, with the type it was written with. It makes no array and returns none.
+
+    So numba need not count who holds an array: counting each `x[i]` took 6 % of a look, and passing 20 arrays 0.5 µs.
+    """
+    options: dict[str, Any] = {"_nrt": False}
+    return cast(Function, numba.njit(function, cache=True, fastmath=False, error_model="numpy", **options))
+
+
+def array_kernel(function: Function) -> Function:
+    """Return the compiled function, for one that makes arrays. Its long loops belong into a `kernel` that it calls.
+
+    A `kernel` cannot call it.
+    """
     return cast(Function, numba.njit(function, cache=True, fastmath=False, error_model="numpy"))

@@ -180,7 +180,7 @@ def test_what_is_not_finite_is_left_out_alone(sky: SimpleNamespace, bad: float) 
 def test_classes_told_are_the_probabilities_and_add_up_to_one(weights: list[float]) -> None:
     p = np.array(weights) / sum(weights)
     codes = np.empty(len(CLASSES), np.int16)
-    rank_classes(p.copy(), codes)
+    rank_classes(p.copy(), np.empty_like(p), codes)
     shares, _ = told(codes.tobytes())
     assert sum(share for _, share in shares) == pytest.approx(1.0, abs=1e-9)
     assert [share for _, share in shares] == sorted((share for _, share in shares), reverse=True)

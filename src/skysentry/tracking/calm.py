@@ -94,13 +94,14 @@ def due_between(
 
 
 @kernel
-def resaid(notes: Array, calm: Indices, which: Indices, said: NDArray[np.int16], changed: Indices) -> int:
+def resaid(
+    notes: Array, calm: Indices, which: Indices, said: NDArray[np.int16], changed: Indices, new: NDArray[np.int16]
+) -> int:
     """Round the sums of the tracks in order among `which` into `said` (n, 2 KINDS); return how many are others now.
 
-    Their rows are written into `changed` (k,).
+    Their rows are written into `changed` (k,); `new` (1, 2 KINDS) is room.
     """
     count = 0
-    new = np.empty((1, 2 * KINDS), np.int16)
     for k in range(which.shape[0]):
         i = which[k]
         if calm[i, C_TOLD] == 0:
@@ -110,7 +111,8 @@ def resaid(notes: Array, calm: Indices, which: Indices, said: NDArray[np.int16],
         for c in range(2 * KINDS):
             other = other or new[0, c] != said[i, c]
         if other:
-            said[i] = new[0]
+            for c in range(2 * KINDS):
+                said[i, c] = new[0, c]
             changed[count] = i
             count += 1
     return count

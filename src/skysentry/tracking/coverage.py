@@ -129,14 +129,15 @@ def filtered(look: Array, x: Array, P: Array, w: Array) -> float:
     """
     if look[L_DOPPLER] == 0.0:
         return 1.0
-    u = x[:3] - look[L_ORIGIN : L_ORIGIN + 3]
-    u /= math.sqrt((u * u).sum() + NEAREST_M)
+    away = x[0] - look[L_ORIGIN], x[1] - look[L_ORIGIN + 1], x[2] - look[L_ORIGIN + 2]
+    distance = math.sqrt(away[0] * away[0] + away[1] * away[1] + away[2] * away[2] + NEAREST_M)
+    u = away[0] / distance, away[1] / distance, away[2] / distance
     variance = 0.0
     for k in range(w.shape[0]):
         for a in range(3):
             for b in range(3):
                 variance += w[k] * u[a] * u[b] * P[k, 3 + a, 3 + b]
-    rate = abs((u * x[3:6]).sum())
+    rate = abs(u[0] * x[3] + u[1] * x[4] + u[2] * x[5])
     scale = math.sqrt(NOTCH_SOFT_MPS * NOTCH_SOFT_MPS + SIGMA_TO_SCALE * SIGMA_TO_SCALE * max(variance, 0.0))
     within = inside(NOTCH_MPS - rate, scale) - inside(-NOTCH_MPS - rate, scale)
     return 1.0 - (1.0 - NOTCH_LEFT) * within

@@ -104,6 +104,7 @@ def warm() -> None:
     found_all(
         codes, rows, free, codes, 0, look, 0.0, 0, x, P, w, t, r, lines, own, np.zeros((1, len(CLASSES))),
         np.zeros((1, TOLD)), notes, masks, slots, edges * 0, np.zeros((1, CALM), np.int64), edges * 0, 0, 0,
+        np.empty((4, 3, 3)),
     )  # fmt: skip
     calm, balances = np.zeros((1, CALM), np.int64), np.zeros((1, 2 * KINDS), np.int16)
     due_between(calm, 1, lines, np.zeros((1, TOLD)), 0, 0.0, True, edges * 0, edges * 0)
@@ -128,7 +129,7 @@ def warm() -> None:
     counts = np.zeros((SIDE, SIDE)), np.ones(1), np.zeros(RINGS), np.zeros(BINS)
     # What is read from bytes is of a type of its own: it cannot be written to.
     bare = np.frombuffer(b"")
-    weigh_and_fade(codes, rows, look, np.frombuffer(bytes(8 * RINGS)), *counts, 1.0)
+    weigh_and_fade(codes, rows, look, np.frombuffer(bytes(8 * RINGS)), *counts, 1.0, np.empty(4))
     count_plots(codes, np.zeros((0, 4)), 0, codes, free, 0, 1.0, *counts)
     leave(codes, rows, 0.0, 0.0, 0.0, 0.0, free)
     read(-1, bare, look, 0.0, 0.0, np.append(frame, 0.0), codes, codes, rows, none)

@@ -21,6 +21,8 @@ from skysentry.tracking.table import Look, alone_until_ns, look_key
 LEAST_SHARE = 1e-3
 # What no track explains with more than this may be false (`rates`).
 LOOSE = 0.5
+# Room for `founding.found_all`.
+ROOM: Array = np.empty((4, 3, 3))
 
 
 def correct(sky: Sky, scan: Scan, own: Listener, packed: Packed, look: Array, since_s: float) -> None:
@@ -108,7 +110,7 @@ def _found(sky: Sky, scan: Scan, own: Listener, packed: Packed, look: Array, fre
         packed.codes, packed.rows, free, which, most, look, sky.prior_alt_m, table.n,
         table.x, table.P, table.w, table.t, table.r, table.lines, table.own, table.evidence, table.told,
         table.notes, table.masks, table.cloud, table.alone, table.calm, table.key, keys,
-        alone_until_ns(scan.time_ns, own.period_s),
+        alone_until_ns(scan.time_ns, own.period_s), ROOM,
     )  # fmt: skip
     if not wanted:
         return

@@ -14,7 +14,7 @@ import math
 
 import numpy as np
 
-from skysentry.compiled import kernel
+from skysentry.compiled import array_kernel, kernel
 from skysentry.tracking.measure import (
     AZ_EL,
     BEARING,
@@ -87,7 +87,7 @@ def sound_lag(lines: Array, i: int, look: Array, mean: Array) -> float:
     return emission_lag(mean, lines[i, O_TIME], look)
 
 
-@kernel
+@array_kernel
 def line_up(codes: Indices, rows: Array, order: Indices, east_m: Array) -> tuple[int, float]:
     """Sort measurements by the east coordinate of their centre: those without a place first, as if everywhere.
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from skysentry.compiled import kernel
+from skysentry.compiled import array_kernel
 from skysentry.tracking.calm import due_at_second, resaid
 from skysentry.tracking.classify import settle_all
 from skysentry.tracking.groups import heard_only
-from skysentry.tracking.ledger import fade_notes
+from skysentry.tracking.ledger import KINDS, fade_notes
 from skysentry.tracking.life import census, foresee, poisoned
 from skysentry.tracking.motion import Array, Indices
 from skysentry.tracking.twins import twins
@@ -24,7 +24,7 @@ from skysentry.tracking.wide import WIDE
 GROWN, OVER, HEARD, CHANGED, DUE, ASKED, ROOMS = range(7)
 
 
-@kernel
+@array_kernel
 def second(
     x: Array, P: Array, w: Array, t: Array, r: Array, own: Indices, evidence: Array, notes: Array, cloud: Indices,
     alone: Indices, calm: Indices, said: NDArray[np.int16], tracks: int, now_ns: int, now_s: float, wind: Array,
@@ -43,7 +43,7 @@ def second(
     settle_all(x, P, w, evidence, which, wind, bands, airborne)
     fade_notes(notes, tracks, which, 1.0)
     heard = heard_only(notes, r, tracks, rows[HEARD])
-    changed = resaid(notes, calm, which, said, rows[CHANGED])
+    changed = resaid(notes, calm, which, said, rows[CHANGED], np.empty((1, 2 * KINDS), np.int16))
     foresee(x, P, w, t, which, now_s, ahead)
     narrow, count = np.empty_like(which), 0
     for i in which:

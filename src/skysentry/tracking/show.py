@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from skysentry.compiled import kernel
+from skysentry.compiled import array_kernel, kernel
 from skysentry.geo import geodetic
 from skysentry.tracking.motion import MODELS, NOISE_M2_S3, NOISE_UP_M2_S3, Array, Indices, moments, predict, predict_one
 from skysentry.tracking.outline import O_MEAN, O_ONE, O_TIME
@@ -37,7 +37,7 @@ FASTEST_SHOWN = 9_999
 to_geodetic = kernel(geodetic)
 
 
-@kernel
+@array_kernel
 def show(
     x: Array, P: Array, w: Array, t: Array, which: Indices, now_s: float, frame: Array, told: Array, out: Array
 ) -> None:
@@ -45,14 +45,26 @@ def show(
 
     `told` (n, 7) takes the mean, in the working frame, and the time of each of these tracks.
     """
-    mean = np.empty(6)
-    cov = np.empty((6, 6))
-    axes = np.empty((3, 3))
-    ecef, half = np.empty(3), np.empty((6, 6))
     xs, Ps, ws = np.empty((MODELS, 6)), np.empty((MODELS, 6, 6)), np.empty(MODELS)
+    room = np.empty((4, 6, 6))
+    _show(x, P, w, t, which, now_s, frame, told, out, xs, Ps, ws, room)
+
+
+@kernel
+def _show(
+    x: Array, P: Array, w: Array, t: Array, which: Indices, now_s: float, frame: Array, told: Array, out: Array,
+    xs: Array, Ps: Array, ws: Array, room: Array,
+) -> None:  # fmt: skip
+    """Do as `show` says; `xs`, `Ps` and `ws` are room for the state of one track, `room` (4, 6, 6) for more."""
+    cov, half, axes, mean, ecef = room[0], room[1], room[2], room[3, 0], room[3, 1]
     for k in range(which.shape[0]):
         i = which[k]
-        xs[:], Ps[:], ws[:] = x[i], P[i], w[i]
+        for m in range(MODELS):
+            ws[m] = w[i, m]
+            for a in range(6):
+                xs[m, a] = x[i, m, a]
+                for b in range(6):
+                    Ps[m, a, b] = P[i, m, a, b]
         dt = now_s - t[i]
         if dt > 0.0:
             predict(xs, Ps, ws, dt)
@@ -157,10 +169,10 @@ def weigh_classes(
 
 
 @kernel
-def rank_classes(share: Array, codes: NDArray[np.int16]) -> None:
+def rank_classes(share: Array, rest: Array, codes: NDArray[np.int16]) -> None:
     """Write the classes worth showing as codes, the likeliest first, in hundredths that add up to 100; −1 ends them.
 
-    `share` [shape=(classes,)] becomes the probabilities that are shown.
+    `share` [shape=(classes,)] becomes the probabilities that are shown; `rest` is room like it.
     """
     classes = share.shape[0]
     total = 0.0
@@ -169,7 +181,6 @@ def rank_classes(share: Array, codes: NDArray[np.int16]) -> None:
             share[c] = 0.0
         total += share[c]
     left = 100
-    rest = np.empty(classes)
     for c in range(classes):
         share[c] = 100.0 * share[c] / total
         rest[c] = share[c] - math.floor(share[c])
@@ -199,7 +210,7 @@ def motion_code(row: Array) -> float:
     return float(speed * HEADINGS + heading)
 
 
-@kernel
+@array_kernel
 def present(
     x: Array, P: Array, w: Array, t: Array, r: Array, evidence: Array, which: Indices, now_s: float, frame: Array,
     log_prior: Array, wind: Array, bands: Array, airborne: Array, genus: Array, notes: Array, told: Array,
@@ -213,27 +224,38 @@ def present(
     shown = np.empty((which.shape[0], SHOWN))
     show(x, P, w, t, which, now_s, frame, told, shown)
     tell_numbers(notes, which, numbers)
-    share = np.empty(log_prior.shape[0])
-    sums = np.empty(3)
+    share = np.empty((2, log_prior.shape[0]))
     for k in range(which.shape[0]):
-        state, row = shown[k], out[k]
-        for a in range(3):
-            row[a], velocity[k, a] = state[a], state[3 + a]
-        for a in range(TRIANGLE):
-            cov[k, a] = state[6 + a]
-        row[S_EXISTENCE] = r[which[k]]
-        weigh_classes(evidence[which[k]], log_prior, wind, bands, airborne, state, share)
-        total = share.sum() + state.sum() + r[which[k]]
-        if not math.isfinite(total):
-            row[S_ODD] = BAD
-            continue
-        rank_classes(share, codes[k])
-        sums[:] = 0.0
-        for c in range(share.shape[0]):
-            sums[int(genus[c])] += share[c]
-        row[S_MOTION] = motion_code(state)
-        row[S_GENUS] = 1.0 if sums[1] > SURE else 2.0 if sums[2] > SURE else 0.0
-        row[S_ODD] = ODD if numbers[k, 2] != 1.0 or row[S_GENUS] == 1.0 else ORDINARY
+        i = which[k]
+        _tell_one(
+            shown[k], r[i], evidence[i], numbers[k, 2] != 1.0, log_prior, wind, bands, airborne, genus, share, out[k],
+            velocity[k], cov[k], codes[k],
+        )  # fmt: skip
+
+
+@kernel
+def _tell_one(
+    state: Array, likely: float, evidence: Array, several: bool, log_prior: Array, wind: Array, bands: Array,
+    airborne: Array, genus: Array, share: Array, row: Array, velocity: Array, cov: Array, codes: NDArray[np.int16],
+) -> None:  # fmt: skip
+    """Write what `present` tells of one track; `share` (2, classes) is room."""
+    for a in range(3):
+        row[a], velocity[a] = state[a], state[3 + a]
+    for a in range(TRIANGLE):
+        cov[a] = state[6 + a]
+    row[S_EXISTENCE] = likely
+    weigh_classes(evidence, log_prior, wind, bands, airborne, state, share[0])
+    if not math.isfinite(share[0].sum() + state.sum() + likely):
+        row[S_ODD] = BAD
+        return
+    rank_classes(share[0], share[1], codes)
+    nature, crewed = 0.0, 0.0
+    for c in range(share.shape[1]):
+        nature += share[0, c] if genus[c] == 1.0 else 0.0
+        crewed += share[0, c] if genus[c] == 2.0 else 0.0
+    row[S_MOTION] = motion_code(state)
+    row[S_GENUS] = 1.0 if nature > SURE else 2.0 if crewed > SURE else 0.0
+    row[S_ODD] = ODD if several or row[S_GENUS] == 1.0 else ORDINARY
 
 
 @kernel

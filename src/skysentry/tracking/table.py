@@ -335,15 +335,24 @@ def fill_gaps(
     lines: Array, key: Indices, masks: Array, cloud: Indices, alone: Indices, calm: Indices, said: NDArray[np.int16],
     rows: Indices, n: int,
 ) -> None:  # fmt: skip
-    """Let the last row take the place of each of `rows`, in falling order."""
+    """Let the last row take the place of each of `rows`, in falling order: number by number, for copies need room."""
     for row in rows:
         n -= 1
         if row == n:
             continue
         t[row], r[row], key[row], cloud[row], alone[row] = t[n], r[n], key[n], cloud[n], alone[n]
-        own[row], evidence[row], told[row], notes[row] = own[n], evidence[n], told[n], notes[n]
-        lines[row], masks[row], w[row], calm[row], said[row] = lines[n], masks[n], w[n], calm[n], said[n]
-        # Number by number: half the time of two arrays' copies.
+        for k in range(own.shape[1]):
+            own[row, k] = own[n, k]
+        for k in range(calm.shape[1]):
+            calm[row, k] = calm[n, k]
+        for k in range(said.shape[1]):
+            said[row, k] = said[n, k]
+        for columns in (evidence, told, notes, lines, w):
+            for k in range(columns.shape[1]):
+                columns[row, k] = columns[n, k]
+        for k in range(masks.shape[1]):
+            for c in range(masks.shape[2]):
+                masks[row, k, c] = masks[n, k, c]
         for m in range(MODELS):
             for a in range(6):
                 x[row, m, a] = x[n, m, a]

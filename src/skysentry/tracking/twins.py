@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from skysentry.compiled import kernel
+from skysentry.compiled import array_kernel, kernel
 from skysentry.tracking.measure import cholesky, whiten
 from skysentry.tracking.motion import Array, Indices, moments
 
@@ -24,7 +24,7 @@ APART_M = 1_500.0
 TOLD_M = 500.0
 
 
-@kernel
+@array_kernel
 def twins(
     x: Array, P: Array, w: Array, t: Array, own: Indices, which: Indices, slots: Indices, told_m: float,
     pairs: Indices,
@@ -37,10 +37,19 @@ def twins(
     """
     tracks = which.shape[0]
     mean, cov = np.empty((tracks, 6)), np.empty((tracks, 6, 6))
+    return _pair(x, P, w, t, own, which, slots, told_m, mean, cov, np.empty((6, 6)), np.empty(6), pairs)
+
+
+@kernel
+def _pair(
+    x: Array, P: Array, w: Array, t: Array, own: Indices, which: Indices, slots: Indices, told_m: float, mean: Array,
+    cov: Array, S: Array, d: Array, pairs: Indices,
+) -> int:  # fmt: skip
+    """Do as `twins` says; `mean` (k, 6), `cov` (k, 6, 6), `S` (6, 6) and `d` (6,) are room."""
+    tracks, count = which.shape[0], 0
     for k in range(tracks):
-        moments(x[which[k]], P[which[k]], w[which[k]], mean[k], cov[k])
-    count = 0
-    S, d = np.empty((6, 6)), np.empty(6)
+        i = which[k]
+        moments(x[i], P[i], w[i], mean[k], cov[k])
     for one in range(tracks):
         i = which[one]
         for two in range(one + 1, tracks):
@@ -53,11 +62,13 @@ def twins(
                 continue
             if slots[i] >= 0 and slots[j] >= 0 and d[0] * d[0] + d[1] * d[1] > told_m * told_m:
                 continue
-            S[:] = cov[one] + cov[two]
+            for a in range(6):
+                for b in range(6):
+                    S[a, b] = cov[one, a, b] + cov[two, a, b]
             if not cholesky(S, 6):
                 continue
             whiten(S, 6, d)
-            if (d * d).sum() < SAME:
+            if d[0] * d[0] + d[1] * d[1] + d[2] * d[2] + d[3] * d[3] + d[4] * d[4] + d[5] * d[5] < SAME:
                 pairs[count, 0] = i
                 pairs[count, 1] = j
                 count += 1
