@@ -1,4 +1,4 @@
-"""The one place where numba is known: a typed wrapper that compiles a numeric function and keeps its type.
+"""The one place where numba is known: typed wrappers that compile a numeric function and keep its type.
 
 Compiled code is cached beside the module, single-threaded, and without fast-math, so that a replay is identical byte by
 byte. No products of matrices inside: numba makes calls of scipy of them, which is not installed with skysentry.

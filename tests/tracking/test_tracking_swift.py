@@ -241,7 +241,7 @@ def test_single_looks_are_forgotten_when_they_should() -> None:
     many, single = census(table.alone, table.r, table.n, now_ns, more, old)
     assert more[:many].tolist() == [60]
     rows = table.lives.rows
-    assert [i for i in range(60) if forgotten(rows[i], table.r[i], now_ns)] == old[:single].tolist()
+    assert [i for i in range(60) if forgotten(rows[i], table.r[i], now_ns)] == old[:single][::-1].tolist()
 
 
 def test_rows_that_are_removed_take_all_with_them() -> None:

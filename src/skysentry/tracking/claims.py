@@ -187,8 +187,8 @@ def _to_ask(table: Table, grown: Mapping[int, Life], which: Indices, asks: bool)
 def _support(table: Table, changed: Indices) -> None:
     """Bring what is told for and against the tracks in order `changed` up to date."""
     lives = table.lives.made
-    for i, (coded,) in zip(changed.tolist(), CODED.iter_unpack(table.said[changed].data), strict=True):
-        lives[i].tail = BALANCES[coded]
+    for i, (said_by,) in zip(changed.tolist(), CODED.iter_unpack(table.said[changed].data), strict=True):
+        lives[i].tail = BALANCES[said_by]
 
 
 def misfit(life: Life) -> str:

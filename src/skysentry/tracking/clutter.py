@@ -378,7 +378,7 @@ class Clutter:
         ranks, numbers = np.empty(codes.shape[0], np.int64), np.empty((codes.shape[0], 4))
         count = unclaimed(codes, rows, free, ranks, numbers)
         if len(waiting) < MOST_WAITING:
-            waiting.append(Plots(time_s, keys, ranks[:count].copy(), numbers[:count].copy()))
+            waiting.append(Plots(time_s, keys, ranks[:count], numbers[:count]))
 
     def settle(self, now_s: float, table: Table) -> None:
         """Count what has waited long enough, but for the first plots of living tracks that are believed."""

@@ -200,19 +200,17 @@ def _edges(
     time, and marked in `moved` (n,) for their outlines; `seen` (n,) takes the probability of detection of every track.
     """
     found, room = codes.shape[0], edge_i.shape[0]
-    hears = look[L_SOUND] > 0.0
-    reports, light = look[L_REPORTS] != 0.0, look[L_SOUND] == 0.0
+    hears, reports = look[L_SOUND] > 0.0, look[L_REPORTS] != 0.0
     low = east_m[0] if found > 0 else np.inf
     high = -np.inf if found == 0 else np.inf if nowhere > 0 else east_m[found - 1]
-    mean = work[0]
-    edges = 0
+    mean, edges = work[0], 0
     for i in range(tracks):
         # What a wide cloud hears is weighed by its particles (`wide`).
         if hears and cloud[i] <= WIDE:
             continue
-        if light and out_of_reach(lines[i], look, low, high, widest):
+        if not hears and out_of_reach(lines[i], look, low, high, widest):
             continue
-        lag = look[L_TIME] - lines[i, O_TIME] if light else sound_lag(lines, i, look, mean)
+        lag = sound_lag(lines, i, look, mean) if hears else look[L_TIME] - lines[i, O_TIME]
         spread = ahead(lines, i, lag, mean)
         if not reports:
             seen[i] = detectable(look, mean[0], mean[1], mean[2], spread / math.sqrt(3.0))
@@ -242,8 +240,7 @@ def _edges(
             if log_l == -np.inf:
                 continue
             log_l += _identity_weight(own[i], claims[j, 0], claims[j, 1])
-            edge_i[edges] = i
-            edge_j[edges] = j
+            edge_i[edges], edge_j[edges] = i, j
             hit = r[i] if reports else r[i] * max(seen[i], outside)
             bare = math.exp(min(log_l - math.log(rows[j, DENSITY]), 300.0))
             ratio[edges] = bare * hit / (1.0 - r[i] * missable(seen[i], look))

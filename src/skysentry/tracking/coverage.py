@@ -40,6 +40,8 @@ NOTCH_LEFT = 0.2
 
 # Widths of an edge from which on its logistic is 1 to the last bit.
 SURELY = 40.0
+# ... and beyond which it is less than the least probability that counts.
+UNSEEN, LEAST_PD = 10.0, 1e-4
 # Widths of a learned edge, softer than a declared one, beyond which hits and silence say too little to be weighed.
 UNHEARD = 3.0
 
@@ -107,8 +109,11 @@ def detectable(look: Array, e_m: float, n_m: float, u_m: float, sigma_m: float) 
     slant = max(math.sqrt(flat * flat + z * z), NEAREST_M)
     own = SIGMA_TO_SCALE * sigma_m
     far, edge = reach(look, x, y)
-    pd: float = look[L_PD] * inside(far - slant, math.sqrt(edge * edge + own * own))
-    if pd < 1e-4:
+    scale = math.sqrt(edge * edge + own * own)
+    if far - slant < -UNSEEN * scale:
+        return 0.0
+    pd: float = look[L_PD] * inside(far - slant, scale)
+    if pd < LEAST_PD:
         return 0.0
     if look[L_MIN] > 0.0:
         pd *= inside(slant - look[L_MIN], own)

@@ -24,7 +24,7 @@ from skysentry.tracking.paths import PATH, RAY, WORLDS, weave, worth
 from skysentry.tracking.presence import correct_presence
 from skysentry.tracking.read import read
 from skysentry.tracking.second import ROOMS, second
-from skysentry.tracking.show import PRESENTED, TRIANGLE, present, strayed
+from skysentry.tracking.show import PRESENTED, ROOM, SHOWN, TRIANGLE, present, strayed
 from skysentry.tracking.table import CALM, CLASSES, TOLD, clear, fill_gaps
 from skysentry.tracking.wide import COLUMNS as PLACE
 from skysentry.tracking.wide import cover, place, sense, settle_wide
@@ -110,11 +110,12 @@ def warm() -> None:
     due_between(calm, 1, lines, np.zeros((1, TOLD)), 0, 0.0, True, edges * 0, edges * 0)
     evidence, classes = np.zeros((1, len(CLASSES))), np.ones(len(CLASSES))
     bands, shown = np.ones((len(CLASSES), 4)), np.zeros((1, PRESENTED))
-    words = np.zeros((1, len(CLASSES)), np.int16)
+    words = np.zeros((1, len(CLASSES) + 2), np.int16)
     told, one = np.zeros((1, TOLD)), edges * 0
     present(
         x, P, w, t, r, evidence, one, 0.0, frame, classes, np.zeros(2), bands, classes, classes, notes, told, shown,
-        np.zeros((1, 3)), np.zeros((1, TRIANGLE)), words, np.zeros((1, 3)),
+        np.zeros((1, 3)), np.zeros((1, TRIANGLE)), words, np.zeros((1, 3)), np.zeros((1, SHOWN)),
+        np.zeros((2, len(CLASSES))), np.zeros((ROOM, 6, 6)),
     )  # fmt: skip
     strayed(lines, told, one, 0.0, np.ones(1, np.bool_))
     clear(own, evidence, told, notes, masks, slots, one, calm, 0, 1)

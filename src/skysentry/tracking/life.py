@@ -82,24 +82,25 @@ def foresee(x: Array, P: Array, w: Array, t: Array, which: Indices, now_s: float
 def census(alone: Indices, r: Array, tracks: int, now_ns: int, more: Indices, over: Indices) -> tuple[int, int]:
     """Write the rows that are more than a single look, and those of others that are forgotten now; return how many.
 
-    `alone` (n,) is as in `Table`.
+    The former rise, the latter fall, as `Table.remove` takes them. `alone` (n,) is as in `Table`.
     """
     many, old = 0, 0
     for i in range(tracks):
         if alone[i] == 0:
             more[many] = i
             many += 1
-        elif r[i] < FORGET or now_ns >= alone[i]:
+    for i in range(tracks - 1, -1, -1):
+        if alone[i] != 0 and (r[i] < FORGET or now_ns >= alone[i]):
             over[old] = i
             old += 1
     return many, old
 
 
 @kernel
-def poisoned(x: Array, P: Array, r: Array, tracks: int) -> int:
-    """Return how many tracks hold a number that is not finite."""
+def poisoned(x: Array, P: Array, r: Array, tracks: int, failed: Indices) -> int:
+    """Write the rows of tracks that hold a number that is not finite, in falling order; return how many."""
     count = 0
-    for i in range(tracks):
+    for i in range(tracks - 1, -1, -1):
         total = (r[i], 0.0, 0.0, 0.0)
         for a in range(6):
             total = (total[0] + x[i, 0, a], total[1] + x[i, 1, a], total[2] + x[i, 2, a], total[3] + x[i, 3, a])
@@ -111,7 +112,9 @@ def poisoned(x: Array, P: Array, r: Array, tracks: int) -> int:
                     total[2] + P[i, 2, a, b],
                     total[3] + P[i, 3, a, b],
                 )
-        count += not math.isfinite(total[0] + total[1] + total[2] + total[3])
+        if not math.isfinite(total[0] + total[1] + total[2] + total[3]):
+            failed[count] = i
+            count += 1
     return count
 
 

@@ -49,8 +49,7 @@ def correct(sky: Sky, scan: Scan, own: Listener, packed: Packed, look: Array, si
         if hits:
             note_hits(sky, sky.hits[:hits], packed.kept, scan, own)
         if edges and scan.position is None and not sky.clocks.doubts(own.id):
-            pairs = sky.edge_i[:edges], sky.edge_j[:edges], sky.share[:edges]
-            sky.registration.note(own, packed, look, table, pairs)
+            sky.registration.note(own, packed, look, table, (sky.edge_i, sky.edge_j, sky.share), edges)
         if own.sound:
             sky.hearing.note(own, look, since_s, table, sky.edge_i, sky.share[:edges], True)
     if own.sound:

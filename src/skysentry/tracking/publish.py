@@ -15,10 +15,10 @@ from skysentry.site import AuthorisedFlight, Ring, SensorKind, Site
 from skysentry.tracking import kernels
 from skysentry.tracking.claims import FITS
 from skysentry.tracking.classify import AIRBORNE, GENUS, Classifier, told
-from skysentry.tracking.explain import ENDS, RECENT_NS, motion, said, senses
+from skysentry.tracking.explain import ENDS, RECENT_NS, said, senses
 from skysentry.tracking.motion import Array, Indices
 from skysentry.tracking.remembered import Remembered
-from skysentry.tracking.show import BAD, PRESENTED, S_GENUS, TRIANGLE
+from skysentry.tracking.show import BAD, PRESENTED, ROOM, S_GENUS, SHOWN, TRIANGLE
 from skysentry.tracking.table import C_SINGLE, CLASSES, Life, Table
 
 SECOND_NS = 1_000_000_000
@@ -34,13 +34,13 @@ AGREED_S = 20.0
 # ... and lapses when it is silent for this long: a minute behind a hill is no other aircraft.
 CLAIM_HOLDS_NS = 60 * SECOND_NS
 ALONE = (1.0, 1.0, 1.0)
-MOTIONS, SEEMS = Remembered(motion), Remembered(told)
+SEEMS = Remembered(told)
 # From this mean on it is told as several.
 A_GROUP = 1.5
 # Sensors that tell objects of a group apart: each has a track of its own there.
 RESOLVING = (SensorKind.RADAR, SensorKind.CAMERA)
-# Rows of `present` as Python's numbers, without the genus, and the classes of one track as bytes.
-ROW, SPEED, COV, CODES = Struct("6d8x"), Struct("3d"), Struct(f"{TRIANGLE}d"), Struct(f"{2 * len(CLASSES)}s")
+# Rows of `present` as Python's numbers, without the genus; the classes of one track as bytes.
+ROW, SPEED, COV, CODES = Struct("5d8x"), Struct("3d"), Struct(f"{TRIANGLE}d"), Struct(f"{2 * len(CLASSES)}s2h")
 NEVER_NS = 1 << 62
 SEVERAL = 2
 IN_ORDER = repeat(None)
@@ -91,7 +91,19 @@ class Publisher:
         """Make room for the numbers of so many events."""
         self.room, classes = most, len(CLASSES)
         self.out, self.speeds, self.covs = np.empty((most, PRESENTED)), np.empty((most, 3)), np.empty((most, TRIANGLE))
-        self.codes, self.numbers = np.empty((most, classes), np.int16), np.empty((most, 3))
+        self.codes, self.numbers = np.empty((most, classes + 2), np.int16), np.empty((most, 3))
+        self.shown, self.share, self.matrices = np.empty((most, SHOWN)), np.empty((2, classes)), np.empty((ROOM, 6, 6))
+
+    def _present(self, table: Table, which: Indices, now_s: float) -> None:
+        """Write what is told of the rows `which` into the room for it."""
+        if which.shape[0] > self.room:
+            self._make_room(2 * which.shape[0])
+        of = self.classifier
+        kernels.present(
+            table.x, table.P, table.w, table.t, table.r, table.evidence, which, now_s, self.frame,
+            of.log_prior, of.wind, of.bands, AIRBORNE, GENUS, table.notes, table.told, self.out, self.speeds, self.covs,
+            self.codes, self.numbers, self.shown, self.share, self.matrices,
+        )  # fmt: skip
 
     def publish(
         self, now_ns: int, now_s: float, table: Table, which: Indices, lives: list[Life],
@@ -104,27 +116,21 @@ class Publisher:
         made: list[AnyEvent] = []
         if not lives:
             return made
-        if len(lives) > self.room:
-            self._make_room(2 * len(lives))
-        of = self.classifier
-        kernels.present(
-            table.x, table.P, table.w, table.t, table.r, table.evidence, which, now_s, self.frame,
-            of.log_prior, of.wind, of.bands, AIRBORNE, GENUS, table.notes, table.told, self.out, self.speeds, self.covs,
-            self.codes, self.numbers,
-        )  # fmt: skip
+        self._present(table, which, now_s)
         suffix, common = f"@{now_ns}", replace(PLAIN, time_ns=now_ns, received_ns=now_ns)
         # One long loop without calls: of all that a look costs, its events cost most.
-        for k, life, end, row, velocity_mps, cov, (coded,) in zip(
+        for k, life, end, row, velocity_mps, cov, (coded, speed, heading) in zip(
             count(), lives, ends, ROW.iter_unpack(self.out.data), SPEED.iter_unpack(self.speeds.data),
             COV.iter_unpack(self.covs.data), CODES.iter_unpack(self.codes.data), strict=False,
         ):  # fmt: skip
-            lat_deg, lon_deg, alt_m, existence, moves, odd = row
+            lat_deg, lon_deg, alt_m, existence, odd = row
             if odd == BAD:
                 continue
             life.classes, seems = SEEMS[coded]
             if now_ns >= life.sensors_until_ns:
                 _look_around(life, now_ns)
                 table.calm[which[k], C_SINGLE] = len(life.sensors) < SEVERAL
+            moves = f"{speed} m/s heading {heading}°" if speed else "hovering"
             sensors, pending = life.sensors, life.pending
             # Kept by the life: a look-up by the names takes 0.1 to 0.3 µs.
             who = life.who = life.who or self.senses[sensors]
@@ -149,7 +155,7 @@ class Publisher:
                 sensors=sensors,
                 detections=tuple(pending),
                 classes=life.classes,
-                why=f"{who}; {MOTIONS[moves]}; {seems}; {tail}" if tail else f"{who}; {MOTIONS[moves]}; {seems}",
+                why=f"{who}; {moves}; {seems}; {tail}" if tail else f"{who}; {moves}; {seems}",
             )
             pending.clear()
             life.published_ns = now_ns

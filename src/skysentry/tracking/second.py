@@ -29,15 +29,16 @@ def second(
     x: Array, P: Array, w: Array, t: Array, r: Array, own: Indices, evidence: Array, notes: Array, cloud: Indices,
     alone: Indices, calm: Indices, said: NDArray[np.int16], tracks: int, now_ns: int, now_s: float, wind: Array,
     bands: Array, airborne: Array, told_m: float, ahead: Array, pairs: Indices, rows: Indices,
-) -> tuple[bool, int, int, int, int, int, int, int]:  # fmt: skip
+) -> tuple[int, int, int, int, int, int, int, int]:  # fmt: skip
     """Let what is known of tracks fade for a second, and find what has to be asked of Python.
 
-    Returns whether all numbers are finite, without which nothing is done; then how many rows were written into each of
-    `rows` [shape=(ROOMS, n)], and into `pairs` (`twins`). `ahead` (n, 2) is as `life.foresee` has it, `told_m` as
-    `twins`.
+    Returns how many tracks have failed (`life.poisoned`): their rows are in the first of `rows`, and nothing else is
+    done. Else how many rows were written into each of `rows` [shape=(ROOMS, n)], and into `pairs` (`twins`). `ahead`
+    (n, 2) is as `life.foresee` has it, `told_m` as `twins`.
     """
-    if poisoned(x, P, r, tracks) > 0:
-        return False, 0, 0, 0, 0, 0, 0, 0
+    failed = poisoned(x, P, r, tracks, rows[0])
+    if failed > 0:
+        return failed, 0, 0, 0, 0, 0, 0, 0
     grown, over = census(alone, r, tracks, now_ns, rows[GROWN], rows[OVER])
     which = rows[GROWN, :grown]
     settle_all(x, P, w, evidence, which, wind, bands, airborne)
@@ -55,4 +56,4 @@ def second(
     for k in range(same):
         calm[pairs[k, 0]], calm[pairs[k, 1]] = 0, 0
     due, asked = due_at_second(calm, r, which, ahead, now_ns, rows[DUE], rows[ASKED])
-    return True, grown, over, heard, changed, due, asked, same
+    return 0, grown, over, heard, changed, due, asked, same

@@ -263,21 +263,22 @@ class Table:
         self.claimed += count if look.claimed else 0
         return row
 
-    def remove(self, rows: list[int]) -> None:
+    def remove(self, rows: Sequence[int] | Indices) -> None:
         """Forget tracks, given in falling order; each time the last one takes the row."""
-        if not rows:
+        if not len(rows):
             return
+        falling = np.asarray(rows, np.int64)
         lives, n = self.lives.rows, self.n
         if self.claimed:
-            self.claimed -= sum([lives[row].claimed for row in rows])
-        for row in rows:
+            self.claimed -= sum([lives[row].claimed for row in falling.tolist()])
+        for row in falling.tolist():
             n -= 1
             last = lives.pop()
             if row != n:
                 lives[row] = last
         fill_gaps(
             self.x, self.P, self.w, self.t, self.r, self.own, self.evidence, self.told, self.notes, self.lines,
-            self.key, self.masks, self.cloud, self.alone, self.calm, self.said, np.array(rows, np.int64), self.n,
+            self.key, self.masks, self.cloud, self.alone, self.calm, self.said, falling, self.n,
         )  # fmt: skip
         self.n = n
 

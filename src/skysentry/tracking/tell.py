@@ -77,17 +77,17 @@ def tell(
     told, how = [rows[i] for i in order], [shown[i] for i in order]
     made += publisher.publish(now_ns, now_s, table, np.array(order, np.int64), told, how)
     if sky.area is None:
-        _calm(sky, now_ns, shown)
+        _calm(sky, now_ns, [i for i in asked if shown.get(i) == ""])
     table.remove(sorted(over, reverse=True))
     return made
 
 
-def _calm(sky: Sky, now_ns: int, shown: dict[int, str | None]) -> None:
-    """Note which of those told just now need not be asked next time."""
+def _calm(sky: Sky, now_ns: int, told: list[int]) -> None:
+    """Note which of those that live and were told just now need not be asked next time."""
     table = sky.table
-    for i, end in shown.items():
+    for i in told:
         life = table.lives.made[i]
-        if end == "" and in_order(life) and table.cloud[i] == -1:
+        if in_order(life) and table.cloud[i] == -1:
             table.calm[i] = now_ns, life.last_ns, 0, len(life.sensors) < SEVERAL
             # What is told for it and against it is looked at anew.
             table.said[i] = -1

@@ -98,29 +98,31 @@ def _age(sky: Sky, now_ns: int, now_s: float) -> list[AnyEvent]:
     table = sky.table
     rows, ahead = np.empty((ROOMS, table.n), np.int64), np.empty((table.n, 2))
     pairs = np.empty((MOST_TWINS, 2), np.int64)
-    of, told_m = sky.classifier, TOLD_M if sky.hearing.heard.doubted else APART_M
-    finite, grown, over, heard, changed, due, some, same = kernels.second(
+    of, told_m = sky.classifier, TOLD_M if sky.births is not None and sky.hearing.heard.doubted else APART_M
+    failed, grown, over, heard, changed, due, some, same = kernels.second(
         table.x, table.P, table.w, table.t, table.r, table.own, table.evidence, table.notes, table.cloud, table.alone,
         table.calm, table.said, table.n, now_ns, now_s, of.wind, of.bands, AIRBORNE, told_m, ahead, pairs, rows,
     )  # fmt: skip
-    if not finite:
-        _unpoison(sky)
+    if failed:
+        # Numbers that have failed are forgotten rather than published or spread.
+        sky.complaints.add("tracker", "a state that is not finite", "report this, with the recording", failed)
+        table.remove(rows[0, :failed])
         return _age(sky, now_ns, now_s) if table.n else []
     lives, which = table.lives.made, rows[GROWN, :grown]
     asked = {i: lives[i] for i in rows[ASKED, :some].tolist()} if some else {}
     new = [i for i, life in asked.items() if life.status is TrackStatus.TENTATIVE]
-    if new:
-        table.notes[new, KNOWN] = 0.0
+    for i in new:
+        table.notes[i, KNOWN] = 0.0
     of.settle(table, asked)
     if sky.thin is not None:
         sky.thin.courses.note(now_s, table, _without(which, new))
     if heard:
         kernels.flocks(table.lines, table.notes, rows[HEARD, :heard], now_s)
     sky.claims.review(now_ns, now_s, table, asked, which, rows[CHANGED, :changed], sky.looked, sky.quarantine)
-    told, forgotten = rows[DUE, :due], rows[OVER, :over][::-1].tolist()
+    told, forgotten = rows[DUE, :due], rows[OVER, :over]
     if asked:
         ends = _ends(sky, now_ns, asked, _doubled(sky, asked, pairs[:same].tolist()), ahead)
-        return tell(sky, now_ns, told.tolist(), [*asked], ends, forgotten)
+        return tell(sky, now_ns, told.tolist(), [*asked], ends, forgotten.tolist())
     made = sky.publisher.publish(now_ns, now_s, table, told, [lives[i] for i in told.tolist()])
     table.remove(forgotten)
     return made
@@ -130,7 +132,7 @@ def _ends(sky: Sky, now_ns: int, asked: dict[int, Life], doubled: set[int], ahea
     """Return how those of the tracks that are asked end that do."""
     ends: dict[int, str] = {}
     for i in asked:
-        end = "merged" if i in doubled else _fate(sky, now_ns, i, *ahead[i].tolist())
+        end = "merged" if i in doubled else _fate(sky, now_ns, i, ahead.item(i, 0), ahead.item(i, 1))
         if end != "stays":
             ends[i] = end
     return ends
@@ -151,15 +153,6 @@ def _without(which: Indices, others: list[int]) -> list[int]:
     """Return the rows `which` that are not among `others`."""
     left = {*others}
     return [i for i in which.tolist() if i not in left]
-
-
-def _unpoison(sky: Sky) -> None:
-    """Forget a track whose numbers have failed rather than publish or spread them."""
-    table, n = sky.table, sky.table.n
-    good = np.isfinite(table.x[:n].sum(axis=(1, 2)) + table.P[:n].sum(axis=(1, 2, 3)) + table.r[:n])
-    failed = np.flatnonzero(~good)[::-1].tolist()
-    sky.complaints.add("tracker", "a state that is not finite", "report this, with the recording", len(failed))
-    table.remove(failed)
 
 
 def _doubled(sky: Sky, asked: dict[int, Life], pairs: list[list[int]]) -> set[int]:
