@@ -19,6 +19,7 @@ import bench
 from bench.scenarios import BASES, World, make
 from bench.scenarios.judge import judge
 from skysentry.events import AnyEvent, Scan, decode, encode
+from skysentry.tracking import kernels
 from skysentry.tracking.tracker import Tracker
 
 GRID_NS = 100_000_000
@@ -73,6 +74,7 @@ def row(name: str, seed: int) -> bench.Row:
 
 def main() -> None:
     """Print one row for each scenario and seed."""
+    kernels.warm()
     track(make("site", 0, 5))
     seeds = [int(seed) for seed in os.environ.get("SKYSENTRY_BENCH_SEEDS", "1").split(",")]
     names = os.environ.get("SKYSENTRY_BENCH_SCENARIOS", ",".join(BASES)).split(",")

@@ -1,4 +1,4 @@
-"""The one place where numba is known: a typed wrapper that compiles a numeric function and keeps its type.
+"""The one place where numba is known: typed wrappers that compile a numeric function and keep its type.
 
 Compiled code is cached beside the module, single-threaded, and without fast-math, so that a replay is identical byte by
 byte. No products of matrices inside: numba makes calls of scipy of them, which is not installed with skysentry.
@@ -16,5 +16,17 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def kernel(function: Function) -> Function:
-    """Return the compiled function, with the type it was written with."""
+    """Return the compiled function, with the type it was written with. It makes no array and returns none.
+
+    So numba need not count who holds an array: counting each `x[i]` took 6 % of a look, and passing 20 arrays 0.5 µs.
+    """
+    options: dict[str, Any] = {"_nrt": False}
+    return cast(Function, numba.njit(function, cache=True, fastmath=False, error_model="numpy", **options))
+
+
+def array_kernel(function: Function) -> Function:
+    """Return the compiled function, for one that makes arrays. Its long loops belong into a `kernel` that it calls.
+
+    A `kernel` cannot call it.
+    """
     return cast(Function, numba.njit(function, cache=True, fastmath=False, error_model="numpy"))

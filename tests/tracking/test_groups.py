@@ -165,7 +165,8 @@ def test_tracks_that_fly_together_are_a_raid() -> None:
     lines[:, 3] = [48.0, 40.0, 48.0, 48.0, -48.0, 48.0]
     notes[:, 0] = 0.5
     notes[:5, KNOWN] = 1.0
-    rows = heard_only(notes, np.ones(6), 6)
+    rows = np.empty(6, np.int64)
+    assert heard_only(notes, np.ones(6), 6, rows) == 6
     kernels.flocks(lines, notes, rows, 0.0)
     assert notes[:, TOGETHER].tolist() == [4.0, 4.0, 4.0, 1.0, 1.0, 4.0]
     assert notes[:, TOGETHER_KNOWN].tolist() == [3.0, 3.0, 3.0, 1.0, 1.0, 3.0]

@@ -33,7 +33,7 @@ def weighed(code: int, row: np.ndarray, x: np.ndarray, P: np.ndarray, w: np.ndar
 
 def fixed(code: int, row: np.ndarray) -> tuple[int, np.ndarray]:
     codes, rows = np.empty(1, np.int64), np.empty((1, m.ROW))
-    fix_places(np.array([code]), row[None], codes, rows)
+    fix_places(np.array([code]), row[None], codes, rows, np.empty((3, 3, 3)))
     return int(codes[0]), rows[0]
 
 

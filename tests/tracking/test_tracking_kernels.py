@@ -30,7 +30,7 @@ from skysentry.tracking.batch import listener
 from skysentry.tracking.coverage import detectable
 from skysentry.tracking.found import prepare
 from skysentry.tracking.motion import MODELS, mix, moments, predict_one, transition, turn_one
-from skysentry.tracking.show import SHOWN, show
+from skysentry.tracking.show import ROOM, SHOWN, show
 from skysentry.tracking.table import TOLD
 
 # Our order of states is positions then velocities; Stone Soup's is (e, ve, n, vn, u, vu).
@@ -272,7 +272,7 @@ def test_a_place_100_km_away_is_right_to_a_metre(sky: SimpleNamespace) -> None:
     P = np.tile(turn.T @ local_cov @ turn, (1, MODELS, 1, 1))
     out = np.empty((1, SHOWN))
     w, told = np.full((1, MODELS), 1 / MODELS), np.empty((1, TOLD))
-    show(x, P, w, np.zeros(1), np.zeros(1, np.int64), 0.0, frame, told, out)
+    show(x, P, w, np.zeros(1), np.zeros(1, np.int64), 0.0, frame, told, np.empty((ROOM, 6, 6)), out)
     assert out[0, 0] == pytest.approx(place.lat_deg, abs=1e-9)
     assert out[0, 1] == pytest.approx(place.lon_deg, abs=1e-9)
     np.testing.assert_allclose(out[0, 2:6], [1234.0, 30.0, 40.0, 5.0], atol=1e-5)

@@ -16,7 +16,7 @@ import math
 import numpy as np
 
 from skysentry.alerting.arrival import ABOVE, FAR, NEAR
-from skysentry.compiled import kernel
+from skysentry.compiled import array_kernel
 from skysentry.geo import Array, ecef
 from skysentry.tracking.motion import Indices
 
@@ -80,10 +80,10 @@ POINTS = _points(64)
 # No point lies farther from the middle than this many roots of the summed variances.
 WIDEST = math.sqrt(float((POINTS**2).sum(axis=1).max()))
 
-to_ecef = kernel(ecef)
+to_ecef = array_kernel(ecef)
 
 
-@kernel
+@array_kernel
 def assess(tracks: Array, zones: Array, edges: Array, points: Array, stands: Indices, out: Array) -> None:
     """Write how each track [shape=(n, TRACK)] stands to each zone [shape=(m, ZONE)].
 
@@ -120,7 +120,7 @@ def assess(tracks: Array, zones: Array, edges: Array, points: Array, stands: Ind
                     _sum_up(track[T_DASH], track[T_WINGED] > 0.5, cloud, out[i, j])
 
 
-@kernel
+@array_kernel
 def _root(track: Array, root: Array) -> None:
     """Write the Cholesky root of the covariance (e, n, ve, vn), held; the bare sigmas where it is no covariance."""
     held = np.empty((4, 4))
@@ -155,7 +155,7 @@ def _root(track: Array, root: Array) -> None:
                 return
 
 
-@kernel
+@array_kernel
 def _turn(track: Array, zone: Array, root: Array, turned: Array) -> tuple[float, float]:
     """Write the root turned from the north at the track to that of the zone; return the turned velocity.
 
@@ -172,7 +172,7 @@ def _turn(track: Array, zone: Array, root: Array, turned: Array) -> tuple[float,
     return cos * ve - sin * vn, sin * ve + cos * vn
 
 
-@kernel
+@array_kernel
 def to_edge(x: float, y: float, edges: Array) -> tuple[bool, float, float]:
     """Return whether a point is inside, and the vector to the nearest point of the edge."""
     inside = False
@@ -192,7 +192,7 @@ def to_edge(x: float, y: float, edges: Array) -> tuple[bool, float, float]:
     return inside or odd, best_x, best_y
 
 
-@kernel
+@array_kernel
 def _all_inside(east: float, north: float, root: Array, edges: Array, out: Array) -> bool:
     """Write distance and direction, and the rest too where the whole cloud is inside; return whether it is."""
     inside, qx, qy = to_edge(east, north, edges)
@@ -213,7 +213,7 @@ def _all_inside(east: float, north: float, root: Array, edges: Array, out: Array
 C_X, C_Y, C_VX, C_VY, C_INSIDE, C_QX, C_QY, C_ENTRY = range(8)
 
 
-@kernel
+@array_kernel
 def _spread(east: float, north: float, velocity: tuple[float, float], root: Array, points: Array, cloud: Array) -> None:
     for k in range(points.shape[0]):
         a, b, c, d = points[k, 0], points[k, 1], points[k, 2], points[k, 3]
@@ -227,7 +227,7 @@ def _spread(east: float, north: float, velocity: tuple[float, float], root: Arra
         cloud[C_VY, k] = vy * held
 
 
-@kernel
+@array_kernel
 def _cross(edges: Array, cloud: Array) -> None:
     """Write for each point whether it is inside, the way to the nearest edge and when a straight line enters.
 
@@ -270,7 +270,7 @@ def _cross(edges: Array, cloud: Array) -> None:
         entries[k] = 0.0 if insides[k] > 0.0 else entry
 
 
-@kernel
+@array_kernel
 def _turned_s(qx: float, qy: float, vx: float, vy: float, dash_mps: float, winged: bool) -> tuple[float, float]:
     """Return seconds to the point (qx, qy) away by the tightest arc and a line, and the cosine of the angle off it.
 
@@ -298,7 +298,7 @@ def _turned_s(qx: float, qy: float, vx: float, vy: float, dash_mps: float, winge
     return (line + radius * arc) / pace, cosine
 
 
-@kernel
+@array_kernel
 def _keep(least: Array, value: float) -> None:
     """Take a value into the `FEW` least ones, in rising order."""
     if value >= least[FEW - 1]:
@@ -310,7 +310,7 @@ def _keep(least: Array, value: float) -> None:
     least[i] = value
 
 
-@kernel
+@array_kernel
 def _even_quantile(least: Array, known: int, share: float) -> float:
     """Return the quantile below one half of `known` equal weights, from the least values."""
     place = min(max(share * known - 0.5, 0.0), known - 1.0)
@@ -320,7 +320,7 @@ def _even_quantile(least: Array, known: int, share: float) -> float:
     return found
 
 
-@kernel
+@array_kernel
 def _sum_up(dash_mps: float, winged: bool, cloud: Array, out: Array) -> None:
     n = cloud.shape[1]
     turned, weight = np.empty(n), np.empty(n)
@@ -356,7 +356,7 @@ def _sum_up(dash_mps: float, winged: bool, cloud: Array, out: Array) -> None:
     out[INSIDE] = inside / n
 
 
-@kernel
+@array_kernel
 def _mixed_quantile(straight: Array, turned: Array, weight: Array, last: float) -> float:
     """Return the time by which 5 % of the mixture has arrived, infinite where it never does.
 

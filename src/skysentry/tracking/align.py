@@ -19,7 +19,7 @@ import math
 
 import numpy as np
 
-from skysentry.compiled import kernel
+from skysentry.compiled import array_kernel, kernel
 from skysentry.tracking.measure import (
     AZ_EL,
     ORIGIN,
@@ -57,7 +57,7 @@ HUBER = 2.5
 TEMPER = 0.5
 
 
-@kernel
+@array_kernel
 def gather(
     edge_i: Indices, edge_j: Indices, share: Array, x: Array, w: Array, t: Array, r: Array, key: Indices, look: Array,
     codes: Indices, rows: Array, sensor: int, sigma_az: float, stride: int, tags: Indices, facts: Array, count: int,
@@ -102,7 +102,7 @@ def gather(
     return count
 
 
-@kernel
+@array_kernel
 def _compare(kind: int, fact: Array, base: Array, p: Array, nu: Array, H: Array, B: Array, R: Array, J: Array) -> int:
     """Write innovation, Jacobian (3, 3), change by heading and variance of a hit, as if its object were at p.
 
@@ -163,7 +163,7 @@ def _joined(tags: Indices, who: Indices, slot: Indices) -> int:
     return joined if joined >= 2 and over >= 1 else 0
 
 
-@kernel
+@array_kernel
 def _inform(
     tags: Indices, facts: Array, base: Array, bias: Array, variance: Array, who: Indices, slot: Indices, delta: Array,
     far_off: bool, A: Array, C: Array, D: Array, a0: Array, now: Array, g: Array,
@@ -212,7 +212,7 @@ def _inform(
             g[k, 1] += inverse * B[i] * left
 
 
-@kernel
+@array_kernel
 def fold(
     tags: Indices, facts: Array, base: Array, bias: Array, variance: Array, info: Array, score: Array, fresh: Array
 ) -> bool:
@@ -259,7 +259,7 @@ def fold(
     return True
 
 
-@kernel
+@array_kernel
 def fold_all(
     order: Indices, tags: Indices, facts: Array, base: Array, bias: Array, variance: Array, info: Array, score: Array,
     fresh: Array,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from skysentry.compiled import kernel
+from skysentry.compiled import array_kernel
 from skysentry.tracking.motion import Array, Indices
 
 # Largest change of a message at which iterating stops, and a bound that dense clusters reach in practice.
@@ -18,7 +18,7 @@ TOLERANCE = 1e-5
 ITERATIONS = 200
 
 
-@kernel
+@array_kernel
 def marginals(edge_i: Indices, edge_j: Indices, ratio: Array, found: int, out: Array) -> None:
     """Write P(track i gave measurement j) of each edge into `out` [shape=(edges,)]; edges of a track are neighbours.
 

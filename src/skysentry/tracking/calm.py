@@ -45,40 +45,34 @@ def _asked(calm: Indices, i: int, now_ns: int) -> bool:
 
 @kernel
 def due_at_second(
-    calm: Indices, r: Array, which: Indices, ahead: Array, now_ns: int, due: Indices, plain: NDArray[np.bool_],
-    asked: Indices,
-) -> tuple[int, int]:  # fmt: skip
-    """Write which of the tracks `which` are told at a whole second or asked of Python, and return how many.
+    calm: Indices, r: Array, which: Indices, ahead: Array, now_ns: int, due: Indices, asked: Indices
+) -> tuple[int, int]:
+    """Write which of the tracks `which` are told at a whole second, and which Python is asked of; return how many.
 
-    `plain` (k,) says which are told without being asked, `asked` takes the places in `which` of the others; `ahead`
-    (k, 2) is as `life.foresee` has it.
+    `ahead` (n, 2) is as `life.foresee` has it.
     """
     count, some = 0, 0
-    for k in range(which.shape[0]):
-        i = which[k]
-        if r[i] < GONE or ahead[k, 0] > LOST_M:
+    for i in which:
+        if r[i] < GONE or ahead[i, 0] > LOST_M:
             calm[i, C_TOLD] = 0
-        plain[count] = not _asked(calm, i, now_ns)
-        if plain[count]:
-            if calm[i, C_NEWS] == 0 and now_ns - calm[i, C_TOLD] < SECOND_NS:
-                continue
-            calm[i, C_TOLD], calm[i, C_NEWS] = now_ns, 0
-        else:
-            asked[some] = k
+        if _asked(calm, i, now_ns):
+            asked[some] = i
             some += 1
-        due[count] = i
-        count += 1
+        elif calm[i, C_NEWS] != 0 or now_ns - calm[i, C_TOLD] >= SECOND_NS:
+            calm[i, C_TOLD], calm[i, C_NEWS] = now_ns, 0
+            due[count] = i
+            count += 1
     return count, some
 
 
 @kernel
 def due_between(
     calm: Indices, tracks: int, lines: Array, told: Array, now_ns: int, now_s: float, lone: bool, due: Indices,
-    plain: NDArray[np.bool_],
+    asked: Indices,
 ) -> tuple[int, int]:  # fmt: skip
-    """Write which of the tracks in order that were seen since the last instant are told now, or asked of Python.
+    """Write which of the tracks in order that were seen since the last instant are told, and which Python is asked of.
 
-    As above; returns how many, and how many of them are asked. `lone`: there is one sensor, and all it sees is told.
+    As above; returns how many. `lone`: there is one sensor, and all it sees is told.
     """
     count, some = 0, 0
     for i in range(tracks):
@@ -87,26 +81,27 @@ def due_between(
         calm[i, C_NEWS] = 1
         if calm[i, C_TOLD] == 0:
             continue
-        plain[count] = not _asked(calm, i, now_ns)
-        if plain[count]:
-            late = now_ns - calm[i, C_TOLD] >= SECOND_NS
-            if not (late or lone or calm[i, C_SINGLE] == 1 or is_off(lines[i], told[i], now_s)):
-                continue
+        if _asked(calm, i, now_ns):
+            asked[some] = i
+            some += 1
+            continue
+        late = now_ns - calm[i, C_TOLD] >= SECOND_NS
+        if late or lone or calm[i, C_SINGLE] == 1 or is_off(lines[i], told[i], now_s):
             calm[i, C_TOLD], calm[i, C_NEWS] = now_ns, 0
-        some += not plain[count]
-        due[count] = i
-        count += 1
+            due[count] = i
+            count += 1
     return count, some
 
 
 @kernel
-def resaid(notes: Array, calm: Indices, which: Indices, said: NDArray[np.int16], changed: Indices) -> int:
+def resaid(
+    notes: Array, calm: Indices, which: Indices, said: NDArray[np.int16], changed: Indices, new: NDArray[np.int16]
+) -> int:
     """Round the sums of the tracks in order among `which` into `said` (n, 2 KINDS); return how many are others now.
 
-    Their rows are written into `changed` (k,).
+    Their rows are written into `changed` (k,); `new` (1, 2 KINDS) is room.
     """
     count = 0
-    new = np.empty((1, 2 * KINDS), np.int16)
     for k in range(which.shape[0]):
         i = which[k]
         if calm[i, C_TOLD] == 0:
@@ -116,7 +111,8 @@ def resaid(notes: Array, calm: Indices, which: Indices, said: NDArray[np.int16],
         for c in range(2 * KINDS):
             other = other or new[0, c] != said[i, c]
         if other:
-            said[i] = new[0]
+            for c in range(2 * KINDS):
+                said[i, c] = new[0, c]
             changed[count] = i
             count += 1
     return count

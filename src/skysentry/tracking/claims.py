@@ -25,7 +25,7 @@ from skysentry.site import SensorKind, Site
 from skysentry.tracking.batch import Listener, claim_of
 from skysentry.tracking.classify import FADE_S, INDEX
 from skysentry.tracking.coverage import detectable
-from skysentry.tracking.ledger import FOR, KINDS, TENTHS_BYTES, WORDS, balance, nats_tenths, rounded
+from skysentry.tracking.ledger import BALANCES, CODED, FOR, KINDS, WORDS, nats_tenths, rounded
 from skysentry.tracking.measure import L_MAX, L_ORIGIN, L_PD
 from skysentry.tracking.motion import Indices
 from skysentry.tracking.outline import O_MEAN, O_ONE, O_TIME
@@ -112,7 +112,7 @@ class Claims:
                 life.doubt = ""
                 if self.receivers and (asks or not life.silence):
                     life.silence = self._silence(now_ns, now_s, table, i, looked)
-            life.tail = _tail(life, said) if life.doubt or life.quarantined else balance(said)
+            life.tail = _tail(life, said) if life.doubt or life.quarantined else BALANCES[said]
 
     def _told_twice(self, now_s: float, table: Table, shown: list[tuple[int, Life]]) -> dict[int, str]:
         """Return a doubt for each row whose name another row has too, far away."""
@@ -187,9 +187,8 @@ def _to_ask(table: Table, grown: Mapping[int, Life], which: Indices, asks: bool)
 def _support(table: Table, changed: Indices) -> None:
     """Bring what is told for and against the tracks in order `changed` up to date."""
     lives = table.lives.made
-    coded = table.said[changed].tobytes()
-    for k, i in enumerate(changed.tolist()):
-        lives[i].tail = balance(coded[k * TENTHS_BYTES : (k + 1) * TENTHS_BYTES])
+    for i, (said_by,) in zip(changed.tolist(), CODED.iter_unpack(table.said[changed].data), strict=True):
+        lives[i].tail = BALANCES[said_by]
 
 
 def misfit(life: Life) -> str:
@@ -214,7 +213,7 @@ def _place(table: Table, i: int, now_s: float) -> tuple[float, float, float, flo
 
 def _tail(life: Life, said_by: bytes) -> str:
     """Return the end of the sentence: quarantine, doubt, and the balance of evidence."""
-    told = balance(said_by)
+    told = BALANCES[said_by]
     parts = ["quarantined: one of a flood of claims"] if life.quarantined else []
     if life.doubt:
         parts.append(f"in doubt: {life.doubt}")

@@ -144,8 +144,9 @@ def settle_all(
 
 
 CODED = Struct(f"{len(CLASSES)}h")
-# By code: a class, a hundred and one hundredths each.
+# By code, a class with a hundred and one hundredths each: as it is told, and in words; nothing by the last, −1.
 SHARES = [(CLASSES[code // CODE], code % CODE / 100.0) for code in range(len(CLASSES) * CODE)]
+LIKELIEST = [*[f"{kind.replace('_', ' ')} {share:.2f}" for kind, share in SHARES], ""]
 
 
 def told(codes: bytes) -> tuple[Shares, str]:
@@ -153,5 +154,5 @@ def told(codes: bytes) -> tuple[Shares, str]:
 
     Codes are [shape=(classes,), int16] as bytes. Most tracks of a sky show the same few thousand of rounded posteriors.
     """
-    shares = tuple([SHARES[code] for code in CODED.unpack(codes) if code >= 0])
-    return shares, f"{shares[0][0].replace('_', ' ')} {shares[0][1]:.2f}" if shares else ""
+    unpacked = CODED.unpack(codes)
+    return tuple([SHARES[code] for code in unpacked if code >= 0]), LIKELIEST[unpacked[0]]

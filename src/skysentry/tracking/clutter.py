@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from msgspec import Struct
 
-from skysentry.compiled import kernel
+from skysentry.compiled import array_kernel, kernel
 from skysentry.tracking.measure import (
     DENSITY,
     L_AZ_HALF,
@@ -75,6 +75,8 @@ TAKEN = 0.5
 # Looks of a radar that wait: late messages come within 30 s, fast radars look a few times a second.
 MOST_WAITING = 200
 MOST_MAPS = 1_000
+# Room for `measured`.
+PLOT: Array = np.empty(4)
 
 
 @kernel
@@ -105,15 +107,17 @@ def measured(code: int, row: Array, out: Array) -> bool:
 @kernel
 def weigh_clutter(
     codes: Indices, rows: Array, look: Array, shares: Array, cells: Array, factor: float, rings: Array, doppler: Array,
-    looks: float,
+    looks: float, plot: Array,
 ) -> None:  # fmt: skip
-    """Put the learned density in the place of the even one, in place: density and share of new of each row."""
+    """Put the learned density in the place of the even one, in place: density and share of new of each row.
+
+    `plot` (4,) is room.
+    """
     half = BEYOND * look[L_MAX]
     cell = 2.0 * half / SIDE
     ring = half / RINGS
     declared = look[L_FALSE] / (look[L_AZ_HALF] * (look[L_MAX] ** 2 - look[L_MIN] ** 2))
     level = _level(look, declared, look[L_AZ_HALF] * ring * ring, shares, rings, looks)
-    plot = np.empty(4)
     for j in range(codes.shape[0]):
         if not measured(codes[j], rows[j], plot):
             continue
@@ -182,10 +186,10 @@ def fade(cells: Array, factor: Array, rings: Array, doppler: Array) -> None:
 @kernel
 def weigh_and_fade(
     codes: Indices, rows: Array, look: Array, shares: Array, cells: Array, factor: Array, rings: Array, doppler: Array,
-    looks: float,
+    looks: float, plot: Array,
 ) -> bool:  # fmt: skip
     """Do both of the above for one look; return whether it holds a radial speed."""
-    weigh_clutter(codes, rows, look, shares, cells, factor[0], rings, doppler, looks)
+    weigh_clutter(codes, rows, look, shares, cells, factor[0], rings, doppler, looks, plot)
     fade(cells, factor, rings, doppler)
     speeds = False
     for j in range(codes.shape[0]):
@@ -211,7 +215,7 @@ def count_plot(plot: Array, reach_m: float, cells: Array, factor: float, rings: 
                 cells[i + di, j + dj] += (up if di else 1.0 - up) * (right if dj else 1.0 - right) / factor
 
 
-@kernel
+@array_kernel
 def count_plots(
     ranks: Indices, plots: Array, keys: int, key: Indices, r: Array, tracks: int, reach_m: float, cells: Array,
     factor: Array, rings: Array, doppler: Array,
@@ -362,7 +366,7 @@ class Clutter:
         # Looks whose plots still wait have told nothing yet: counted, they would say that there is no clutter.
         told = max(seen.looks - len(seen.waiting), 0.0)
         speeds = weigh_and_fade(
-            codes, rows, look, seen.shares, seen.cells, seen.factor, seen.rings, seen.doppler, told
+            codes, rows, look, seen.shares, seen.cells, seen.factor, seen.rings, seen.doppler, told, PLOT
         )  # fmt: skip
         seen.filters = seen.filters or speeds
         look[L_DOPPLER] = float(seen.filters)
@@ -374,7 +378,7 @@ class Clutter:
         ranks, numbers = np.empty(codes.shape[0], np.int64), np.empty((codes.shape[0], 4))
         count = unclaimed(codes, rows, free, ranks, numbers)
         if len(waiting) < MOST_WAITING:
-            waiting.append(Plots(time_s, keys, ranks[:count].copy(), numbers[:count].copy()))
+            waiting.append(Plots(time_s, keys, ranks[:count], numbers[:count]))
 
     def settle(self, now_s: float, table: Table) -> None:
         """Count what has waited long enough, but for the first plots of living tracks that are believed."""

@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from skysentry.compiled import kernel
+from skysentry.compiled import array_kernel, kernel
 from skysentry.tracking.associate import marginals
 from skysentry.tracking.coverage import detectable, filtered
 from skysentry.tracking.fix import PLACE, fix_places, gain_place, mend_place, take_place, weigh_place
@@ -192,29 +192,25 @@ def _edges(
     x: Array, P: Array, w: Array, t: Array, r: Array, own: Indices, lines: Array, tracks: int, look: Array,
     codes: Indices, rows: Array, claims: Indices, edge_i: Indices, edge_j: Indices, ratio: Array, models: Array,
     kept: Array, seen: Array, expected: Array, moved: NDArray[np.bool_], masks: Array, cloud: Indices, notes: Array,
-    work: Array,
+    work: Array, order: Indices, east_m: Array, close: Indices, nowhere: int, widest: float,
 ) -> int:  # fmt: skip
     """Write the pairs of track and measurement that may belong together; return their number.
 
-    Tracks near a measurement are moved to its time, and marked in `moved` (n,) for their outlines; `seen` (n,) takes
-    the probability of detection of every track.
+    `order` and what follows are of `outline.line_up`; `close` (m,) is room. Tracks near a measurement are moved to its
+    time, and marked in `moved` (n,) for their outlines; `seen` (n,) takes the probability of detection of every track.
     """
     found, room = codes.shape[0], edge_i.shape[0]
-    hears = look[L_SOUND] > 0.0
-    order, east_m, close = np.empty(found, np.int64), np.empty(found), np.empty(found, np.int64)
-    nowhere, widest = line_up(codes, rows, order, east_m)
-    reports, light = look[L_REPORTS] != 0.0, look[L_SOUND] == 0.0
+    hears, reports = look[L_SOUND] > 0.0, look[L_REPORTS] != 0.0
     low = east_m[0] if found > 0 else np.inf
     high = -np.inf if found == 0 else np.inf if nowhere > 0 else east_m[found - 1]
-    mean = work[0]
-    edges = 0
+    mean, edges = work[0], 0
     for i in range(tracks):
         # What a wide cloud hears is weighed by its particles (`wide`).
         if hears and cloud[i] <= WIDE:
             continue
-        if light and out_of_reach(lines[i], look, low, high, widest):
+        if not hears and out_of_reach(lines[i], look, low, high, widest):
             continue
-        lag = look[L_TIME] - lines[i, O_TIME] if light else sound_lag(lines, i, look, mean)
+        lag = sound_lag(lines, i, look, mean) if hears else look[L_TIME] - lines[i, O_TIME]
         spread = ahead(lines, i, lag, mean)
         if not reports:
             seen[i] = detectable(look, mean[0], mean[1], mean[2], spread / math.sqrt(3.0))
@@ -244,8 +240,7 @@ def _edges(
             if log_l == -np.inf:
                 continue
             log_l += _identity_weight(own[i], claims[j, 0], claims[j, 1])
-            edge_i[edges] = i
-            edge_j[edges] = j
+            edge_i[edges], edge_j[edges] = i, j
             hit = r[i] if reports else r[i] * max(seen[i], outside)
             bare = math.exp(min(log_l - math.log(rows[j, DENSITY]), 300.0))
             ratio[edges] = bare * hit / (1.0 - r[i] * missable(seen[i], look))
@@ -254,7 +249,7 @@ def _edges(
     return edges
 
 
-@kernel
+@array_kernel
 def correct_scan(
     x: Array, P: Array, w: Array, t: Array, r: Array, own: Indices, lines: Array, tracks: int, look: Array,
     kinds: Indices, packed: Array, claims: Indices, edge_i: Indices, edge_j: Indices, share: Array, kept: Array,
@@ -272,29 +267,60 @@ def correct_scan(
     `time_ns`, in `calm` (n, CALM). `hits` (as many as edges, 4) takes track, measurement, edge, and 1 where the track
     is in order and nothing is claimed or late.
     """
-    room = edge_i.shape[0]
+    room, found = edge_i.shape[0], kinds.shape[0]
     codes, rows = np.empty_like(kinds), np.empty_like(packed)
-    fix_places(kinds, packed, codes, rows)
+    fix_places(kinds, packed, codes, rows, np.empty((3, 3, 3)))
     ratio, models, seen, work = np.empty(room), np.empty((room, MODELS)), np.zeros(tracks), np.empty((WORK + 1, 6))
     expected, moved = np.zeros(tracks), np.zeros(tracks, np.bool_)
+    order, east_m, close = np.empty(found, np.int64), np.empty(found), np.empty(found, np.int64)
+    nowhere, widest = line_up(codes, rows, order, east_m)
     edges = _edges(
         x, P, w, t, r, own, lines, tracks, look, codes, rows, claims, edge_i, edge_j, ratio, models, kept, seen,
-        expected, moved, masks, cloud, notes, work,
+        expected, moved, masks, cloud, notes, work, order, east_m, close, nowhere, widest,
     )  # fmt: skip
-    marginals(edge_i[:edges], edge_j[:edges], ratio[:edges], codes.shape[0], share[:edges])
+    marginals(edge_i[:edges], edge_j[:edges], ratio[:edges], found, share[:edges])
+    sure = _sure(edge_i, edge_j, share, edges, claims, look, cloud, calm, time_ns, free, hits)
+    # What found no room when it was weighed is weighed again, track by track.
+    spare = np.empty((found if edges > kept.shape[0] - 1 else 0, MODELS, KEPT, 6))
+    _correct_all(
+        x, P, w, t, r, lines, tracks, look, codes, rows, edge_i, edge_j, share, edges, models, kept, spare, seen,
+        expected, moved, masks, record, notes, column, work,
+    )  # fmt: skip
+    return edges, sure
+
+
+@kernel
+def _sure(
+    edge_i: Indices, edge_j: Indices, share: Array, edges: int, claims: Indices, look: Array, cloud: Indices,
+    calm: Indices, time_ns: int, free: Array, hits: Indices,
+) -> int:  # fmt: skip
+    """Write `free`, and what of the edges is a hit; return how many are. All as `correct_scan` has it."""
     free[:] = 1.0
-    sure = 0
+    count = 0
     for e in range(edges):
         i, j = edge_i[e], edge_j[e]
         free[j] -= share[e]
         if share[e] > HIT:
             cloud[i] = -1
             usual = calm[i, C_TOLD] != 0 and time_ns > calm[i, C_SEEN] and claims[j, 1] == 0 and look[L_REPORTS] == 0.0
-            hits[sure, 0], hits[sure, 1], hits[sure, 2], hits[sure, 3] = i, j, e, usual
-            sure += 1
+            hits[count, 0], hits[count, 1], hits[count, 2], hits[count, 3] = i, j, e, usual
+            count += 1
             calm[i, C_SEEN], calm[i, C_NEWS] = max(calm[i, C_SEEN], time_ns), FRESH
+    return count
+
+
+@kernel
+def _correct_all(
+    x: Array, P: Array, w: Array, t: Array, r: Array, lines: Array, tracks: int, look: Array, codes: Indices,
+    rows: Array, edge_i: Indices, edge_j: Indices, share: Array, edges: int, models: Array, kept: Array, spare: Array,
+    seen: Array, expected: Array, moved: NDArray[np.bool_], masks: Array, record: Array, notes: Array, column: int,
+    work: Array,
+) -> None:  # fmt: skip
+    """Correct the states of the tracks with their edges, and the existence of all that this look could have seen.
+
+    `spare` (m, MODELS, KEPT, 6) is for the edges beyond the room of `kept`.
+    """
     first, bound = 0, missable(1.0, look)
-    spare = np.empty((0, MODELS, KEPT, 6))
     for i in range(tracks):
         last = first
         taken = 0.0
@@ -304,11 +330,10 @@ def correct_scan(
         if last > first and taken > LEAST_SHARE:
             mine = kept[first:last]
             if last >= kept.shape[0]:
-                spare = np.empty((last - first, MODELS, KEPT, 6))
+                mine = spare[: last - first]
                 for e in range(first, last):
                     j = edge_j[e]
-                    _weigh(x[i], P[i], w[i], t[i], codes[j], rows[j], look, work[1:], spare[e - first], models[e])
-                mine = spare
+                    _weigh(x[i], P[i], w[i], t[i], codes[j], rows[j], look, work[1:], mine[e - first], models[e])
             now = abs(look[L_TIME] - t[i]) < NOW_S
             _collapse(
                 x[i], P[i], w[i], codes, edge_j[first:last], share[first:last], models[first:last], mine, now, work
@@ -327,7 +352,6 @@ def correct_scan(
             r[i] = min(then, MOST_EXISTENCE)
             witness(masks[i], look, expected[i], taken, r[i], record)
         first = last
-    return edges, sure
 
 
 @kernel

@@ -40,6 +40,8 @@ NOTCH_LEFT = 0.2
 
 # Widths of an edge from which on its logistic is 1 to the last bit.
 SURELY = 40.0
+# ... and beyond which it is less than the least probability that counts.
+UNSEEN, LEAST_PD = 10.0, 1e-4
 # Widths of a learned edge, softer than a declared one, beyond which hits and silence say too little to be weighed.
 UNHEARD = 3.0
 
@@ -107,8 +109,11 @@ def detectable(look: Array, e_m: float, n_m: float, u_m: float, sigma_m: float) 
     slant = max(math.sqrt(flat * flat + z * z), NEAREST_M)
     own = SIGMA_TO_SCALE * sigma_m
     far, edge = reach(look, x, y)
-    pd: float = look[L_PD] * inside(far - slant, math.sqrt(edge * edge + own * own))
-    if pd < 1e-4:
+    scale = math.sqrt(edge * edge + own * own)
+    if far - slant < -UNSEEN * scale:
+        return 0.0
+    pd: float = look[L_PD] * inside(far - slant, scale)
+    if pd < LEAST_PD:
         return 0.0
     if look[L_MIN] > 0.0:
         pd *= inside(slant - look[L_MIN], own)
@@ -129,14 +134,15 @@ def filtered(look: Array, x: Array, P: Array, w: Array) -> float:
     """
     if look[L_DOPPLER] == 0.0:
         return 1.0
-    u = x[:3] - look[L_ORIGIN : L_ORIGIN + 3]
-    u /= math.sqrt((u * u).sum() + NEAREST_M)
+    away = x[0] - look[L_ORIGIN], x[1] - look[L_ORIGIN + 1], x[2] - look[L_ORIGIN + 2]
+    distance = math.sqrt(away[0] * away[0] + away[1] * away[1] + away[2] * away[2] + NEAREST_M)
+    u = away[0] / distance, away[1] / distance, away[2] / distance
     variance = 0.0
     for k in range(w.shape[0]):
         for a in range(3):
             for b in range(3):
                 variance += w[k] * u[a] * u[b] * P[k, 3 + a, 3 + b]
-    rate = abs((u * x[3:6]).sum())
+    rate = abs(u[0] * x[3] + u[1] * x[4] + u[2] * x[5])
     scale = math.sqrt(NOTCH_SOFT_MPS * NOTCH_SOFT_MPS + SIGMA_TO_SCALE * SIGMA_TO_SCALE * max(variance, 0.0))
     within = inside(NOTCH_MPS - rate, scale) - inside(-NOTCH_MPS - rate, scale)
     return 1.0 - (1.0 - NOTCH_LEFT) * within

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from skysentry.events import Identity
 from skysentry.site import SensorKind
-from skysentry.tracking.show import HEADINGS
 
 SECOND_NS = 1_000_000_000
 # As old as this, a last look is told with its age, in whole seconds.
@@ -28,12 +27,6 @@ ENDS = {
     "forgotten": "ended: never confirmed",
     "merged": "ended: the same object as another track",
 }
-
-
-def motion(code: float) -> str:
-    """Return a motion in words; its code is of `show`."""
-    speed_mps, heading = divmod(int(code), HEADINGS)
-    return f"{speed_mps} m/s heading {heading * 360 // HEADINGS}°" if speed_mps else "hovering"
 
 
 def senses(sensors: tuple[str, ...], kinds: dict[str, SensorKind]) -> str:

@@ -24,7 +24,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from skysentry.compiled import kernel
+from skysentry.compiled import array_kernel, kernel
 from skysentry.tracking.coverage import farthest, reach
 from skysentry.tracking.measure import (
     L_AZ,
@@ -86,7 +86,7 @@ def velocity(state: int) -> tuple[float, float]:
     return NOMINAL_MPS * math.sin(heading), NOMINAL_MPS * math.cos(heading)
 
 
-@kernel
+@array_kernel
 def drift(grid: Grid, offset: Array, dt_s: float, cell_m: float) -> None:
     """Move, leak, fill the grid over dt, in place. `offset` (STATES, 2) holds the layers' shifts in metres."""
     rows, columns = grid.shape[1], grid.shape[2]
@@ -128,7 +128,7 @@ def drift(grid: Grid, offset: Array, dt_s: float, cell_m: float) -> None:
                 grid[s, i, j] = value + fill * (base - value)
 
 
-@kernel
+@array_kernel
 def heed(
     grid: Grid,
     offset: Array,
@@ -202,7 +202,7 @@ def _most_cells(grid: Grid, widest: float, sound: float, cell_m: float) -> int:
     return room
 
 
-@kernel
+@array_kernel
 def _visit(
     grid: Grid, offset: Array, corner: Array, cell_m: float, t_s: float, height_m: float, look: Array, widest: float,
     rays: Array, pds: Array, cells: Indices, bins: Indices, gains: Array,
@@ -267,7 +267,7 @@ def _emissions(
         away[j] = math.sqrt(e * e + n * n + up * up)
 
 
-@kernel
+@array_kernel
 def _edges(look: Array, cell_m: float) -> Array:
     """Return where bins begin, in metres, and how many there are in a metre [shape=(SECTORS or 1, 2)]: by sector where
     reach was learned. An edge is not sharper than cells can tell.
@@ -302,7 +302,7 @@ def sector(e: float, n: float) -> int:
     return 8 + quarter if n < 0.0 else 15 - quarter
 
 
-@kernel
+@array_kernel
 def rays_of(look: Array, bearings: Array) -> Array:
     """Return bearings as rows (k, 4): unit vector east, north in the working frame, variance, competing density."""
     rays = np.empty((bearings.shape[0], 4))

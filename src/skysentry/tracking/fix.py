@@ -41,9 +41,12 @@ LOG_TWO_PI = math.log(2.0 * math.pi)
 
 
 @kernel
-def fix_places(codes: Indices, rows: Array, fixed_codes: Indices, fixed: Array) -> None:
-    """Copy the rows of a scan, those that are places written in the working frame. Shapes (m,), (m, ROW)."""
-    turn, local, cov = np.empty((3, 3)), np.empty((3, 3)), np.empty((3, 3))
+def fix_places(codes: Indices, rows: Array, fixed_codes: Indices, fixed: Array, room: Array) -> None:
+    """Copy the rows of a scan, those that are places written in the working frame. Shapes (m,), (m, ROW).
+
+    `room` (3, 3, 3) is written over.
+    """
+    turn, local, cov = room[0], room[1], room[2]
     for j in range(codes.shape[0]):
         row, out = rows[j], fixed[j]
         for k in range(ROW):

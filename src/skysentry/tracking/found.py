@@ -103,7 +103,8 @@ def prepare(codes: Indices, rows: Array, look: Array, frame: Array, prior_alt_m:
             up = row[R_TRIANGLE + 5] if kind == POSITION3 else 4.0 * ALT_SIGMA_M * ALT_SIGMA_M
             row[SPREAD_M] = math.sqrt(row[R_TRIANGLE] + row[R_TRIANGLE + 3] + up)
         else:
-            row[ORIGIN : ORIGIN + 12] = look[L_ORIGIN : L_ORIGIN + 12]
+            for k in range(12):
+                row[ORIGIN + k] = look[L_ORIGIN + k]
             if kind in (RANGE_BEARING, RANGE_AZ_EL):
                 el = row[Z + 2] if kind == RANGE_AZ_EL else lift(row[Z], look, prior_alt_m)
                 _place(row, row[Z], row[Z + 1], el)
@@ -228,14 +229,16 @@ def turned(turn: Array, inner: Array, out: Array) -> None:
 @kernel
 def _along(row: Array, x: Array, P: Array, rate_mps: float, variance: float) -> None:
     """Correct a first velocity with a radial speed, in place."""
-    u = row[CENTRE : CENTRE + 3] - row[ORIGIN : ORIGIN + 3]
-    u /= math.sqrt((u * u).sum() + 1.0)
-    gain = np.zeros(3)
-    for a in range(3):
-        for b in range(3):
-            gain[a] += P[3 + a, 3 + b] * u[b]
-    s = (u * gain).sum() + variance
-    off = rate_mps - (u * x[3:]).sum()
+    away = row[CENTRE] - row[ORIGIN], row[CENTRE + 1] - row[ORIGIN + 1], row[CENTRE + 2] - row[ORIGIN + 2]
+    distance = math.sqrt(away[0] * away[0] + away[1] * away[1] + away[2] * away[2] + 1.0)
+    u = away[0] / distance, away[1] / distance, away[2] / distance
+    gain = (
+        P[3, 3] * u[0] + P[3, 4] * u[1] + P[3, 5] * u[2],
+        P[4, 3] * u[0] + P[4, 4] * u[1] + P[4, 5] * u[2],
+        P[5, 3] * u[0] + P[5, 4] * u[1] + P[5, 5] * u[2],
+    )
+    s = u[0] * gain[0] + u[1] * gain[1] + u[2] * gain[2] + variance
+    off = rate_mps - (u[0] * x[3] + u[1] * x[4] + u[2] * x[5])
     for a in range(3):
         x[3 + a] += gain[a] / s * off
         for b in range(3):

@@ -72,13 +72,13 @@ def found_all(
     codes: Indices, rows: Array, free: Array, which: Indices, most: int, look: Array, prior_alt_m: float, first: int,
     x: Array, P: Array, w: Array, t: Array, r: Array, lines: Array, own: Indices, evidence: Array, told: Array,
     notes: Array, masks: Array, cloud: Indices, alone: Indices, calm: Indices, key: Indices, keys: int, until_ns: int,
+    room: Array,
 ) -> int:  # fmt: skip
     """Write the measurements that are worth a track into `which` (m,), in their order; return how many.
 
     The first `most` of them found tracks in the rows from `first` on: all columns of `Table`. The keys of a look's
-    tracks begin at `keys`; as single looks they are kept until `until_ns`.
+    tracks begin at `keys`; as single looks they are kept until `until_ns`. `room` (4, 3, 3) is written over.
     """
-    room = np.empty((4, 3, 3))
     count = 0
     for j in range(codes.shape[0]):
         if free[j] <= LEAST_FREE or free[j] * rows[j, NEW_SHARE] < LEAST_BIRTH:

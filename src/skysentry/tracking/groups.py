@@ -23,7 +23,7 @@ import math
 
 import numpy as np
 
-from skysentry.compiled import kernel
+from skysentry.compiled import array_kernel, kernel
 from skysentry.tracking.coverage import detectable
 from skysentry.tracking.measure import (
     AZ_EL,
@@ -117,7 +117,7 @@ def _emerge(lines: Array, i: int, look: Array, mean: Array) -> float:
     return spread
 
 
-@kernel
+@array_kernel
 def count_directions(
     lines: Array, r: Array, notes: Array, tracks: int, look: Array, codes: Indices, rows: Array, free: Array,
     edge_i: Indices, edge_j: Indices, share: Array, edges: int, since_s: float,
@@ -193,7 +193,7 @@ def _fit(mean: Array, spread: float, look: Array, codes: Indices, rows: Array, f
             fits[j] = free[j] * math.exp(-0.5 * off * off / variance) / math.sqrt(2.0 * math.pi * variance)
 
 
-@kernel
+@array_kernel
 def count_heard(
     lines: Array, r: Array, notes: Array, tracks: int, look: Array, hit: bool, since_s: float
 ) -> None:  # fmt: skip
@@ -248,7 +248,7 @@ def fade_counts(notes: Array, tracks: int, dt_s: float) -> None:
                 notes[i, k] = keep * notes[i, k] + (1.0 - keep) * PRIOR[k]
 
 
-@kernel
+@array_kernel
 def flocks(lines: Array, notes: Array, which: Indices, now_s: float) -> None:
     """Write how many of the tracks in `which` (k,) fly together, of those that only "heard" places: single linkage."""
     count = which.shape[0]
@@ -277,11 +277,11 @@ def flocks(lines: Array, notes: Array, which: Indices, now_s: float) -> None:
 
 
 @kernel
-def heard_only(notes: Array, r: Array, tracks: int) -> Indices:
-    """Return the rows of likely tracks (n,) that only single microphones have counted."""
-    only, count = np.empty(tracks, np.int64), 0
+def heard_only(notes: Array, r: Array, tracks: int, only: Indices) -> int:
+    """Write the rows of likely tracks (n,) that only single microphones have counted; return how many."""
+    count = 0
     for i in range(tracks):
         if notes[i, 0] > 0.0 and notes[i, LOOKS] == 0.0 and r[i] > LEAST_EXISTENCE:
             only[count] = i
             count += 1
-    return only[:count]
+    return count

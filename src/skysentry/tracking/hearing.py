@@ -106,13 +106,14 @@ class Hearing:
             known = [i for i, life in enumerate(table.lives) if life.status is not TrackStatus.TENTATIVE]
             self.rates.settle(now_s, table.lines[known])
         if now_s - self.t_s >= REFRESH_S:
-            self.records.refresh(now_s - self.t_s)
+            changed = self.records.refresh(now_s - self.t_s)
             if self.rows:
                 for network in self.networks:
                     network.refresh(now_s - self.t_s)
                 self.rates.refresh(now_s - self.t_s)
             self.t_s = now_s
-            judge(self.faults, self.networks, self.heard.acuity, self.rates, self.records)
+            if self.rows or changed or self.faults.found:
+                judge(self.faults, self.networks, self.heard.acuity, self.rates, self.records)
 
     def show(self) -> None:
         """Write what is known into the looks again: some listeners are new."""

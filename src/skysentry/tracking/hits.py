@@ -27,6 +27,7 @@ def refresh(sky: Sky, detection: Detection, scan: Scan, own: Listener) -> None:
         sky.ask(int(i))
         life.saw(own.id, scan.time_ns)
         life.last_ns = max(life.last_ns, scan.time_ns)
+        sky.table.alone[i] = life.alone_ns
         life.identity = detection.identity
 
 
@@ -59,6 +60,7 @@ def note_hit(sky: Sky, i: int, detection: Detection, share: float, scan: Scan, o
     if detection.class_llr:
         sky.classifier.hear(life, sky.table.evidence[i], detection, share, own.id, time_ns)
     life.hits += 1
+    sky.table.alone[i] = life.alone_ns
     # A radio that reads a name out of the air hears the same claim again: it bears out nothing.
     if own.reports or detection.identity is not None:
         life.claim_ns = max(life.claim_ns, time_ns)

@@ -14,7 +14,6 @@ from skysentry.tracking.field import HEADINGS, STATES, drift, heed, rays_of
 from skysentry.tracking.founding import found_all, leave
 from skysentry.tracking.groups import count_directions, count_heard, flocks
 from skysentry.tracking.ledger import KINDS, NOTES, book_heard, fade_notes, round_notes
-from skysentry.tracking.life import census, poisoned
 from skysentry.tracking.masks import COLUMNS, SLOTS, fade_record
 from skysentry.tracking.measure import LOOK, ROW
 from skysentry.tracking.motion import MODELS, Array
@@ -24,8 +23,8 @@ from skysentry.tracking.particles import MEMORY, PARTICLES, scatter, settle
 from skysentry.tracking.paths import PATH, RAY, WORLDS, weave, worth
 from skysentry.tracking.presence import correct_presence
 from skysentry.tracking.read import read
-from skysentry.tracking.second import second
-from skysentry.tracking.show import PRESENTED, TRIANGLE, present, strayed
+from skysentry.tracking.second import ROOMS, second
+from skysentry.tracking.show import PRESENTED, ROOM, SHOWN, TRIANGLE, present, strayed
 from skysentry.tracking.table import CALM, CLASSES, TOLD, clear, fill_gaps
 from skysentry.tracking.wide import COLUMNS as PLACE
 from skysentry.tracking.wide import cover, place, sense, settle_wide
@@ -36,7 +35,6 @@ __all__ = [
     "SCHEMES",
     "book_heard",
     "borne_out",
-    "census",
     "correct_presence",
     "correct_scan",
     "count_directions",
@@ -106,26 +104,25 @@ def warm() -> None:
     found_all(
         codes, rows, free, codes, 0, look, 0.0, 0, x, P, w, t, r, lines, own, np.zeros((1, len(CLASSES))),
         np.zeros((1, TOLD)), notes, masks, slots, edges * 0, np.zeros((1, CALM), np.int64), edges * 0, 0, 0,
+        np.empty((4, 3, 3)),
     )  # fmt: skip
-    calm, rows_of = np.zeros((1, CALM), np.int64), np.zeros((3, 1), np.int64)
-    census(edges * 0, calm, r, 1, 0, *rows_of)
-    plain, balances = np.zeros(1, np.bool_), np.zeros((1, 2 * KINDS), np.int16)
-    due_between(calm, 1, lines, np.zeros((1, TOLD)), 0, 0.0, True, edges * 0, plain)
-    poisoned(x, P, r, 1)
+    calm, balances = np.zeros((1, CALM), np.int64), np.zeros((1, 2 * KINDS), np.int16)
+    due_between(calm, 1, lines, np.zeros((1, TOLD)), 0, 0.0, True, edges * 0, edges * 0)
     evidence, classes = np.zeros((1, len(CLASSES))), np.ones(len(CLASSES))
     bands, shown = np.ones((len(CLASSES), 4)), np.zeros((1, PRESENTED))
-    words = np.zeros((1, len(CLASSES)), np.int16)
+    words = np.zeros((1, len(CLASSES) + 2), np.int16)
     told, one = np.zeros((1, TOLD)), edges * 0
     present(
         x, P, w, t, r, evidence, one, 0.0, frame, classes, np.zeros(2), bands, classes, classes, notes, told, shown,
-        np.zeros((1, 3)), np.zeros((1, TRIANGLE)), words, np.zeros((1, 3)),
+        np.zeros((1, 3)), np.zeros((1, TRIANGLE)), words, np.zeros((1, 3)), np.zeros((1, SHOWN)),
+        np.zeros((2, len(CLASSES))), np.zeros((ROOM, 6, 6)),
     )  # fmt: skip
     strayed(lines, told, one, 0.0, np.ones(1, np.bool_))
     clear(own, evidence, told, notes, masks, slots, one, calm, 0, 1)
     fill_gaps(x, P, w, t, r, own, evidence, told, notes, lines, one, masks, slots, one, calm, balances, one, 1)
     second(
-        x, P, w, t, r, own, evidence, notes, slots, calm, balances, 1, one, one[:0], 0, 0.0, np.zeros(2), bands,
-        classes, np.zeros((1, 2)), one, 1.0, none.copy(), one, plain, one,
+        x, P, w, t, r, own, evidence, notes, slots, one, calm, balances, 1, 0, 0.0, np.zeros(2), bands, classes, 1.0,
+        np.zeros((1, 2)), none.copy(), np.zeros((ROOMS, 1), np.int64),
     )  # fmt: skip
     tags, facts, bias = np.zeros((1, TAGS), np.int64), np.zeros((1, FACTS)), np.zeros(1)
     gather(codes, codes, free, x, w, t, r, edges, look, codes, rows, 0, 0.0, 1, tags, facts, 0)
@@ -133,7 +130,7 @@ def warm() -> None:
     counts = np.zeros((SIDE, SIDE)), np.ones(1), np.zeros(RINGS), np.zeros(BINS)
     # What is read from bytes is of a type of its own: it cannot be written to.
     bare = np.frombuffer(b"")
-    weigh_and_fade(codes, rows, look, np.frombuffer(bytes(8 * RINGS)), *counts, 1.0)
+    weigh_and_fade(codes, rows, look, np.frombuffer(bytes(8 * RINGS)), *counts, 1.0, np.empty(4))
     count_plots(codes, np.zeros((0, 4)), 0, codes, free, 0, 1.0, *counts)
     leave(codes, rows, 0.0, 0.0, 0.0, 0.0, free)
     read(-1, bare, look, 0.0, 0.0, np.append(frame, 0.0), codes, codes, rows, none)

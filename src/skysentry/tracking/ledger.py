@@ -8,7 +8,7 @@ a track lives on now, and who misses it.
 from __future__ import annotations
 
 import math
-from functools import cache, lru_cache
+from functools import cache, partial
 from operator import itemgetter
 from struct import Struct
 
@@ -19,12 +19,14 @@ from skysentry.compiled import kernel
 from skysentry.site import SensorKind
 from skysentry.tracking.groups import COUNTS, KNOWN, fade_counts
 from skysentry.tracking.motion import Array, Indices
+from skysentry.tracking.remembered import Remembered
 
 # Kinds that are told apart, in the words of the sentence; several kinds of claims are one.
 WORDS = ("microphones", "arrays", "radar", "sight", "radio", "claims")
 KINDS = len(WORDS)
-TENTHS = Struct(f"{2 * KINDS}h")
-TENTHS_BYTES = TENTHS.size
+# The sums for a track, or against it, as numbers; and both of them as bytes.
+HALF, BOTH = Struct(f"{KINDS}h"), Struct(f"{2 * KINDS}h")
+CODED = Struct(f"{BOTH.size}s")
 FOR, AGAINST = COUNTS, COUNTS + KINDS
 # `notes`, the columns beside a track's state that only its story needs: its number of objects (`groups`), these sums,
 # and the log odds that it is loud, over their prior (`loud`).
@@ -109,30 +111,37 @@ def round_notes(notes: Array, which: Indices, out: NDArray[np.int16]) -> None:
 def rounded(notes: Array, which: Indices) -> list[bytes]:
     """Return the sums of tracks `which` as `round_notes` has them, in the order of `WORDS`.
 
-    Each as bytes of int16, by which `balance` remembers its words.
+    Each as bytes of int16, by which `BALANCES` remembers their words.
     """
     sums = np.empty((which.shape[0], 2 * KINDS), np.int16)
     round_notes(notes, which, sums)
-    coded = sums.tobytes()
-    return [coded[at : at + TENTHS_BYTES] for at in range(0, len(coded), TENTHS_BYTES)]
+    return [coded for (coded,) in CODED.iter_unpack(sums.data)]
 
 
-def nats_tenths(coded: bytes) -> list[int]:
+def nats_tenths(coded: bytes) -> tuple[int, ...]:
     """Return the numbers of one of `rounded`."""
-    return list(TENTHS.unpack(coded))
+    return BOTH.unpack(coded)
 
 
-# Most tracks of a sky live on the same few sums: one radar, seen again and again.
-@lru_cache(maxsize=20_000)
 def balance(said_by: bytes) -> str:
     """Return who speaks for and against a track, in words and nats; empty where nobody says anything."""
-    tenths, parts = TENTHS.unpack(said_by), []
-    for lead, first in (("for it", 0), ("against it", KINDS)):
-        said = [(abs(tenths[k]), k) for k in range(first, first + KINDS) if abs(tenths[k]) >= 10 * LEAST_TOLD]
-        if said:
-            said.sort(key=itemgetter(0), reverse=True)
-            parts.append(f"{lead} {', '.join([_term(k % KINDS, tenths[k]) for _, k in said])}")
-    return f"{', '.join(parts)} nats" if parts else ""
+    says, denies = FOR_IT[said_by[: HALF.size]], AGAINST_IT[said_by[HALF.size :]]
+    if says and denies:
+        return f"{says}, {denies} nats"
+    return f"{says or denies} nats" if says or denies else ""
+
+
+def _half(lead: str, coded: bytes) -> str:
+    tenths = HALF.unpack(coded)
+    told = [(abs(tenths[k]), k) for k in range(KINDS) if abs(tenths[k]) >= 10 * LEAST_TOLD]
+    told.sort(key=itemgetter(0), reverse=True)
+    return f"{lead} {', '.join([_term(k, tenths[k]) for _, k in told])}" if told else ""
+
+
+# Most tracks of a sky live on the same few sums: one radar, seen again and again. Halves of a sentence are fewer.
+BALANCES: Remembered[bytes, str] = Remembered(balance)
+FOR_IT: Remembered[bytes, str] = Remembered(partial(_half, "for it"))
+AGAINST_IT: Remembered[bytes, str] = Remembered(partial(_half, "against it"))
 
 
 @cache

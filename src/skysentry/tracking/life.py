@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 from typing import Literal, TypeAlias
 
 from skysentry.compiled import kernel
 from skysentry.events import TrackStatus
 from skysentry.geo import MEAN_RADIUS_M
 from skysentry.tracking.motion import MODELS, NOISE_M2_S3, Array, Indices
-from skysentry.tracking.table import C_TOLD, Life, Look, Table
+from skysentry.tracking.table import TENTATIVE_PERIODS, TENTATIVE_S, Life, Look, Table
 
 SECOND_NS = 1_000_000_000
 # Existence and looks that make a track worth showing to people: two coincidences of clutter are common, three rare.
@@ -33,32 +32,14 @@ LOST_SENSED_M = 2_000.0
 # What came down this fast, is not seen, and would by now be this far under the site's ground, is down or hidden by it.
 DIVING_MPS, DIVING_SIGMA_MPS, UNDER_M = -5.0, 6.0, -50.0
 UNSEEN_S = 2.0
-# A claim or a plot without a second one.
-TENTATIVE_S = 10.0
-# Where the search for the nanosecond begins: more than times as seconds may lose.
-ROUNDING_NS = 10
 
 Fate: TypeAlias = Literal["stays", "forgotten", "gone", "lost", "too uncertain", "down"]
-
-
-def alone_until_ns(look_ns: int, period_s: float) -> int:
-    """Return when a single look of a sensor with this period is forgotten, to the nanosecond as `forgotten` has it."""
-    return look_ns + _alone_ns(period_s)
-
-
-@lru_cache(maxsize=1_000)
-def _alone_ns(period_s: float) -> int:
-    most_s = TENTATIVE_S + COAST_PERIODS * period_s
-    ns = int(most_s * SECOND_NS) - ROUNDING_NS
-    while not ns / SECOND_NS > most_s:
-        ns += 1
-    return ns
 
 
 def forgotten(life: Life | Look, existence: float, now_ns: int) -> bool:
     """Return whether a tentative track is forgotten."""
     unseen_s = (now_ns - life.last_ns) / SECOND_NS
-    return existence < FORGET or unseen_s > TENTATIVE_S + COAST_PERIODS * life.period_s
+    return existence < FORGET or unseen_s > TENTATIVE_S + TENTATIVE_PERIODS * life.period_s
 
 
 def fate(life: Life, existence: float, now_ns: int, spread_m: float, down: float) -> Fate:
@@ -79,10 +60,9 @@ def fate(life: Life, existence: float, now_ns: int, spread_m: float, down: float
 def foresee(x: Array, P: Array, w: Array, t: Array, which: Indices, now_s: float, out: Array) -> None:
     """Write of each track in `which` one sigma of its place on a horizontal axis at a time, and whether it is down.
 
-    `out` (k, 2). Down is what was diving, and would by now be under the site's ground.
+    `out` (n, 2) has a row for each track. Down is what was diving, and would by now be under the site's ground.
     """
-    for k in range(which.shape[0]):
-        i = which[k]
+    for i in which:
         dt = max(now_s - t[i], 0.0)
         grown, climb = 0.0, 0.0
         mean = (0.0, 0.0, 0.0, 0.0)
@@ -94,37 +74,33 @@ def foresee(x: Array, P: Array, w: Array, t: Array, which: Indices, now_s: float
             e, n, u, v = x[i, m, 0], x[i, m, 1], x[i, m, 2], x[i, m, 5]
             mean = (mean[0] + w[i, m] * e, mean[1] + w[i, m] * n, mean[2] + w[i, m] * u, mean[3] + w[i, m] * v)
         height_m = mean[2] + (mean[0] ** 2 + mean[1] ** 2) / (2.0 * MEAN_RADIUS_M) + dt * mean[3]
-        out[k, 0] = math.sqrt(max(0.5 * grown, 0.0))
-        out[k, 1] = mean[3] < DIVING_MPS and climb < DIVING_SIGMA_MPS**2 and height_m < UNDER_M
+        out[i, 0] = math.sqrt(max(0.5 * grown, 0.0))
+        out[i, 1] = mean[3] < DIVING_MPS and climb < DIVING_SIGMA_MPS**2 and height_m < UNDER_M
 
 
 @kernel
-def census(
-    alone: Indices, calm: Indices, r: Array, tracks: int, now_ns: int, more: Indices, asked: Indices, over: Indices
-) -> tuple[int, int, int]:  # fmt: skip
-    """Write the rows that are more than a single look, those of them that are not in order, and what is forgotten now.
+def census(alone: Indices, r: Array, tracks: int, now_ns: int, more: Indices, over: Indices) -> tuple[int, int]:
+    """Write the rows that are more than a single look, and those of others that are forgotten now; return how many.
 
-    Returns how many there are of each. `alone` (n,) and `calm` (n, CALM) are as in `Table`.
+    The former rise, the latter fall, as `Table.remove` takes them. `alone` (n,) is as in `Table`.
     """
-    many, some, old = 0, 0, 0
+    many, old = 0, 0
     for i in range(tracks):
         if alone[i] == 0:
             more[many] = i
             many += 1
-            if calm[i, C_TOLD] == 0:
-                asked[some] = i
-                some += 1
-        elif r[i] < FORGET or now_ns >= alone[i]:
+    for i in range(tracks - 1, -1, -1):
+        if alone[i] != 0 and (r[i] < FORGET or now_ns >= alone[i]):
             over[old] = i
             old += 1
-    return many, some, old
+    return many, old
 
 
 @kernel
-def poisoned(x: Array, P: Array, r: Array, tracks: int) -> int:
-    """Return how many tracks hold a number that is not finite."""
+def poisoned(x: Array, P: Array, r: Array, tracks: int, failed: Indices) -> int:
+    """Write the rows of tracks that hold a number that is not finite, in falling order; return how many."""
     count = 0
-    for i in range(tracks):
+    for i in range(tracks - 1, -1, -1):
         total = (r[i], 0.0, 0.0, 0.0)
         for a in range(6):
             total = (total[0] + x[i, 0, a], total[1] + x[i, 1, a], total[2] + x[i, 2, a], total[3] + x[i, 3, a])
@@ -136,7 +112,9 @@ def poisoned(x: Array, P: Array, r: Array, tracks: int) -> int:
                     total[2] + P[i, 2, a, b],
                     total[3] + P[i, 3, a, b],
                 )
-        count += not math.isfinite(total[0] + total[1] + total[2] + total[3])
+        if not math.isfinite(total[0] + total[1] + total[2] + total[3]):
+            failed[count] = i
+            count += 1
     return count
 
 

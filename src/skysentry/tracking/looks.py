@@ -14,14 +14,15 @@ from skysentry.tracking.correct import HIT
 from skysentry.tracking.founding import LEAST_FREE
 from skysentry.tracking.hits import note_hit, note_hits, take_claim
 from skysentry.tracking.ledger import column
-from skysentry.tracking.life import alone_until_ns
 from skysentry.tracking.motion import Array
 from skysentry.tracking.sky import SECOND_NS, Sky, pairs_room
-from skysentry.tracking.table import Look, look_key
+from skysentry.tracking.table import Look, alone_until_ns, look_key
 
 LEAST_SHARE = 1e-3
 # What no track explains with more than this may be false (`rates`).
 LOOSE = 0.5
+# Room for `founding.found_all`.
+ROOM: Array = np.empty((4, 3, 3))
 
 
 def correct(sky: Sky, scan: Scan, own: Listener, packed: Packed, look: Array, since_s: float) -> None:
@@ -48,8 +49,7 @@ def correct(sky: Sky, scan: Scan, own: Listener, packed: Packed, look: Array, si
         if hits:
             note_hits(sky, sky.hits[:hits], packed.kept, scan, own)
         if edges and scan.position is None and not sky.clocks.doubts(own.id):
-            pairs = sky.edge_i[:edges], sky.edge_j[:edges], sky.share[:edges]
-            sky.registration.note(own, packed, look, table, pairs)
+            sky.registration.note(own, packed, look, table, (sky.edge_i, sky.edge_j, sky.share), edges)
         if own.sound:
             sky.hearing.note(own, look, since_s, table, sky.edge_i, sky.share[:edges], True)
     if own.sound:
@@ -109,7 +109,7 @@ def _found(sky: Sky, scan: Scan, own: Listener, packed: Packed, look: Array, fre
         packed.codes, packed.rows, free, which, most, look, sky.prior_alt_m, table.n,
         table.x, table.P, table.w, table.t, table.r, table.lines, table.own, table.evidence, table.told,
         table.notes, table.masks, table.cloud, table.alone, table.calm, table.key, keys,
-        alone_until_ns(scan.time_ns, own.period_s),
+        alone_until_ns(scan.time_ns, own.period_s), ROOM,
     )  # fmt: skip
     if not wanted:
         return

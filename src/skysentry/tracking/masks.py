@@ -148,11 +148,13 @@ class Records:
         """The sensors as they are known now: one that is found to point elsewhere gets a new look."""
         return [self.known[name] for name in self.names]
 
-    def refresh(self, passed_s: float) -> None:
-        """Forget a little, and scale the looks' Pd."""
+    def refresh(self, passed_s: float) -> bool:
+        """Forget a little, and scale the looks' Pd; return whether any is another now."""
         keep = math.exp(-min(max(passed_s, 0.0), MEMORY_S) / MEMORY_S)
-        if fade_record(self.counts, self.numbers, keep):
+        changed = fade_record(self.counts, self.numbers, keep)
+        if changed:
             self.show()
+        return changed
 
     def shares(self) -> list[float]:
         """Return the share of the declared Pd that each of `names` shows."""

@@ -208,14 +208,21 @@ def hold(x: Array, P: Array) -> None:
 
 
 @kernel
+def _along(P: Array, slope: tuple[float, float]) -> float:
+    """Return one row of P (6,) along the gradient of a height with these slopes eastwards and northwards."""
+    gain: float = P[0] * slope[0] + P[1] * slope[1] + P[2]
+    return gain
+
+
+@kernel
 def _draw(x: Array, P: Array, slope_e: float, slope_n: float, off: float, noise_m: float) -> None:
     """Correct a height over the round Earth, with these slopes eastwards and northwards, that is `off` by so much.
 
-    Apart from `hold`, which is asked at every step: room for the gain, hardly ever needed, took longer than its test.
+    Apart from `hold`, which is asked at every step and hardly ever draws.
     """
-    gain = np.zeros(6)
-    for a in range(6):
-        gain[a] = P[a, 0] * slope_e + P[a, 1] * slope_n + P[a, 2]
+    slope = slope_e, slope_n
+    g0, g1, g2 = _along(P[0], slope), _along(P[1], slope), _along(P[2], slope)
+    gain = g0, g1, g2, _along(P[3], slope), _along(P[4], slope), _along(P[5], slope)
     s = noise_m * noise_m + gain[0] * slope_e + gain[1] * slope_n + gain[2]
     for a in range(6):
         x[a] += gain[a] / s * off

@@ -14,7 +14,8 @@ import math
 
 import numpy as np
 
-from skysentry.compiled import kernel
+from skysentry.compiled import array_kernel, kernel
+from skysentry.tracking.coverage import UNSEEN
 from skysentry.tracking.measure import (
     AZ_EL,
     BEARING,
@@ -34,8 +35,6 @@ from skysentry.tracking.motion import MODELS, NOISE_M2_S3, Array, Indices
 O_MEAN, O_TIME, O_ONE, O_ABS, O_LAG, O_SQUARE, O_CUBE, OUTLINE = 0, 6, 7, 8, 9, 10, 11, 12
 # Sigmas of the coarse gate: wider than the fine one for all models.
 COARSE = 6.0
-# Widths of a coverage's edge beyond which a logistic is less than the 1e-4 that `detectable` counts as nothing.
-UNSEEN = 10.0
 
 
 @kernel
@@ -87,7 +86,7 @@ def sound_lag(lines: Array, i: int, look: Array, mean: Array) -> float:
     return emission_lag(mean, lines[i, O_TIME], look)
 
 
-@kernel
+@array_kernel
 def line_up(codes: Indices, rows: Array, order: Indices, east_m: Array) -> tuple[int, float]:
     """Sort measurements by the east coordinate of their centre: those without a place first, as if everywhere.
 
@@ -182,5 +181,6 @@ def out_of_reach(line: Array, look: Array, low_m: float, high_m: float, widest_m
     d2 = (east - look[L_ORIGIN]) ** 2
     for a in range(1, 3):
         d2 += (line[O_MEAN + a] + lag * line[O_MEAN + 3 + a] - look[L_ORIGIN + a]) ** 2
-    far: bool = math.sqrt(d2) > look[L_MAX] + UNSEEN * (look[L_SOFT] + spread)
+    reach = look[L_MAX] + UNSEEN * (look[L_SOFT] + spread)
+    far: bool = d2 > reach * reach
     return far

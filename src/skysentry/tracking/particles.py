@@ -23,7 +23,7 @@ import math
 
 import numpy as np
 
-from skysentry.compiled import kernel
+from skysentry.compiled import array_kernel, kernel
 from skysentry.tracking.chance import chance, key_of, mixed, normal
 from skysentry.tracking.coverage import reach
 from skysentry.tracking.field import HEADINGS, NOMINAL_MPS, velocity
@@ -148,7 +148,7 @@ def _ways(
         away[k] = math.sqrt(east[k] * east[k] + north[k] * north[k] + up_m * up_m)
 
 
-@kernel
+@array_kernel
 def hear(cloud: Array, weight: Array, t_s: float, up_m: float, look: Array, beyond: Array) -> float:
     """Write how far each particle is beyond the edge of a look's reach, in widths of that [shape=(PARTICLES,)].
 
@@ -196,7 +196,7 @@ def trusted(look: Array) -> float:
     return power
 
 
-@kernel
+@array_kernel
 def weigh(weight: Array, beyond: Array, pd: float, hit: bool, others: float, power: float) -> None:
     """Weigh a cloud with a look, in place: heard, with the chance Q that nothing else was, or silence.
 
@@ -249,7 +249,7 @@ def gauge_acuity(
     memory[INFORMATION + 2] += worth * mean * mean
 
 
-@kernel
+@array_kernel
 def renew(cloud: Array, weight: Array, seed: int, second: int, dt_s: float, far: float) -> None:
     """Draw anew by weight where few particles hold most of it, move by dt, round: in place.
 
@@ -275,7 +275,7 @@ def crowded(weight: Array) -> float:
     return crowd
 
 
-@kernel
+@array_kernel
 def draw_anew(cloud: Array, weight: Array, key: np.uint64) -> None:
     """Draw a cloud by its weights, each particle shifted by a kernel that leaves mean and covariance as they are."""
     count, total = cloud.shape[0], weight.sum()
@@ -296,7 +296,7 @@ def draw_anew(cloud: Array, weight: Array, key: np.uint64) -> None:
         weight[k] = float(np.float32(1.0 / count))
 
 
-@kernel
+@array_kernel
 def _spread(cloud: Array, weight: Array) -> tuple[Array, Array]:
     """Return the mean (4,) of place and velocity, and the Cholesky root of their covariance."""
     mean, root = np.zeros(4), np.zeros((4, 4))
@@ -393,7 +393,7 @@ def scatter(
         _round(p)
 
 
-@kernel
+@array_kernel
 def outlook(cloud: Array, weight: Array, mean: Array, cov: Array, gathered_m: float) -> None:
     """Write the moments of a cloud into the horizontal parts of a mean (6,) and covariance (6, 6).
 
@@ -419,7 +419,7 @@ def outlook(cloud: Array, weight: Array, mean: Array, cov: Array, gathered_m: fl
     _gather(cloud, weight, mean, gathered_m)
 
 
-@kernel
+@array_kernel
 def _gather(cloud: Array, weight: Array, mean: Array, gathered_m: float) -> None:
     """Draw a mean (6,) to where most of the cloud is, in place: what has started anew far away counts little."""
     part = np.empty(5)
@@ -437,7 +437,7 @@ def _gather(cloud: Array, weight: Array, mean: Array, gathered_m: float) -> None
         mean[3], mean[4] = part[2] / part[4], part[3] / part[4]
 
 
-@kernel
+@array_kernel
 def settle(
     x: Array, P: Array, w: Array, t: Array, r: Array, slots: Indices, clouds: Array, weights: Array, memories: Array,
     seeds: Indices, now_s: float, lifetime_s: float, first_weight: Array,

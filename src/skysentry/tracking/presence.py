@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from skysentry.compiled import kernel
+from skysentry.compiled import array_kernel, kernel
 from skysentry.tracking.correct import MOST_EXISTENCE, advance
 from skysentry.tracking.coverage import detectable, farthest
 from skysentry.tracking.loud import SURE, VAGUE, if_loud, learn_loud, loudness
@@ -36,7 +36,7 @@ PLACE_TEMPER = 0.4
 MOST_HIT_NATS = 0.5
 
 
-@kernel
+@array_kernel
 def _emission_place(x: Array, P: Array, q: float, lag: float, p: Array, C: Array, G: Array) -> bool:
     """Write place (3,), horizontal covariance (2, 2) at emission and gain (6, 2); False where it is singular."""
     for a in range(3):
@@ -80,7 +80,7 @@ def _likelihoods(look: Array, p: Array, C: Array, hit: bool, others: float, at: 
     return mean_pd
 
 
-@kernel
+@array_kernel
 def _shift(x: Array, P: Array, C: Array, G: Array, at: Array, like: Array) -> float:
     """Correct one model by the weighed points, in place; return its likelihood."""
     total: float = like.sum()
@@ -103,7 +103,7 @@ def _shift(x: Array, P: Array, C: Array, G: Array, at: Array, like: Array) -> fl
     return total
 
 
-@kernel
+@array_kernel
 def hearing(
     x: Array, P: Array, w: Array, t: Array, r: Array, tracks: int, look: Array, hit: bool, pd: Array,
     slots: Indices, clouds: Array, weights: Array, memories: Array, heard: Array, notes: Array, loud: Array,
@@ -148,7 +148,7 @@ def hearing(
     return none
 
 
-@kernel
+@array_kernel
 def _draw(
     x: Array, P: Array, w: Array, t: Array, r: Array, i: int, look: Array, hit: bool, others: float,
     p: Array, C: Array, G: Array, at: Array, like: Array,
@@ -178,7 +178,7 @@ def _draw(
     return heard
 
 
-@kernel
+@array_kernel
 def correct_presence(
     x: Array, P: Array, w: Array, t: Array, r: Array, tracks: int, look: Array, hit: bool, share: Array,
     slots: Indices, clouds: Array, weights: Array, memories: Array, heard: Array, notes: Array,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from hashlib import blake2b
+from itertools import count, repeat
 from struct import Struct
 
-import msgspec
 import numpy as np
 from msgspec.structs import replace
 
@@ -14,10 +15,10 @@ from skysentry.site import AuthorisedFlight, Ring, SensorKind, Site
 from skysentry.tracking import kernels
 from skysentry.tracking.claims import FITS
 from skysentry.tracking.classify import AIRBORNE, GENUS, Classifier, told
-from skysentry.tracking.explain import ENDS, RECENT_NS, motion, said, senses
-from skysentry.tracking.motion import Array
+from skysentry.tracking.explain import ENDS, RECENT_NS, said, senses
+from skysentry.tracking.motion import Array, Indices
 from skysentry.tracking.remembered import Remembered
-from skysentry.tracking.show import BAD, PRESENTED, TRIANGLE
+from skysentry.tracking.show import BAD, PRESENTED, ROOM, S_GENUS, SHOWN, TRIANGLE
 from skysentry.tracking.table import C_SINGLE, CLASSES, Life, Table
 
 SECOND_NS = 1_000_000_000
@@ -33,17 +34,16 @@ AGREED_S = 20.0
 # ... and lapses when it is silent for this long: a minute behind a hill is no other aircraft.
 CLAIM_HOLDS_NS = 60 * SECOND_NS
 ALONE = (1.0, 1.0, 1.0)
-MOTIONS, SEEMS = Remembered(motion), Remembered(told)
+SEEMS = Remembered(told)
 # From this mean on it is told as several.
 A_GROUP = 1.5
 # Sensors that tell objects of a group apart: each has a track of its own there.
 RESOLVING = (SensorKind.RADAR, SensorKind.CAMERA)
-# Rows of `present` as Python's numbers, and the classes of one track as bytes.
-ROW, SPEED, COV = Struct(f"{PRESENTED}d"), Struct("3d"), Struct(f"{TRIANGLE}d")
-CODES = len(CLASSES)
-CODES_BYTES = 2 * CODES
+# Rows of `present` as Python's numbers, without the genus; the classes of one track as bytes.
+ROW, SPEED, COV, CODES = Struct("5d8x"), Struct("3d"), Struct(f"{TRIANGLE}d"), Struct(f"{2 * len(CLASSES)}s2h")
 NEVER_NS = 1 << 62
 SEVERAL = 2
+IN_ORDER = repeat(None)
 PLAIN = Track(
     id="-", time_ns=0, received_ns=0, track_id="-", status=TrackStatus.CONFIRMED, lat_deg=0.0, lon_deg=0.0, alt_m=0.0,
     velocity_mps=(0.0, 0.0, 0.0), cov=(), existence=0.0, first_ns=0, last_seen_ns=0,
@@ -64,29 +64,6 @@ def track_name(founded: str) -> str:
     return "".join([CROCKFORD[(bits >> shift) & 31] for shift in range(35, -1, -5)])
 
 
-class Shown(msgspec.Struct):
-    """Rows that are to be told, their lives, and how each ended: empty where it lives, `None` in order (`calm`).
-
-    Three lists: the collector would look at a tuple for each.
-    """
-
-    rows: list[int]
-    lives: list[Life]
-    ends: list[str | None]
-
-    def add(self, i: int, life: Life, end: str | None) -> None:
-        """Add a row."""
-        self.rows.append(i)
-        self.lives.append(life)
-        self.ends.append(end)
-
-    def drop(self, i: int) -> None:
-        """Take a row out again, if it is there."""
-        if i in self.rows:
-            at = self.rows.index(i)
-            del self.rows[at], self.lives[at], self.ends[at]
-
-
 class Publisher:
     """Makes `Track` events."""
 
@@ -97,6 +74,7 @@ class Publisher:
         self.kinds = {sensor.id: sensor.kind for sensor in site.sensors}
         self.senses: Remembered[tuple[str, ...], str] = Remembered(lambda sensors: senses(sensors, self.kinds))
         self.authorised = {flight.identity: flight for flight in site.authorised}
+        self._make_room(64)
 
     def pass_over(self, life: Life, now_ns: int, now_s: float, table: Table, i: int) -> None:
         """Note that another cell publishes this news of row `i`: what is told next depends on it."""
@@ -109,36 +87,50 @@ class Publisher:
         told[:6], told[6] = line[:6], now_s
         told[:3] += (now_s - line[6]) * line[3:6]
 
-    def publish(self, now_ns: int, now_s: float, table: Table, shown: Shown) -> list[AnyEvent]:
-        """Return one event for each row that is to be told."""
-        if not shown.rows:
-            return []
-        count, of = len(shown.rows), self.classifier
-        rows, out = np.array(shown.rows, np.int64), np.empty((count, PRESENTED))
-        speeds, covs = np.empty((count, 3)), np.empty((count, TRIANGLE))
-        codes, numbers = np.empty((count, CODES), np.int16), np.empty((count, 3))
+    def _make_room(self, most: int) -> None:
+        """Make room for the numbers of so many events."""
+        self.room, classes = most, len(CLASSES)
+        self.out, self.speeds, self.covs = np.empty((most, PRESENTED)), np.empty((most, 3)), np.empty((most, TRIANGLE))
+        self.codes, self.numbers = np.empty((most, classes + 2), np.int16), np.empty((most, 3))
+        self.shown, self.share, self.matrices = np.empty((most, SHOWN)), np.empty((2, classes)), np.empty((ROOM, 6, 6))
+
+    def _present(self, table: Table, which: Indices, now_s: float) -> None:
+        """Write what is told of the rows `which` into the room for it."""
+        if which.shape[0] > self.room:
+            self._make_room(2 * which.shape[0])
+        of = self.classifier
         kernels.present(
-            table.x, table.P, table.w, table.t, table.r, table.evidence, rows, now_s, self.frame,
-            of.log_prior, of.wind, of.bands, AIRBORNE, GENUS, table.notes, table.told, out, speeds, covs, codes,
-            numbers,
+            table.x, table.P, table.w, table.t, table.r, table.evidence, which, now_s, self.frame,
+            of.log_prior, of.wind, of.bands, AIRBORNE, GENUS, table.notes, table.told, self.out, self.speeds, self.covs,
+            self.codes, self.numbers, self.shown, self.share, self.matrices,
         )  # fmt: skip
-        suffix, coded = f"@{now_ns}", codes.tobytes()
-        common = replace(PLAIN, time_ns=now_ns, received_ns=now_ns)
+
+    def publish(
+        self, now_ns: int, now_s: float, table: Table, which: Indices, lives: list[Life],
+        ends: Iterable[str | None] = IN_ORDER,
+    ) -> list[AnyEvent]:  # fmt: skip
+        """Return one event for each row in `which` and its life.
+
+        `ends` says how each has ended: empty where it lives, `None` in order (`calm`).
+        """
         made: list[AnyEvent] = []
-        at = 0
+        if not lives:
+            return made
+        self._present(table, which, now_s)
+        suffix, common = f"@{now_ns}", replace(PLAIN, time_ns=now_ns, received_ns=now_ns)
         # One long loop without calls: of all that a look costs, its events cost most.
-        for i, life, end, row, velocity_mps, cov in zip(
-            shown.rows, shown.lives, shown.ends, ROW.iter_unpack(out.data), SPEED.iter_unpack(speeds.data),
-            COV.iter_unpack(covs.data), strict=True,
+        for k, life, end, row, velocity_mps, cov, (coded, speed, heading) in zip(
+            count(), lives, ends, ROW.iter_unpack(self.out.data), SPEED.iter_unpack(self.speeds.data),
+            COV.iter_unpack(self.covs.data), CODES.iter_unpack(self.codes.data), strict=False,
         ):  # fmt: skip
-            at += CODES_BYTES
-            lat_deg, lon_deg, alt_m, existence, moves, genus, odd = row
+            lat_deg, lon_deg, alt_m, existence, odd = row
             if odd == BAD:
                 continue
-            life.classes, seems = SEEMS[coded[at - CODES_BYTES : at]]
+            life.classes, seems = SEEMS[coded]
             if now_ns >= life.sensors_until_ns:
                 _look_around(life, now_ns)
-                table.calm[i, C_SINGLE] = len(life.sensors) < SEVERAL
+                table.calm[which[k], C_SINGLE] = len(life.sensors) < SEVERAL
+            moves = f"{speed} m/s heading {heading}°" if speed else "hovering"
             sensors, pending = life.sensors, life.pending
             # Kept by the life: a look-up by the names takes 0.1 to 0.3 µs.
             who = life.who = life.who or self.senses[sensors]
@@ -163,14 +155,14 @@ class Publisher:
                 sensors=sensors,
                 detections=tuple(pending),
                 classes=life.classes,
-                why=f"{who}; {MOTIONS[moves]}; {seems}; {tail}" if tail else f"{who}; {MOTIONS[moves]}; {seems}",
+                why=f"{who}; {moves}; {seems}; {tail}" if tail else f"{who}; {moves}; {seems}",
             )
             pending.clear()
             life.published_ns = now_ns
             if end is not None or odd:
-                track = self._odd(track, life, genus)
-                if end or life.doubt or numbers[at // CODES_BYTES - 1, 2] != 1.0:
-                    track = self._more(track, life, end, numbers[at // CODES_BYTES - 1])
+                track = self._odd(track, life, self.out.item(k, S_GENUS))
+                if end or life.doubt or self.numbers.item(k, 2) != 1.0:
+                    track = self._more(track, life, end, self.numbers[k])
             made.append(track)
         return made
 

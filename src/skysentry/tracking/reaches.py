@@ -24,7 +24,7 @@ import math
 import numpy as np
 from msgspec import Struct
 
-from skysentry.compiled import kernel
+from skysentry.compiled import array_kernel, kernel
 from skysentry.site import Weather
 from skysentry.tracking.acuity import Acuity
 from skysentry.tracking.batch import Listener
@@ -76,7 +76,7 @@ class Doubt(Struct, frozen=True):
     sheltered: float = 0.0
 
 
-@kernel
+@array_kernel
 def learn(
     lines: Array, sure: Indices, tracks: int, look: Array, edge_i: Indices, share: Array, directed: bool, power: float,
     tally: Array,
@@ -143,7 +143,7 @@ def moments(weight: Array) -> tuple[float, float]:
     return mean, max(square / total - mean * mean, STEP * STEP / 12.0)
 
 
-@kernel
+@array_kernel
 def gauge(tally: Array, model: Array, bias: Array, shown: Array, alone: Array) -> None:
     """Write each octant's posterior mean and variance, and those that it shows by itself [both shape=(S, OCTANTS, 2)].
 

@@ -23,7 +23,7 @@ import math
 
 import numpy as np
 
-from skysentry.compiled import kernel
+from skysentry.compiled import array_kernel, kernel
 from skysentry.tracking.found import prepare
 from skysentry.tracking.measure import (
     AZ_EL,
@@ -61,7 +61,7 @@ CONTENT = ORIGIN
 GAPS = np.array([701, 301, 132, 57, 23, 10, 4, 1])
 
 
-@kernel
+@array_kernel
 def read(
     alike: int, told: Array, look: Array, sigma_m: float, sigma_az: float, around: Array, order: Indices,
     codes: Indices, rows: Array, claims: Indices,
@@ -72,14 +72,30 @@ def read(
     each; `around` (13,) is the working frame and the prior height.
     """
     found = order.shape[0]
-    loose_codes, loose = np.empty(found, np.int64), np.zeros((found, ROW))
-    loose_claims = np.zeros((found, 2), np.int64)
+    loose_codes, loose, loose_claims = np.empty(found, np.int64), np.zeros((found, ROW)), np.zeros((found, 2), np.int64)
+    good = _read_all(alike, told, look, sigma_m, sigma_az, order, loose_codes, loose, loose_claims, np.zeros(WIDEST))
+    _sort(order[:good], loose_codes, loose, loose_claims)
+    for j in range(good):
+        k = order[j]
+        codes[j] = loose_codes[k]
+        for c in range(ROW):
+            rows[j, c] = loose[k, c]
+        claims[j, 0], claims[j, 1] = loose_claims[k, 0], loose_claims[k, 1]
+    prepare(codes[:good], rows[:good], look, around, around[12])
+    return good
+
+
+@kernel
+def _read_all(
+    alike: int, told: Array, look: Array, sigma_m: float, sigma_az: float, order: Indices, codes: Indices, rows: Array,
+    claims: Indices, numbers: Array,
+) -> int:  # fmt: skip
+    """Read all detections as they come; rows and claims are zero, `numbers` (WIDEST,) too: it is room. As `read`."""
     at, good = 0, 0
-    numbers = np.zeros(WIDEST)
     if alike >= 0:
         numbers[WIDTHS[alike // 8] - 1] = 1.0
-    for k in range(found):
-        row = loose[k]
+    for k in range(order.shape[0]):
+        row = rows[k]
         if alike >= 0:
             code = alike
             at += _spread(alike // 8, told[at:], numbers)
@@ -89,21 +105,16 @@ def read(
             width = WIDTHS[code // 8]
             fits = _read_one(code, told[at + 1 : at + 1 + width], look, sigma_m, sigma_az, row)
             at += 1 + width
-            loose_claims[k, 0], loose_claims[k, 1] = int(told[at]), int(told[at + 1])
+            claims[k, 0], claims[k, 1] = int(told[at]), int(told[at + 1])
             at += 2
             if code // 8 == TDOA:
-                row[OTHER : OTHER + 3] = told[at : at + 3]
+                for a in range(3):
+                    row[OTHER + a] = told[at + a]
                 at += 3
-        loose_codes[k] = code
+        codes[k] = code
         if fits:
             order[good] = k
             good += 1
-    _sort(order[:good], loose_codes, loose, loose_claims)
-    for j in range(good):
-        codes[j] = loose_codes[order[j]]
-        rows[j] = loose[order[j]]
-        claims[j] = loose_claims[order[j]]
-    prepare(codes[:good], rows[:good], look, around, around[12])
     return good
 
 
@@ -111,10 +122,14 @@ def read(
 def _spread(kind: int, told: Array, out: Array) -> int:
     """Write the numbers of one of detections that are alike as those of any (WIDEST,); return how many were read."""
     if kind == RANGE_AZ_EL:
-        out[:6] = told[:6]
+        for k in range(6):
+            out[k] = told[k]
         return 6
-    out[:3], out[12] = told[:3], told[3]
-    out[3:9] = told[4:10]
+    out[12] = told[3]
+    for k in range(3):
+        out[k] = told[k]
+    for k in range(6):
+        out[3 + k] = told[4 + k]
     return 10
 
 
@@ -163,7 +178,8 @@ def _read_range(kind: int, z: Array, sigma_m: float, sigma_az: float, row: Array
 @kernel
 def _read_position(kind: int, z: Array, ground_m2: float, row: Array) -> bool:
     cov = row[R_TRIANGLE : R_TRIANGLE + 6]
-    cov[:] = z[3:9]
+    for k in range(6):
+        cov[k] = z[3 + k]
     if kind == POSITION2:
         cov[2], cov[4], cov[5] = 0.0, 0.0, 1.0
     good = cov[0] >= 0.0 and cov[3] >= 0.0 and cov[5] >= 0.0

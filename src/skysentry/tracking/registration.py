@@ -103,15 +103,23 @@ class Registration:
         self.count, self.stride, self.last_s, self.calm = 0, 1, -1.0, False
 
     def note(
-        self, own: Listener, packed: Packed, look: Array, table: Table, edges: tuple[Indices, Indices, Array]
+        self,
+        own: Listener,
+        packed: Packed,
+        look: Array,
+        table: Table,
+        pairs: tuple[Indices, Indices, Array],
+        edges: int,
     ) -> None:
-        """Keep the sure hits of one scan. `edges` are rows of tracks, measurements, and their shares."""
+        """Keep the sure hits of one scan. The first `edges` of `pairs` are rows of tracks, measurements, shares."""
         k = self.index.get(own.id)
         if k is None or len(self.sensors) < 2 or (self.calm and int(look[m.L_TIME] / WINDOW_S) % CALM):
             return
+        i, j, share = pairs
         self.count = kernels.gather(
-            *edges, table.x, table.w, table.t, table.r, table.key, look, packed.codes, packed.rows, k,
-            own.sigma_az_rad, self.stride * CALM if self.calm else self.stride, self.tags, self.facts, self.count,
+            i[:edges], j[:edges], share[:edges], table.x, table.w, table.t, table.r, table.key, look, packed.codes,
+            packed.rows, k, own.sigma_az_rad, self.stride * CALM if self.calm else self.stride, self.tags, self.facts,
+            self.count,
         )  # fmt: skip
 
     def settle(self, now_s: float) -> list[str]:
@@ -199,8 +207,10 @@ class Registration:
     def _apply(self) -> list[str]:
         """Correct the listeners whose heading has changed; name who is wrong, and who no longer is."""
         changed = []
-        for k, sensor in enumerate(self.sensors):
-            own, bias, sigma = self.known[sensor.id], float(self.bias[k]), math.sqrt(self.variance[k])
+        for k, (sensor, bias, variance) in enumerate(
+            zip(self.sensors, self.bias.tolist(), self.variance.tolist(), strict=True)
+        ):
+            own, sigma = self.known[sensor.id], math.sqrt(variance)
             self._judge(k, sensor, bias, sigma)
             if abs(bias - own.turn_rad) > WORTH * sigma or abs(sigma - own.sigma_az_rad) > WORTH * own.sigma_az_rad:
                 if self.info[k, k] == 0.0 and own is self.declared[sensor.id]:

@@ -87,9 +87,10 @@ class Resumption:
         fresh = Gone(new, float(table.t[i]), mean, sigma_m, sigma_mps, tuple(own.tolist()), ())
         best, row = 1.0, -1
         found: Gone | None = None
-        for k in np.flatnonzero(table.r[: table.n] <= MISSED).tolist():
-            life = table.lives.rows[k]
-            if k == i or type(life) is not Life or life.status not in SHOWN:
+        # A single look is no track that people know.
+        for k in np.flatnonzero((table.r[: table.n] <= MISSED) & (table.alone[: table.n] == 0)).tolist():
+            life = table.lives[k]
+            if k == i or life.status not in SHOWN:
                 continue
             old = Gone(life, float(table.t[k]), *_moments(table, k), tuple(table.own[k].tolist()), ())
             miss = _unlike(old, fresh, began_s)

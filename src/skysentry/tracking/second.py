@@ -8,36 +8,43 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from skysentry.compiled import kernel
+from skysentry.compiled import array_kernel
 from skysentry.tracking.calm import due_at_second, resaid
 from skysentry.tracking.classify import settle_all
-from skysentry.tracking.groups import KNOWN, heard_only
-from skysentry.tracking.ledger import fade_notes
-from skysentry.tracking.life import foresee
+from skysentry.tracking.groups import heard_only
+from skysentry.tracking.ledger import KINDS, fade_notes
+from skysentry.tracking.life import census, foresee, poisoned
 from skysentry.tracking.motion import Array, Indices
 from skysentry.tracking.twins import twins
 from skysentry.tracking.wide import WIDE
 
+# Rows of the room that `second` writes rows of tracks into: those that are more than a single look; single looks that
+# are forgotten now; tracks that only microphones have counted (`groups.heard_only`); those whose balance of evidence is
+# another now (`calm.resaid`); those that are told, and those that Python is asked of (`calm.due_at_second`).
+GROWN, OVER, HEARD, CHANGED, DUE, ASKED, ROOMS = range(7)
 
-@kernel
+
+@array_kernel
 def second(
     x: Array, P: Array, w: Array, t: Array, r: Array, own: Indices, evidence: Array, notes: Array, cloud: Indices,
-    calm: Indices, said: NDArray[np.int16], tracks: int, which: Indices, new: Indices, now_ns: int, now_s: float,
-    wind: Array, bands: Array, airborne: Array, ahead: Array, changed: Indices, told_m: float, pairs: Indices,
-    due: Indices, plain: NDArray[np.bool_], asked: Indices,
-) -> tuple[Indices, int, int, int, int]:  # fmt: skip
-    """Let what is known of the tracks `which` fade for a second, and find what has to be asked of Python.
+    alone: Indices, calm: Indices, said: NDArray[np.int16], tracks: int, now_ns: int, now_s: float, wind: Array,
+    bands: Array, airborne: Array, told_m: float, ahead: Array, pairs: Indices, rows: Indices,
+) -> tuple[int, int, int, int, int, int, int, int]:  # fmt: skip
+    """Let what is known of tracks fade for a second, and find what has to be asked of Python.
 
-    `new` are those of them that people are not shown. Returns the tracks that only microphones have counted
-    (`groups.heard_only`), and how many rows were written into `changed` (`calm.resaid`), `pairs` (`twins`), `due` and
-    `plain`, and `asked` (`calm.due_at_second`); `ahead` (k, 2) is as `life.foresee` has it, `told_m` as `twins`.
+    Returns how many tracks have failed (`life.poisoned`): their rows are in the first of `rows`, and nothing else is
+    done. Else how many rows were written into each of `rows` [shape=(ROOMS, n)], and into `pairs` (`twins`). `ahead`
+    (n, 2) is as `life.foresee` has it, `told_m` as `twins`.
     """
+    failed = poisoned(x, P, r, tracks, rows[0])
+    if failed > 0:
+        return failed, 0, 0, 0, 0, 0, 0, 0
+    grown, over = census(alone, r, tracks, now_ns, rows[GROWN], rows[OVER])
+    which = rows[GROWN, :grown]
     settle_all(x, P, w, evidence, which, wind, bands, airborne)
     fade_notes(notes, tracks, which, 1.0)
-    for i in new:
-        notes[i, KNOWN] = 0.0
-    only = heard_only(notes, r, tracks)
-    changes = resaid(notes, calm, which, said, changed)
+    heard = heard_only(notes, r, tracks, rows[HEARD])
+    changed = resaid(notes, calm, which, said, rows[CHANGED], np.empty((1, 2 * KINDS), np.int16))
     foresee(x, P, w, t, which, now_s, ahead)
     narrow, count = np.empty_like(which), 0
     for i in which:
@@ -48,5 +55,5 @@ def second(
     same = twins(x, P, w, t, own, narrow[:count], cloud, told_m, pairs)
     for k in range(same):
         calm[pairs[k, 0]], calm[pairs[k, 1]] = 0, 0
-    dues, some = due_at_second(calm, r, which, ahead, now_ns, due, plain, asked)
-    return only, changes, same, dues, some
+    due, asked = due_at_second(calm, r, which, ahead, now_ns, rows[DUE], rows[ASKED])
+    return 0, grown, over, heard, changed, due, asked, same

@@ -15,9 +15,11 @@ from skysentry.tracking.strength import tell_numbers
 
 # Columns: latitude, longitude, altitude, velocity (e, n, u), upper triangle of the covariance (21).
 SHOWN = 27
+# Matrices of room for `show`.
+ROOM = MODELS + 5
 # Columns of `present`: the same without velocity and covariance, which Python takes as tuples of their own; existence,
-# the code of its motion, what it surely is (1 nature, 2 crewed), and what is out of the ordinary.
-S_EXISTENCE, S_MOTION, S_GENUS, S_ODD, PRESENTED = range(3, 8)
+# what is out of the ordinary, and what it surely is (1 nature, 2 crewed).
+S_EXISTENCE, S_ODD, S_GENUS, PRESENTED = range(3, 7)
 TRIANGLE = 21
 # Nothing, for a single object; that it may stand for other than one, or is of nature; that a number is not finite.
 ORDINARY, ODD, BAD = 0.0, 1.0, 2.0
@@ -30,8 +32,8 @@ SURE = 90.0
 # sigma on an axis, which its covariance says already, or 5 m, which no screen and no alert can tell.
 STRAY_SIGMAS = 1.0
 STRAY_M = 5.0
-# Motion in words: headings in tens of degrees, speeds up to a bound that nothing here reaches.
-HEADINGS = 36
+# Motion in whole numbers: headings in tens of degrees, speeds up to a bound that nothing here reaches.
+HEADINGS, DEGREES = 36, 10
 FASTEST_SHOWN = 9_999
 
 to_geodetic = kernel(geodetic)
@@ -39,20 +41,24 @@ to_geodetic = kernel(geodetic)
 
 @kernel
 def show(
-    x: Array, P: Array, w: Array, t: Array, which: Indices, now_s: float, frame: Array, told: Array, out: Array
-) -> None:
+    x: Array, P: Array, w: Array, t: Array, which: Indices, now_s: float, frame: Array, told: Array, room: Array,
+    out: Array,
+) -> None:  # fmt: skip
     """Write one row [shape=(≥ SHOWN,)] for each track in `which`, at the time `now_s`; the state stays as it is.
 
-    `told` (n, 7) takes the mean, in the working frame, and the time of each of these tracks.
+    `told` (n, 7) takes the mean, in the working frame, and the time of each of these tracks. `room` (ROOM, 6, 6) is for
+    one of them.
     """
-    mean = np.empty(6)
-    cov = np.empty((6, 6))
-    axes = np.empty((3, 3))
-    ecef, half = np.empty(3), np.empty((6, 6))
-    xs, Ps, ws = np.empty((MODELS, 6)), np.empty((MODELS, 6, 6)), np.empty(MODELS)
+    Ps, cov, half, axes = room[:MODELS], room[MODELS], room[MODELS + 1], room[MODELS + 2]
+    xs, ws, mean, ecef = room[MODELS + 3], room[MODELS + 4, 0], room[MODELS + 4, 1], room[MODELS + 4, 2]
     for k in range(which.shape[0]):
         i = which[k]
-        xs[:], Ps[:], ws[:] = x[i], P[i], w[i]
+        for m in range(MODELS):
+            ws[m] = w[i, m]
+            for a in range(6):
+                xs[m, a] = x[i, m, a]
+                for b in range(6):
+                    Ps[m, a, b] = P[i, m, a, b]
         dt = now_s - t[i]
         if dt > 0.0:
             predict(xs, Ps, ws, dt)
@@ -157,10 +163,10 @@ def weigh_classes(
 
 
 @kernel
-def rank_classes(share: Array, codes: NDArray[np.int16]) -> None:
+def rank_classes(share: Array, rest: Array, codes: NDArray[np.int16]) -> None:
     """Write the classes worth showing as codes, the likeliest first, in hundredths that add up to 100; −1 ends them.
 
-    `share` [shape=(classes,)] becomes the probabilities that are shown.
+    `share` [shape=(classes,)] becomes the probabilities that are shown; `rest` is room like it.
     """
     classes = share.shape[0]
     total = 0.0
@@ -169,7 +175,6 @@ def rank_classes(share: Array, codes: NDArray[np.int16]) -> None:
             share[c] = 0.0
         total += share[c]
     left = 100
-    rest = np.empty(classes)
     for c in range(classes):
         share[c] = 100.0 * share[c] / total
         rest[c] = share[c] - math.floor(share[c])
@@ -192,48 +197,58 @@ def rank_classes(share: Array, codes: NDArray[np.int16]) -> None:
 
 
 @kernel
-def motion_code(row: Array) -> float:
-    """Return speed in m/s and heading in tens of degrees as one number: speed · HEADINGS + heading."""
-    speed = min(round(math.sqrt(row[3] * row[3] + row[4] * row[4])), FASTEST_SHOWN)
-    heading = round(math.degrees(math.atan2(row[3], row[4])) * HEADINGS / 360.0) % HEADINGS
-    return float(speed * HEADINGS + heading)
+def round_motion(row: Array, out: NDArray[np.int16]) -> None:
+    """Write speed in m/s and heading in degrees, to ten of them, into `out` (2,)."""
+    out[0] = min(round(math.sqrt(row[3] * row[3] + row[4] * row[4])), FASTEST_SHOWN)
+    out[1] = round(math.degrees(math.atan2(row[3], row[4])) * HEADINGS / 360.0) % HEADINGS * DEGREES
 
 
 @kernel
 def present(
     x: Array, P: Array, w: Array, t: Array, r: Array, evidence: Array, which: Indices, now_s: float, frame: Array,
     log_prior: Array, wind: Array, bands: Array, airborne: Array, genus: Array, notes: Array, told: Array,
-    out: Array, velocity: Array, cov: Array, codes: NDArray[np.int16], numbers: Array,
+    out: Array, velocity: Array, cov: Array, codes: NDArray[np.int16], numbers: Array, shown: Array, share: Array,
+    room: Array,
 ) -> None:  # fmt: skip
     """Write one row [shape=(PRESENTED,)] of `out`, and of the others, for each in `which`.
 
-    `velocity` (k, 3), `cov` (k, TRIANGLE) and `codes` (k, classes); `numbers` (k, 3) are those of `tell_numbers`.
-    `genus` (classes,) is 1 for what nature makes and 2 for what has a crew.
+    `velocity` (k, 3), `cov` (k, TRIANGLE) and `codes` (k, classes + 2), which ends with the motion in whole numbers;
+    `numbers` (k, 3) are those of `tell_numbers`. `genus` (classes,) is 1 for what nature makes and 2 for what has a
+    crew. `shown` (k, SHOWN), `share` (2, classes) and `room` (ROOM, 6, 6) are written over.
     """
-    shown = np.empty((which.shape[0], SHOWN))
-    show(x, P, w, t, which, now_s, frame, told, shown)
+    show(x, P, w, t, which, now_s, frame, told, room, shown)
     tell_numbers(notes, which, numbers)
-    share = np.empty(log_prior.shape[0])
-    sums = np.empty(3)
     for k in range(which.shape[0]):
-        state, row = shown[k], out[k]
-        for a in range(3):
-            row[a], velocity[k, a] = state[a], state[3 + a]
-        for a in range(TRIANGLE):
-            cov[k, a] = state[6 + a]
-        row[S_EXISTENCE] = r[which[k]]
-        weigh_classes(evidence[which[k]], log_prior, wind, bands, airborne, state, share)
-        total = share.sum() + state.sum() + r[which[k]]
-        if not math.isfinite(total):
-            row[S_ODD] = BAD
-            continue
-        rank_classes(share, codes[k])
-        sums[:] = 0.0
-        for c in range(share.shape[0]):
-            sums[int(genus[c])] += share[c]
-        row[S_MOTION] = motion_code(state)
-        row[S_GENUS] = 1.0 if sums[1] > SURE else 2.0 if sums[2] > SURE else 0.0
-        row[S_ODD] = ODD if numbers[k, 2] != 1.0 or row[S_GENUS] == 1.0 else ORDINARY
+        i = which[k]
+        _tell_one(
+            shown[k], r[i], evidence[i], numbers[k, 2] != 1.0, log_prior, wind, bands, airborne, genus, share, out[k],
+            velocity[k], cov[k], codes[k],
+        )  # fmt: skip
+
+
+@kernel
+def _tell_one(
+    state: Array, likely: float, evidence: Array, several: bool, log_prior: Array, wind: Array, bands: Array,
+    airborne: Array, genus: Array, share: Array, row: Array, velocity: Array, cov: Array, codes: NDArray[np.int16],
+) -> None:  # fmt: skip
+    """Write what `present` tells of one track; `share` (2, classes) is room."""
+    for a in range(3):
+        row[a], velocity[a] = state[a], state[3 + a]
+    for a in range(TRIANGLE):
+        cov[a] = state[6 + a]
+    row[S_EXISTENCE] = likely
+    weigh_classes(evidence, log_prior, wind, bands, airborne, state, share[0])
+    if not math.isfinite(share[0].sum() + state.sum() + likely):
+        row[S_ODD] = BAD
+        return
+    rank_classes(share[0], share[1], codes)
+    round_motion(state, codes[share.shape[1] :])
+    nature, crewed = 0.0, 0.0
+    for c in range(share.shape[1]):
+        nature += share[0, c] if genus[c] == 1.0 else 0.0
+        crewed += share[0, c] if genus[c] == 2.0 else 0.0
+    row[S_GENUS] = 1.0 if nature > SURE else 2.0 if crewed > SURE else 0.0
+    row[S_ODD] = ODD if several or row[S_GENUS] == 1.0 else ORDINARY
 
 
 @kernel

@@ -7,6 +7,7 @@ the tracker's state: `dump` and `load` are exact.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from zlib import crc32
 
 import msgspec
@@ -23,6 +24,7 @@ from skysentry.tracking.motion import MODELS, Array, Indices
 from skysentry.tracking.outline import OUTLINE, outline_all
 from skysentry.tracking.repeats import Said
 
+SECOND_NS = 1_000_000_000
 # A hundred times a large raid; a row is 1.3 kB.
 MOST_OBSERVED = 4_000
 # Tracks that only claims support: the sky of a large city. They have room of their own, so they never crowd out what
@@ -38,6 +40,10 @@ RANKS = 2048
 FIRST_LOOK = 1 << 32
 # What was last told of a track: place and velocity in the working frame, and the time they were for.
 TOLD = 7
+# How long a claim or a plot without a second one is kept, beside three of its sensor's periods.
+TENTATIVE_S, TENTATIVE_PERIODS = 10.0, 3.0
+# Where the search for the nanosecond begins: more than times as seconds may lose.
+ROUNDING_NS = 10
 # Columns of `Table.calm`, what is asked of a track in order: when it was last told, and seen, in ns; whether that is
 # news (`FRESH`: since this instant); 1 where a single sensor sees it. A row of zeros: Python is to be asked.
 C_TOLD, C_SEEN, C_NEWS, C_SINGLE, CALM = 0, 1, 2, 3, 4
@@ -88,6 +94,11 @@ class Life(Struct, gc=False):
         """Its number: a sum of its name."""
         return crc32(self.founded.encode())
 
+    @property
+    def alone_ns(self) -> int:
+        """Until when it is kept as long as a single look supports it; 0 for what more do, and what the grid founded."""
+        return 0 if self.hits > 1 or self.sound else alone_until_ns(self.last_ns, self.period_s)
+
     def saw(self, sensor: str, time_ns: int) -> None:
         """Note that a sensor has seen this track."""
         seen = self.seen
@@ -129,6 +140,20 @@ class Look(Struct, gc=False):
         )  # fmt: skip
 
 
+def alone_until_ns(look_ns: int, period_s: float) -> int:
+    """Return when a single look of a sensor with this period is forgotten, to the nanosecond as `forgotten` has it."""
+    return look_ns + _alone_ns(period_s)
+
+
+@lru_cache(maxsize=1_000)
+def _alone_ns(period_s: float) -> int:
+    most_s = TENTATIVE_S + TENTATIVE_PERIODS * period_s
+    ns = int(most_s * SECOND_NS) - ROUNDING_NS
+    while not ns / SECOND_NS > most_s:
+        ns += 1
+    return ns
+
+
 def look_key(scan: str) -> int:
     """Return the key of the track of a look's first detection, which those of the others follow, from its name.
 
@@ -158,12 +183,11 @@ class Lives:
         life = self.rows[i]
         if type(life) is Look:
             life = self.rows[i] = life.life(int(self.keys[i]) % RANKS)
-            self.alone[i] = 0
         return life  # type: ignore[return-value]
 
     def __setitem__(self, i: int, life: Life) -> None:
         self.rows[i] = life
-        self.alone[i], self.calm[i] = 0, 0
+        self.alone[i], self.calm[i] = life.alone_ns, 0
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -182,8 +206,8 @@ class Table:
 
     `told` (cap, TOLD) is what was last told of each (`show.strayed`), `key` (cap,) names a track in numbers, `masks`
     (cap, SLOTS, COLUMNS) who misses it, `notes` (cap, NOTES) are for its story. `lines` (cap, OUTLINE) follow from the
-    state: the coarse gate. `alone` (cap,) is until when a single look is kept (`life.alone_until_ns`), 0 for a track
-    that is more. `calm` (cap, CALM) spares Python the tracks in order, and `said` (cap, 2 KINDS) is the balance of
+    state: the coarse gate. `alone` (cap,) is until when a single look is kept (`Life.alone_ns`), 0 for a track that is
+    more. `calm` (cap, CALM) spares Python the tracks in order, and `said` (cap, 2 KINDS) is the balance of
     evidence that they were last told with; both are found anew where they are not kept. `claimed` counts the tracks
     that only claims support.
     """
@@ -227,7 +251,7 @@ class Table:
         clear(
             self.own, self.evidence, self.told, self.notes, self.masks, self.cloud, self.alone, self.calm, row, self.n
         )  # fmt: skip
-        self.key[row] = life.key
+        self.key[row], self.alone[row] = life.key, life.alone_ns
         self.lives.rows.append(life)
         self.claimed += life.claimed
         return row
@@ -239,21 +263,24 @@ class Table:
         self.claimed += count if look.claimed else 0
         return row
 
-    def remove(self, rows: list[int]) -> None:
+    def remove(self, rows: Sequence[int] | Indices) -> None:
         """Forget tracks, given in falling order; each time the last one takes the row."""
-        if not rows:
+        if not len(rows):
             return
-        lives = self.lives.rows
-        for row in rows:
-            self.claimed -= lives[row].claimed
+        falling = np.asarray(rows, np.int64)
+        lives, n = self.lives.rows, self.n
+        if self.claimed:
+            self.claimed -= sum([lives[row].claimed for row in falling.tolist()])
+        for row in falling.tolist():
+            n -= 1
             last = lives.pop()
-            if row < len(lives):
+            if row != n:
                 lives[row] = last
         fill_gaps(
             self.x, self.P, self.w, self.t, self.r, self.own, self.evidence, self.told, self.notes, self.lines,
-            self.key, self.masks, self.cloud, self.alone, self.calm, self.said, np.array(rows, np.int64), self.n,
+            self.key, self.masks, self.cloud, self.alone, self.calm, self.said, falling, self.n,
         )  # fmt: skip
-        self.n -= len(rows)
+        self.n = n
 
     def bear_out(self, life: Life) -> None:
         """Note that another sensor than one of claims has seen this track."""
@@ -282,6 +309,7 @@ class Table:
             array[:n] = np.frombuffer(data, array.dtype).reshape(array[:n].shape)
         table.n, table.lives = n, Lives(table.key, table.alone, table.calm, lives)
         table.claimed = sum(life.claimed for life in lives)
+        table.alone[:n] = [life.alone_ns for life in lives]
         table.outline()
         return table
 
@@ -308,15 +336,24 @@ def fill_gaps(
     lines: Array, key: Indices, masks: Array, cloud: Indices, alone: Indices, calm: Indices, said: NDArray[np.int16],
     rows: Indices, n: int,
 ) -> None:  # fmt: skip
-    """Let the last row take the place of each of `rows`, in falling order."""
+    """Let the last row take the place of each of `rows`, in falling order: number by number, for copies need room."""
     for row in rows:
         n -= 1
         if row == n:
             continue
         t[row], r[row], key[row], cloud[row], alone[row] = t[n], r[n], key[n], cloud[n], alone[n]
-        own[row], evidence[row], told[row], notes[row] = own[n], evidence[n], told[n], notes[n]
-        lines[row], masks[row], w[row], calm[row], said[row] = lines[n], masks[n], w[n], calm[n], said[n]
-        # Number by number: half the time of two arrays' copies.
+        for k in range(own.shape[1]):
+            own[row, k] = own[n, k]
+        for k in range(calm.shape[1]):
+            calm[row, k] = calm[n, k]
+        for k in range(said.shape[1]):
+            said[row, k] = said[n, k]
+        for columns in (evidence, told, notes, lines, w):
+            for k in range(columns.shape[1]):
+                columns[row, k] = columns[n, k]
+        for k in range(masks.shape[1]):
+            for c in range(masks.shape[2]):
+                masks[row, k, c] = masks[n, k, c]
         for m in range(MODELS):
             for a in range(6):
                 x[row, m, a] = x[n, m, a]

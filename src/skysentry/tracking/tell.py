@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 import numpy as np
 
 from skysentry.events import AnyEvent, TrackStatus
@@ -11,51 +9,47 @@ from skysentry.tracking import kernels
 from skysentry.tracking.calm import COAST_NS, in_order
 from skysentry.tracking.custody import Farewell
 from skysentry.tracking.life import place_known, status
-from skysentry.tracking.publish import SEVERAL, SHOWN_HITS, Shown
+from skysentry.tracking.publish import SEVERAL, SHOWN_HITS
 from skysentry.tracking.resume import SHOWN
 from skysentry.tracking.sky import SECOND_NS, Sky
 from skysentry.tracking.table import Life
 from skysentry.tracking.wide import WIDE
-
-# Rows in rising order, and whether they are told without being asked (`calm`).
-Due: TypeAlias = list[tuple[int, bool]]
 
 
 def between(sky: Sky, now_ns: int) -> list[AnyEvent]:
     """Return the events between whole seconds: of what was seen since the last instant."""
     table, touched = sky.table, sky.touched
     sky.news, sky.touched = False, set()
-    rows, plain = np.empty(table.n, np.int64), np.empty(table.n, np.bool_)
+    due, asked = np.empty(table.n, np.int64), np.empty(table.n, np.int64)
     now_s = (now_ns - sky.epoch_ns) / SECOND_NS
-    count, asked = kernels.due_between(
-        table.calm, table.n, table.lines, table.told, now_ns, now_s, sky.lone, rows, plain
-    )  # fmt: skip
-    if not (asked or touched):
-        lives = table.lives.made
-        told = rows[:count].tolist()
-        return sky.publisher.publish(now_ns, now_s, table, Shown(told, [lives[i] for i in told], [None] * count))
-    due = [*zip(rows[:count].tolist(), plain[:count].tolist(), strict=True), *((i, False) for i in touched)]
-    return tell(sky, now_ns, sorted(due), {}, set())
+    count, some = kernels.due_between(table.calm, table.n, table.lines, table.told, now_ns, now_s, sky.lone, due, asked)
+    rows = due[:count].tolist()
+    if some or touched:
+        return tell(sky, now_ns, rows, sorted([*asked[:some].tolist(), *touched]), {}, [])
+    lives = table.lives.made
+    return sky.publisher.publish(now_ns, now_s, table, due[:count], [lives[i] for i in rows])
 
 
-def tell(sky: Sky, now_ns: int, due: Due, ends: dict[int, str], over: set[int]) -> list[AnyEvent]:
-    """Return the events of the rows `due`; those with an end are forgotten, and those in `over` without a word.
+def tell(
+    sky: Sky, now_ns: int, due: list[int], asked: list[int], ends: dict[int, str], forgotten: list[int]
+) -> list[AnyEvent]:
+    """Return the events of the rows `due`, and of those `asked` that have something to show.
 
-    A living track has something to show after a second, and when a look tells more than its last event. Where several
-    sensors see one thing, most looks say what reckoning on from the last event says: only what has strayed from it is
-    told between whole seconds. What one sensor sees is told look by look; a status at once.
+    Those of them with an end are forgotten, and the rows `forgotten` without a word. A living track has something to
+    show after a second, and when a look tells more than its last event. Where several sensors see one thing, most looks
+    say what reckoning on from the last event says: only what has strayed from it is told between whole seconds. What
+    one sensor sees is told look by look; a status at once.
     """
     table, publisher = sky.table, sky.publisher
     made: list[AnyEvent] = []
-    shown = Shown([], [], [])
+    # Rows that are told, and how they end: empty where they live, `None` in order (`calm`).
+    shown: dict[int, str | None] = dict.fromkeys(due)
+    over = {*forgotten}
     now_s = (now_ns - sky.epoch_ns) / SECOND_NS
     rows = table.lives.made
-    off = _strayed(sky, now_ns, now_s, due)
-    for i, plain in due:
+    off = _strayed(sky, now_ns, now_s, asked)
+    for i in asked:
         if i in over:
-            continue
-        if plain:
-            shown.add(i, rows[i], None)
             continue
         life, strayed = rows[i], off is None or off[i]
         if i in ends:
@@ -76,22 +70,24 @@ def tell(sky: Sky, now_ns: int, due: Due, ends: dict[int, str], over: set[int]) 
             or (life.pending and (strayed or len(life.sensors) < SEVERAL or life.published is not life.status))
         ):
             if life.custody is None or sky.ours(life, now_ns):
-                shown.add(i, life, "")
+                shown[i] = ""
             else:
                 publisher.pass_over(life, now_ns, now_s, table, i)
-    made += publisher.publish(now_ns, now_s, table, shown)
+    order = sorted(shown)
+    told, how = [rows[i] for i in order], [shown[i] for i in order]
+    made += publisher.publish(now_ns, now_s, table, np.array(order, np.int64), told, how)
     if sky.area is None:
-        _calm(sky, now_ns, shown)
-    if over:
-        table.remove(sorted(over, reverse=True))
+        _calm(sky, now_ns, [i for i in asked if shown.get(i) == ""])
+    table.remove(sorted(over, reverse=True))
     return made
 
 
-def _calm(sky: Sky, now_ns: int, shown: Shown) -> None:
-    """Note which of those told just now need not be asked next time."""
+def _calm(sky: Sky, now_ns: int, told: list[int]) -> None:
+    """Note which of those that live and were told just now need not be asked next time."""
     table = sky.table
-    for i, life, end in zip(shown.rows, shown.lives, shown.ends, strict=True):
-        if end == "" and in_order(life) and table.cloud[i] == -1:
+    for i in told:
+        life = table.lives.made[i]
+        if in_order(life) and table.cloud[i] == -1:
             table.calm[i] = now_ns, life.last_ns, 0, len(life.sensors) < SEVERAL
             # What is told for it and against it is looked at anew.
             table.said[i] = -1
@@ -108,31 +104,29 @@ def _status(sky: Sky, now_ns: int, i: int, life: Life) -> TrackStatus:
     return now if known else TrackStatus.TENTATIVE
 
 
-def _strayed(sky: Sky, now_ns: int, now_s: float, due: Due) -> dict[int, bool] | None:
+def _strayed(sky: Sky, now_ns: int, now_s: float, asked: list[int]) -> dict[int, bool] | None:
     """Return whether each row that is asked is no longer where its last event says; at whole seconds all are told.
 
     So are those that a single sensor sees, and a site may have one only.
     """
     if now_ns % SECOND_NS == 0 or sky.lone:
         return None
-    asked = [i for i, plain in due if not plain]
     off = np.empty(len(asked), np.bool_)
-    if asked:
-        kernels.strayed(sky.table.lines, sky.table.told, np.array(asked, np.int64), now_s, off)
+    kernels.strayed(sky.table.lines, sky.table.told, np.array(asked, np.int64), now_s, off)
     return dict(zip(asked, off.tolist(), strict=True))
 
 
-def _end(sky: Sky, now_ns: int, i: int, life: Life, end: str, shown: Shown) -> None:
+def _end(sky: Sky, now_ns: int, i: int, life: Life, end: str, shown: dict[int, str | None]) -> None:
     """Let a track end: it is kept in mind for a while, and told where people know it."""
     if end != "merged" and life.status in SHOWN:
         sky.resumption.keep(sky.table, i)
     if life.track_id and sky.ours(life, now_ns):
         life.status = TrackStatus.ENDED
-        shown.add(i, life, end)
+        shown[i] = end
         _farewell(sky, i, life, end != "merged")
 
 
-def _resume(sky: Sky, now_ns: int, i: int, shown: Shown, over: set[int]) -> list[AnyEvent]:
+def _resume(sky: Sky, now_ns: int, i: int, shown: dict[int, str | None], over: set[int]) -> list[AnyEvent]:
     """Let a row that is confirmed now go on as the track that it is, if it is one; its own id ends, where told."""
     table, now_s, life = sky.table, (now_ns - sky.epoch_ns) / SECOND_NS, sky.table.lives[i]
     left = sky.resumption.resume(now_ns, now_s, table, i)
@@ -143,11 +137,11 @@ def _resume(sky: Sky, now_ns: int, i: int, shown: Shown, over: set[int]) -> list
         sky.area.seize(table.lives[i].custody)
     if left >= 0:
         over.add(left)
-        shown.drop(left)
+        shown.pop(left, None)
     if not life.track_id:
         return []
     life.status = TrackStatus.ENDED
-    return sky.publisher.publish(now_ns, now_s, table, Shown([i], [life], ["merged"]))
+    return sky.publisher.publish(now_ns, now_s, table, np.array([i]), [life], ["merged"])
 
 
 def _farewell(sky: Sky, i: int, life: Life, may_return: bool) -> None:

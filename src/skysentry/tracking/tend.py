@@ -10,10 +10,11 @@ from skysentry.tracking.births import Seed
 from skysentry.tracking.classify import AIRBORNE
 from skysentry.tracking.found import FIRST_WEIGHT
 from skysentry.tracking.founding import held
-from skysentry.tracking.groups import meet
+from skysentry.tracking.groups import KNOWN, meet
 from skysentry.tracking.hits import MOST_PENDING
-from skysentry.tracking.life import GONE, LOST_M, UNSEEN_S, fate, forgotten, poisoned
+from skysentry.tracking.life import GONE, LOST_M, UNSEEN_S, fate
 from skysentry.tracking.motion import Array, Indices
+from skysentry.tracking.second import ASKED, CHANGED, DUE, GROWN, HEARD, OVER, ROOMS
 from skysentry.tracking.sky import SECOND_NS, Sky
 from skysentry.tracking.table import MOST_OBSERVED, MOST_SEEN, Life
 from skysentry.tracking.tell import tell
@@ -38,7 +39,6 @@ def tend(sky: Sky, now_ns: int) -> list[AnyEvent]:
         sky.clouds.settle(sky.table, now_s)
     if sky.thin is not None:
         sky.thin.settle(sky.table, now_s)
-    _unpoison(sky)
     sky.touched.clear()
     sky.news = False
     made = _age(sky, now_ns, now_s) if sky.table.n else []
@@ -96,31 +96,46 @@ def _spawn(sky: Sky, now_ns: int, seed: Seed, paths: Array | None = None) -> Non
 def _age(sky: Sky, now_ns: int, now_s: float) -> list[AnyEvent]:
     """Return the events of all tracks, each asked first whether it lives on."""
     table = sky.table
-    grown, which, over = _census(sky, now_ns)
-    new = [i for i, life in grown.items() if life.status is TrackStatus.TENTATIVE]
-    most = which.shape[0]
-    ahead, pairs, plain = np.empty((most, 2)), np.empty((MOST_TWINS, 2), np.int64), np.empty(most, np.bool_)
-    changed, due, asked = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, np.int64)
-    of, told_m = sky.classifier, TOLD_M if sky.hearing.heard.doubted else APART_M
-    only, changes, same, dues, some = kernels.second(
-        table.x, table.P, table.w, table.t, table.r, table.own, table.evidence, table.notes, table.cloud, table.calm,
-        table.said, table.n, which, np.array(new, np.int64), now_ns, now_s, of.wind, of.bands, AIRBORNE, ahead, changed,
-        told_m, pairs, due, plain, asked,
+    rows, ahead = np.empty((ROOMS, table.n), np.int64), np.empty((table.n, 2))
+    pairs = np.empty((MOST_TWINS, 2), np.int64)
+    of, told_m = sky.classifier, TOLD_M if sky.births is not None and sky.hearing.heard.doubted else APART_M
+    failed, grown, over, heard, changed, due, some, same = kernels.second(
+        table.x, table.P, table.w, table.t, table.r, table.own, table.evidence, table.notes, table.cloud, table.alone,
+        table.calm, table.said, table.n, now_ns, now_s, of.wind, of.bands, AIRBORNE, told_m, ahead, pairs, rows,
     )  # fmt: skip
-    of.settle(table, grown)
+    if failed:
+        # Numbers that have failed are forgotten rather than published or spread.
+        sky.complaints.add("tracker", "a state that is not finite", "report this, with the recording", failed)
+        table.remove(rows[0, :failed])
+        return _age(sky, now_ns, now_s) if table.n else []
+    lives, which = table.lives.made, rows[GROWN, :grown]
+    asked = {i: lives[i] for i in rows[ASKED, :some].tolist()} if some else {}
+    new = [i for i, life in asked.items() if life.status is TrackStatus.TENTATIVE]
+    for i in new:
+        table.notes[i, KNOWN] = 0.0
+    of.settle(table, asked)
     if sky.thin is not None:
-        sky.thin.courses.note(now_s, table, _without(which, new).tolist())
-    if only.shape[0]:
-        kernels.flocks(table.lines, table.notes, only, now_s)
-    sky.claims.review(now_ns, now_s, table, grown, which, changed[:changes], sky.looked, sky.quarantine)
-    doubled = _doubled(sky, grown, pairs[:same].tolist())
+        sky.thin.courses.note(now_s, table, _without(which, new))
+    if heard:
+        kernels.flocks(table.lines, table.notes, rows[HEARD, :heard], now_s)
+    sky.claims.review(now_ns, now_s, table, asked, which, rows[CHANGED, :changed], sky.looked, sky.quarantine)
+    told, forgotten = rows[DUE, :due], rows[OVER, :over]
+    if asked:
+        ends = _ends(sky, now_ns, asked, _doubled(sky, asked, pairs[:same].tolist()), ahead)
+        return tell(sky, now_ns, told.tolist(), [*asked], ends, forgotten.tolist())
+    made = sky.publisher.publish(now_ns, now_s, table, told, [lives[i] for i in told.tolist()])
+    table.remove(forgotten)
+    return made
+
+
+def _ends(sky: Sky, now_ns: int, asked: dict[int, Life], doubled: set[int], ahead: Array) -> dict[int, str]:
+    """Return how those of the tracks that are asked end that do."""
     ends: dict[int, str] = {}
-    for k in asked[:some].tolist():
-        i = which.item(k)
-        end = "merged" if i in doubled else _fate(sky, now_ns, i, ahead.item(k, 0), ahead.item(k, 1))
+    for i in asked:
+        end = "merged" if i in doubled else _fate(sky, now_ns, i, ahead.item(i, 0), ahead.item(i, 1))
         if end != "stays":
             ends[i] = end
-    return tell(sky, now_ns, [*zip(due[:dues].tolist(), plain[:dues].tolist(), strict=True)], ends, over)
+    return ends
 
 
 def _fate(sky: Sky, now_ns: int, i: int, spread_m: float, down: float) -> str:
@@ -134,48 +149,13 @@ def _fate(sky: Sky, now_ns: int, i: int, spread_m: float, down: float) -> str:
     return "stays"
 
 
-def _census(sky: Sky, now_ns: int) -> tuple[dict[int, Life], Indices, set[int]]:
-    """Return the tracks that more than a single look supports, and the rows of others that are forgotten.
-
-    The first are those that Python is asked of, by row; then the rows of all.
-    """
-    table = sky.table
-    lives, n = table.lives.rows, table.n
-    more, asked, old = np.empty((3, n), np.int64)
-    many, some, single = kernels.census(table.alone, table.calm, table.r, n, now_ns, more, asked, old)
-    grown: dict[int, Life] = {}
-    over, fewer = set(old[:single].tolist()), []
-    for i in asked[:some].tolist():
-        life = lives[i]
-        if life.hits > 1 or life.sound:
-            grown[i] = life
-        else:
-            fewer.append(i)
-            if forgotten(life, float(table.r[i]), now_ns):
-                over.add(i)
-    return grown, _without(more[:many], fewer), over
-
-
-def _without(which: Indices, others: list[int]) -> Indices:
+def _without(which: Indices, others: list[int]) -> list[int]:
     """Return the rows `which` that are not among `others`."""
-    if not others:
-        return which
     left = {*others}
-    return np.array([i for i in which.tolist() if i not in left], np.int64)
+    return [i for i in which.tolist() if i not in left]
 
 
-def _unpoison(sky: Sky) -> None:
-    """Forget a track whose numbers have failed rather than publish or spread them."""
-    table, n = sky.table, sky.table.n
-    if not poisoned(table.x, table.P, table.r, n):
-        return
-    good = np.isfinite(table.x[:n].sum(axis=(1, 2)) + table.P[:n].sum(axis=(1, 2, 3)) + table.r[:n])
-    failed = np.flatnonzero(~good)[::-1].tolist()
-    sky.complaints.add("tracker", "a state that is not finite", "report this, with the recording", len(failed))
-    table.remove(failed)
-
-
-def _doubled(sky: Sky, grown: dict[int, Life], pairs: list[list[int]]) -> set[int]:
+def _doubled(sky: Sky, asked: dict[int, Life], pairs: list[list[int]]) -> set[int]:
     """Return the rows that have long been the younger of two tracks of one object, of those that are so now."""
     table, over = sky.table, set()
     ordered = [sorted(pair, key=lambda i: _age_key(table.lives[i])) for pair in pairs]
@@ -186,7 +166,7 @@ def _doubled(sky: Sky, grown: dict[int, Life], pairs: list[list[int]]) -> set[in
         if life.twin_s >= TWIN_S:
             over.add(i)
             meet(table.notes[younger[i]])
-    for i, life in grown.items():
+    for i, life in asked.items():
         if life.twin_s and i not in younger:
             life.twin_s = 0
     return over

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from skysentry.compiled import kernel
+from skysentry.compiled import array_kernel, kernel
 from skysentry.tracking.measure import cholesky, whiten
 from skysentry.tracking.motion import Array, Indices, moments
 
@@ -24,7 +24,7 @@ APART_M = 1_500.0
 TOLD_M = 500.0
 
 
-@kernel
+@array_kernel
 def twins(
     x: Array, P: Array, w: Array, t: Array, own: Indices, which: Indices, slots: Indices, told_m: float,
     pairs: Indices,
@@ -36,28 +36,43 @@ def twins(
     least d²/S of each.
     """
     tracks = which.shape[0]
-    mean, cov = np.empty((tracks, 6)), np.empty((tracks, 6, 6))
+    mean, cov, east = np.empty((tracks, 6)), np.empty((tracks, 6, 6)), np.empty((tracks, 4))
+    return _pair(x, P, w, t, own, which, slots, told_m, mean, cov, east, np.empty((6, 6)), np.empty(6), pairs)
+
+
+@kernel
+def _pair(
+    x: Array, P: Array, w: Array, t: Array, own: Indices, which: Indices, slots: Indices, told_m: float, mean: Array,
+    cov: Array, east: Array, S: Array, d: Array, pairs: Indices,
+) -> int:  # fmt: skip
+    """Do as `twins` says; `mean` (k, 6), `cov` (k, 6, 6), `east` (k, 4), `S` (6, 6) and `d` (6,) are room.
+
+    What parts most pairs lies together: time, east coordinate and velocity, variance.
+    """
+    tracks, count = which.shape[0], 0
     for k in range(tracks):
-        moments(x[which[k]], P[which[k]], w[which[k]], mean[k], cov[k])
-    count = 0
-    S, d = np.empty((6, 6)), np.empty(6)
+        i = which[k]
+        moments(x[i], P[i], w[i], mean[k], cov[k])
+        east[k, 0], east[k, 1], east[k, 2], east[k, 3] = t[i], mean[k, 0], mean[k, 3], cov[k, 0, 0]
     for one in range(tracks):
         i = which[one]
         for two in range(one + 1, tracks):
-            j = which[two]
-            lead = t[i] - t[j]
-            d[0] = mean[one, 0] - mean[two, 0] - lead * mean[two, 3]
-            if d[0] * d[0] > SAME * (cov[one, 0, 0] + cov[two, 0, 0]) or count == pairs.shape[0]:
+            lead = east[one, 0] - east[two, 0]
+            off = east[one, 1] - east[two, 1] - lead * east[two, 2]
+            if off * off > SAME * (east[one, 3] + east[two, 3]) or count == pairs.shape[0]:
                 continue
+            j = which[two]
             if not _close(mean[one], mean[two], lead, cov[one], cov[two], d) or _others(own[i], own[j]):
                 continue
             if slots[i] >= 0 and slots[j] >= 0 and d[0] * d[0] + d[1] * d[1] > told_m * told_m:
                 continue
-            S[:] = cov[one] + cov[two]
+            for a in range(6):
+                for b in range(6):
+                    S[a, b] = cov[one, a, b] + cov[two, a, b]
             if not cholesky(S, 6):
                 continue
             whiten(S, 6, d)
-            if (d * d).sum() < SAME:
+            if d[0] * d[0] + d[1] * d[1] + d[2] * d[2] + d[3] * d[3] + d[4] * d[4] + d[5] * d[5] < SAME:
                 pairs[count, 0] = i
                 pairs[count, 1] = j
                 count += 1

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from skysentry.compiled import kernel
+from skysentry.compiled import array_kernel, kernel
 from skysentry.geo import MEAN_RADIUS_M
 from skysentry.tracking.coverage import detectable, farthest
 from skysentry.tracking.field import EDGES, emitted
@@ -59,7 +59,7 @@ def place(paths: Array, since_s: float, now_s: float, cloud: Array) -> None:
         cloud[k, E], cloud[k, N], cloud[k, VE], cloud[k, VN] = placed(paths[k], now_s - since_s)
 
 
-@kernel
+@array_kernel
 def settle_wide(
     x: Array, P: Array, w: Array, t: Array, r: Array, slots: Indices, paths: Array, since: Array, clouds: Array,
     now_s: float, lifetime_s: float, first_weight: Array,

@@ -15,7 +15,7 @@ import math
 
 import numpy as np
 
-from skysentry.compiled import kernel
+from skysentry.compiled import array_kernel, kernel
 from skysentry.tracking.chance import chance, mixed, normal
 from skysentry.tracking.coverage import farthest
 from skysentry.tracking.field import EDGES, HEADINGS
@@ -63,7 +63,7 @@ SHAKEN_M, SHAKEN_MPS = 10.0, 0.1
 ASKED_SENSORS = 6
 
 
-@kernel
+@array_kernel
 def _moved(
     paths: Array, c: int, since_s: float, looks: Array, far: Array, first_s: float, bins: int, key: np.uint64,
     new: Array,
@@ -115,7 +115,7 @@ def explain(
         weave(paths[k, world], since[k], looks, far, first_s, rays, begins, quiet, density)
 
 
-@kernel
+@array_kernel
 def sweep(
     paths: Array, since: Array, which: Indices, looks: Array, far: Array, first_s: float, counts: Array, hits: Array,
     rays: Array, begins: Indices, headings: Array, key: np.uint64, tries: int, newest: int, worths: Array,
@@ -163,7 +163,7 @@ def sweep(
                 weave(p, t, looks, far, first_s, rays, begins, quiet, density)
 
 
-@kernel
+@array_kernel
 def borne_out(
     paths: Array, since: Array, which: Indices, looks: Array, far: Array, first_s: float, counts: Array, hits: Array,
     rays: Array, begins: Indices, least: float, out: Indices,
@@ -227,7 +227,7 @@ def suggest(
         p[E], p[N], p[VE], p[VN] = placed(p, since_s - when[at, 0] + lag)
 
 
-@kernel
+@array_kernel
 def draw(paths: Array, weight: Array, key: np.uint64, apart_m: float, apart_mps: float, out: Array) -> None:
     """Draw paths (k, PATH) by their weights into `out`, each a little beside."""
     count, total = out.shape[0], weight.sum()

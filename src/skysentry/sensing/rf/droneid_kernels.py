@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from skysentry.compiled import kernel
+from skysentry.compiled import array_kernel
 from skysentry.sensing.rf.fourier_kernels import Plane, Planes, Turns, transform
 
 # Sums and largest values go in as many lanes: floats in the widest vectors of today's processors.
@@ -14,7 +14,7 @@ LANES = 16
 Peaks = NDArray[np.float32]
 
 
-@kernel
+@array_kernel
 def pilot_peaks(
     samples: Plane,
     first: int,
@@ -60,7 +60,7 @@ def pilot_peaks(
                 best[block, place, piece] = begin + where
 
 
-@kernel
+@array_kernel
 def _taken(samples: Plane, count: int, start: int, real: Plane, imag: Plane) -> None:
     """Take samples from `start` on, zero where there are none."""
     size = real.shape[0]
@@ -74,13 +74,13 @@ def _taken(samples: Plane, count: int, start: int, real: Plane, imag: Plane) -> 
         yr[k], yi[k] = taken[2 * k], taken[2 * k + 1]
 
 
-@kernel
+@array_kernel
 def _times(ar: Plane, ai: Plane, br: Plane, bi: Plane, cr: Plane, ci: Plane) -> None:
     for k in range(cr.shape[0]):
         cr[k], ci[k] = ar[k] * br[k] - ai[k] * bi[k], ar[k] * bi[k] + ai[k] * br[k]
 
 
-@kernel
+@array_kernel
 def _largest(power: Plane) -> tuple[np.float32, np.float32, int]:
     """Return the largest value, the mean, and where the largest is."""
     totals, tops = np.zeros(LANES, np.float32), np.zeros(LANES, np.float32)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from skysentry.compiled import kernel
+from skysentry.compiled import array_kernel
 from skysentry.sensing.rf.droneid_kernels import LANES, Peaks
 from skysentry.sensing.rf.fourier_kernels import Plane, Planes, Turns, transform
 
@@ -14,7 +14,7 @@ from skysentry.sensing.rf.fourier_kernels import Plane, Planes, Turns, transform
 SOUGHT = 4.0
 
 
-@kernel
+@array_kernel
 def tone_peaks(
     samples: Plane, step: int, chirp: Planes, tables: Turns, most: Peaks, means: Peaks, best: NDArray[np.int64]
 ) -> None:

@@ -14,7 +14,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from skysentry.compiled import kernel
+from skysentry.compiled import array_kernel
 
 Plane = NDArray[np.float32]
 Planes = tuple[Plane, Plane]
@@ -35,7 +35,7 @@ def turns(size: int) -> Turns:
     return planes[0], planes[1], planes[2], planes[3], planes[4], planes[5]
 
 
-@kernel
+@array_kernel
 def transform(ar: Plane, ai: Plane, br: Plane, bi: Plane, tables: Turns) -> Planes:
     """Return the transform of the planes a; all four are written, and it lies in a or b."""
     whole_cos, whole_sin, rows_cos, rows_sin, columns_cos, columns_sin = tables
@@ -51,7 +51,7 @@ def transform(ar: Plane, ai: Plane, br: Plane, bi: Plane, tables: Turns) -> Plan
     return zr, zi
 
 
-@kernel
+@array_kernel
 def _turned(lying: Plane, standing: Plane, rows: int, columns: int) -> None:
     for row in range(0, rows, LINE):
         block = lying[row * columns : (row + LINE) * columns].reshape(LINE, columns)
@@ -61,7 +61,7 @@ def _turned(lying: Plane, standing: Plane, rows: int, columns: int) -> None:
                 line[k] = block[k, c]
 
 
-@kernel
+@array_kernel
 def _down(
     ar: Plane, ai: Plane, br: Plane, bi: Plane, apart: int, cos: Plane, sin: Plane
 ) -> tuple[Plane, Plane, Plane, Plane]:
@@ -78,7 +78,7 @@ def _down(
     return ar, ai, br, bi
 
 
-@kernel
+@array_kernel
 def _by_four(ar: Plane, ai: Plane, br: Plane, bi: Plane, length: int, apart: int, cos: Plane, sin: Plane) -> None:
     """Go one step: from `apart` columns of `length` to four times as many, a quarter as long."""
     leap, turn = apart * (length // 4), cos.shape[0] // length
@@ -105,7 +105,7 @@ def _by_four(ar: Plane, ai: Plane, br: Plane, bi: Plane, length: int, apart: int
             b3r[q], b3i[q] = (fr - hr) * c3 - (fi - hi) * s3, (fr - hr) * s3 + (fi - hi) * c3
 
 
-@kernel
+@array_kernel
 def _by_two(a: Plane, b: Plane, apart: int) -> None:
     """Go the last step where the length is no power of four, in one plane."""
     first, second, total, other = a[:apart], a[apart : 2 * apart], b[:apart], b[apart : 2 * apart]

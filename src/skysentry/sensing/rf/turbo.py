@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from skysentry.compiled import kernel
+from skysentry.compiled import array_kernel
 
 STATES, TAIL = 8, 3
 # f(d) = SLOPE (KNEE − d) for d < KNEE: the best line for log(1 + e^−d).
@@ -26,7 +26,7 @@ FAR = -1e9
 Ratios = NDArray[np.float64]
 
 
-@kernel
+@array_kernel
 def _both(a: float, b: float) -> float:
     """Return max* of two logarithms."""
     high, low = (a, b) if a > b else (b, a)
@@ -34,7 +34,7 @@ def _both(a: float, b: float) -> float:
     return high + SLOPE * (KNEE - d) if d < KNEE else high
 
 
-@kernel
+@array_kernel
 def step(state: int, bit: int) -> tuple[int, int]:
     """Return (next state, parity bit); a state holds D¹ in its highest bit, D³ in its lowest."""
     d1, d2, d3 = state >> 2 & 1, state >> 1 & 1, state & 1
@@ -42,7 +42,7 @@ def step(state: int, bit: int) -> tuple[int, int]:
     return fed << 2 | d1 << 1 | d2, fed ^ d1 ^ d3
 
 
-@kernel
+@array_kernel
 def _constituent(systematic: Ratios, parity: Ratios, alpha: Ratios, out: Ratios) -> None:
     """Write posterior ratios of the bits [shape=(n − TAIL,)]; inputs (n,) with tail, `alpha` (n + 1, 8) is room."""
     n = systematic.shape[0]
@@ -84,7 +84,7 @@ def _constituent(systematic: Ratios, parity: Ratios, alpha: Ratios, out: Ratios)
             out[k] = zero - one
 
 
-@kernel
+@array_kernel
 def decode(ratios: Ratios, order: NDArray[np.intp], rounds: int, bits: NDArray[np.uint8]) -> int:
     """Write the bits (k,) of a code word; return after how many rounds both decoders agreed, or 0 where they did not.
 
@@ -124,7 +124,7 @@ def decode(ratios: Ratios, order: NDArray[np.intp], rounds: int, bits: NDArray[n
     return 0
 
 
-@kernel
+@array_kernel
 def encode(bits: NDArray[np.uint8], order: NDArray[np.intp], out: NDArray[np.uint8]) -> None:
     """Write a code word [shape=(3 (k + 4),)]: three streams one after the other, each with its share of the tail."""
     count = bits.shape[0]
