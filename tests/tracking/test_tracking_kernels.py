@@ -115,7 +115,7 @@ def test_interaction_keeps_the_moments_of_the_mixture() -> None:
     rng = np.random.default_rng(3)
     states = [random_state(rng) for _ in range(MODELS)]
     x, P = np.array([s[0] for s in states]), np.array([s[1] for s in states])
-    w = np.array([0.4, 0.3, 0.2, 0.1])
+    w = np.array([0.4, 0.25, 0.15, 0.1, 0.1])
     jump = np.array(transition(1.0))
     np.testing.assert_allclose(jump.sum(axis=1), 1.0, rtol=1e-12)
     expected_w = w @ jump

@@ -5,7 +5,7 @@ working frame before the tracks are asked. A state taken at the time of the look
 
     ν = z − p,    S = Ppp + R,    P Hᵀ = P[:, :3]
 
-Weighing four models against one plot takes 0.4 µs so, and 2.7 µs through `measure`, which does the rest: late looks,
+Weighing five models against one plot takes 0.13 µs so, and 2.1 µs through `measure`, which does the rest: late looks,
 Doppler, velocities, directions. The conversion is unbiased to a quarter of sigma: the arc of a plot bends by r σ²/2
 within its own width. Source: Bar-Shalom, Li, Kirubarajan, "Estimation with Applications to Tracking and Navigation",
 2001, 10.4.3.
@@ -88,8 +88,7 @@ def weigh_place(x: Array, P: Array, w: Array, row: Array, gate: float, kept: Arr
     As `correct._weigh`: `kept` (MODELS, KEPT, 6) takes innovation and factor; −inf where no model gates it. P Hᵀ is
     in P itself until it is corrected.
     """
-    best = -np.inf
-    gated = False
+    least = np.inf
     r00, r01, r02 = row[R_TRIANGLE], row[R_TRIANGLE + 1], row[R_TRIANGLE + 2]
     r11, r12, r22 = row[R_TRIANGLE + 3], row[R_TRIANGLE + 4], row[R_TRIANGLE + 5]
     for m in range(MODELS):
@@ -103,24 +102,23 @@ def weigh_place(x: Array, P: Array, w: Array, row: Array, gate: float, kept: Arr
         n1 = (row[ORIGIN + 1] - x[m, 1] - l10 * n0) / l11
         n2 = (row[ORIGIN + 2] - x[m, 2] - l20 * n0 - l21 * n1) / l22
         d2 = n0 * n0 + n1 * n1 + n2 * n2
-        out[m] = math.log(max(w[m], 1e-12) / (l00 * l11 * l22)) - 0.5 * d2 - 1.5 * LOG_TWO_PI
-        if not d2 < np.inf:
-            out[m] = -np.inf
-        kept[m, 0, 0], kept[m, 0, 1], kept[m, 0, 2] = n0, n1, n2
+        # A state that has failed has no distance, and no share.
+        out[m] = max(w[m], 1e-12) / (l00 * l11 * l22) if d2 < np.inf else 0.0
+        d2 = d2 if d2 < np.inf else np.inf
+        kept[m, 0, 0], kept[m, 0, 1], kept[m, 0, 2], kept[m, 0, 3] = n0, n1, n2, d2
         kept[m, 1, 0] = l00
         kept[m, 2, 0], kept[m, 2, 1] = l10, l11
         kept[m, 3, 0], kept[m, 3, 1], kept[m, 3, 2] = l20, l21, l22
-        gated = gated or d2 < gate
-        best = max(best, out[m])
-    if not gated:
+        least = min(least, d2)
+    if not least < gate:
         return -np.inf
     total = 0.0
     for m in range(MODELS):
-        out[m] = math.exp(out[m] - best)
+        out[m] *= math.exp(0.5 * (least - kept[m, 0, 3]))
         total += out[m]
     for m in range(MODELS):
         out[m] /= total
-    return best + math.log(total)
+    return math.log(total) - 0.5 * least - 1.5 * LOG_TWO_PI
 
 
 @kernel

@@ -48,10 +48,10 @@ from skysentry.tracking.motion import MODELS, Array, Indices
 ALT_PRIOR_M = 300.0
 ALT_SIGMA_M = 400.0
 # One sigma of horizontal speed of a new object in each model, and of vertical speed.
-SPEED_SIGMA_MPS = np.array([30.0, 120.0, 50.0, 50.0])
-CLIMB_SIGMA_MPS = np.array([4.0, 20.0, 8.0, 8.0])
+SPEED_SIGMA_MPS = np.array([30.0, 120.0, 50.0, 50.0, 30.0])
+CLIMB_SIGMA_MPS = np.array([4.0, 20.0, 8.0, 8.0, 4.0])
 # First guess of the models: most things fly straight most of the time.
-FIRST_WEIGHT = np.array([0.5, 0.2, 0.15, 0.15])
+FIRST_WEIGHT = np.array([0.45, 0.2, 0.15, 0.15, 0.05])
 # New objects that a sensor's look finds on average: a few an hour and coverage, yet enough for a salvo.
 NEW_PER_SCAN = 0.1
 # New objects a look and square metre for reports of others, which have no coverage: one per 10 × 10 km.

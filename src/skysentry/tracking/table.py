@@ -25,7 +25,7 @@ from skysentry.tracking.outline import OUTLINE, outline_all
 from skysentry.tracking.repeats import Said
 
 SECOND_NS = 1_000_000_000
-# A hundred times a large raid; a row is 1.3 kB.
+# A hundred times a large raid; a row is 1.7 kB.
 MOST_OBSERVED = 4_000
 # Tracks that only claims support: the sky of a large city. They have room of their own, so they never crowd out what
 # other sensors see.
