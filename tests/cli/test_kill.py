@@ -18,8 +18,9 @@ from watch import PERIOD_S, Watch, free_port, send, write_site
 sys.path.insert(0, str(Path(__file__).parent.parent / "runtime"))
 from approach import approach
 
-# Looks before the kill, between the kill and the restart (lost, as nobody listens), and after it.
-BEFORE, AWAY, AFTER = 24, 8, 24
+# Looks before the kill, between the kill and the restart (lost, as nobody listens), and after it: fifteen seconds, in
+# which the time to arrival must be told anew.
+BEFORE, AWAY, AFTER = 24, 8, 60
 
 
 def test_killed_and_restarted(tmp_path: Path) -> None:
