@@ -11,7 +11,6 @@ that nobody recorded worse (docs/decisions/0034-opinion.md).
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +22,7 @@ from skysentry.sensing.acoustic import opinion, texture
 from training.backbone import Net
 from training.lesson import Part, Prepared, batches
 from training.texture import UNHEARD
-from training.train import left_out
+from training.train import asked, export, left_out
 
 STEPS = 400
 # The highest rates of the blocks and of the head.
@@ -73,24 +72,10 @@ def ratios(net: Net, seen: NDArray[np.float16]) -> NDArray[np.float64]:
     return texture.of_logits(np.concatenate(made))
 
 
-def export(net: Net, path: Path) -> None:
-    """Write the net for onnxruntime, one window at a time."""
-    torch.onnx.export(
-        net, (torch.zeros(1, 1, opinion.FRAMES, opinion.MELS),), str(path), dynamo=False, input_names=["picture"],
-        output_names=["logits"],
-    )  # fmt: skip
-
-
 def main() -> None:
     """Run."""
-    parser = argparse.ArgumentParser(prog="python -m training.opinion")
-    parser.add_argument("prepared", type=Path, nargs="+")
+    parser = asked("training.opinion")
     parser.add_argument("--packages", type=Path)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--without", default="")
-    parser.add_argument("--fold", type=int)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--onnx", type=Path)
     wanted = parser.parse_args()
     torch.set_num_threads(1)
     prepared = Prepared(wanted.prepared, wanted.packages)
@@ -98,7 +83,7 @@ def main() -> None:
     net = fit(prepared.parts(out), wanted.seed)
     np.savez(wanted.out, ratios=ratios(net, prepared.recorded[prepared.whole]), left_out=out)
     if wanted.onnx:
-        export(net, wanted.onnx)
+        export(net, (1, opinion.FRAMES, opinion.MELS), wanted.onnx)
 
 
 if __name__ == "__main__":

@@ -218,25 +218,29 @@ def logits(net: Net, levels_db: NDArray[np.float16]) -> Levels:
     return np.concatenate(made)
 
 
-def export(net: Net, path: Path) -> None:
-    """Write the net for onnxruntime, one window at a time."""
-    torch.onnx.export(
-        net, (torch.zeros(1, 3, bands.BANDS, bands.FRAMES),), str(path), dynamo=False, input_names=["picture"],
-        output_names=["logits"],
-    )  # fmt: skip
+def export(net: nn.Module, shape: tuple[int, ...], path: Path) -> None:
+    """Write a net for onnxruntime, one picture of this shape at a time."""
+    seen = (torch.zeros(1, *shape),)
+    torch.onnx.export(net, seen, str(path), dynamo=False, input_names=["picture"], output_names=["logits"])
 
 
-def main() -> None:
-    """Run."""
-    parser = argparse.ArgumentParser(prog="python -m training.train")
+def asked(program: str) -> argparse.ArgumentParser:
+    """Return a parser of what each training is asked."""
+    parser = argparse.ArgumentParser(prog=f"python -m {program}")
     parser.add_argument("prepared", type=Path, nargs="+")
-    parser.add_argument("--base", type=Path, help="write the base here")
-    parser.add_argument("--from", type=Path, dest="begun", help="go on from this base")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--without", default="")
     parser.add_argument("--fold", type=int)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--onnx", type=Path)
+    return parser
+
+
+def main() -> None:
+    """Run."""
+    parser = asked("training.train")
+    parser.add_argument("--base", type=Path, help="write the base here")
+    parser.add_argument("--from", type=Path, dest="begun", help="go on from this base")
     wanted = parser.parse_args()
     torch.set_num_threads(1)
     prepared, net = Prepared(wanted.prepared), new(wanted.seed)
@@ -252,7 +256,7 @@ def main() -> None:
     said, owner = logits(net, prepared.clean["clean_db"][whole]), prepared.clean["clean_owner"][whole]
     np.savez(wanted.out, logits=said, owner=owner, left_out=out)
     if wanted.onnx:
-        export(net, wanted.onnx)
+        export(net, (3, bands.BANDS, bands.FRAMES), wanted.onnx)
 
 
 if __name__ == "__main__":
