@@ -12,8 +12,8 @@ import skysentry
 SOURCES = sorted(Path(skysentry.__file__).parent.rglob("*.py"))
 # What numba makes calls of scipy's linear algebra of.
 ALGEBRA = {"dot", "vdot", "linalg"}
-# What a kernel returns: `Four` is a tuple of floats.
-NUMBERS = {"None", "bool", "int", "float", "np", "uint64", "tuple", "Four"}
+# What a kernel returns: `Four` and `Five` are tuples of floats.
+NUMBERS = {"None", "bool", "int", "float", "np", "uint64", "tuple", "Four", "Five"}
 
 
 def kernels(*kinds: str) -> Iterator[tuple[str, ast.FunctionDef]]:
