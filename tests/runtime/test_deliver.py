@@ -159,6 +159,8 @@ def test_a_receiver_that_is_not_there_yet() -> None:
         async with wire.running() as webhook:
             webhook.offer(alert())
             assert not await webhook.finish(0.1)
+            while not wire.said:
+                await asyncio.sleep(0.01)
             assert [health.state for health in wire.said] == [HealthState.LOST]
             assert "no connection" in wire.said[0].reason
             async with receiver.serving(port):
