@@ -1,6 +1,6 @@
 """`make train-acoustic`: prepare, train on every free recording, export to the package.
 
-    python -m training [--folds]       some 8 minutes on two free cores; with --folds some 30
+    python -m training [--folds]       some 8 minutes on two free cores; with --folds some 30, by its parts
 
 `--folds` trains eight more nets, textures and second opinions that each leave recordings out (five folds, and two ways
 of leaving whole corpora out) and writes what they say of what they left out to bench/acoustic_folds.npz: every figure

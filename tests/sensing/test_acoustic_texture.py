@@ -124,19 +124,19 @@ def test_a_second_is_told_by_itself_where_texture_hears_rotors_and_the_nets_hear
 
 def test_what_the_net_calls_a_machine_is_no_multirotor_by_texture() -> None:
     for machine in (CHAINSAW, TOOL):
-        assert fuse.owned(1.0, surely(machine), fuse.MODEL.owned) < 1e-4
-        assert fuse.owned(1.0, surely(MULTIROTOR, machine), fuse.MODEL.owned) == pytest.approx(
-            0.5**fuse.MODEL.owned, abs=1e-3
+        assert fuse.owned(1.0, surely(machine), fuse.MODEL.sharing) < 1e-4
+        assert fuse.owned(1.0, surely(MULTIROTOR, machine), fuse.MODEL.sharing) == pytest.approx(
+            0.5**fuse.MODEL.sharing, abs=1e-3
         )
-        assert fuse.owned(-1.0, surely(machine), fuse.MODEL.owned) == -1.0, "against a multirotor it may speak"
-    assert fuse.owned(1.0, surely(MULTIROTOR), fuse.MODEL.owned) > 0.999
+        assert fuse.owned(-1.0, surely(machine), fuse.MODEL.sharing) == -1.0, "against a multirotor it may speak"
+    assert fuse.owned(1.0, surely(MULTIROTOR), fuse.MODEL.sharing) > 0.999
 
 
 @pytest.mark.parametrize("level", [0.0, -60.0, -1e3])
 def test_the_share_is_a_number_whatever_the_net_says(level: float) -> None:
     log_p = np.full(len(net.KINDS), level, dtype=np.float32)
     log_p[NOTHING] = 0.0
-    assert 0.0 <= fuse.owned(1.0, log_p, fuse.MODEL.owned) <= 1.0
+    assert 0.0 <= fuse.owned(1.0, log_p, fuse.MODEL.sharing) <= 1.0
 
 
 def test_every_kind_has_a_family() -> None:

@@ -64,7 +64,7 @@ FLYING_CHANCES = (0.14, 0.005, 0.04, 0.02, 0.07, 0.025)
 class Model(Struct, frozen=True):
     """What counts how far: κ, λ, μ, ν of helicopters, of what is on the ground, of what no recording holds, of jets.
 
-    `owned` is the power of the share that a multirotor must have among it and machines by the net for families to
+    `sharing` is the power of the share that a multirotor must have among it and machines by the net for families to
     speak for it (`owned`); `change` is q.
     """
 
@@ -75,7 +75,7 @@ class Model(Struct, frozen=True):
     ground: float
     unrecorded: float
     jet: float
-    owned: float
+    sharing: float
     change: float
 
 
@@ -83,11 +83,11 @@ class Model(Struct, frozen=True):
 # alone tells are no longer told after long quiet. With a smaller q they are told a second later, with 0.1 confirmed a
 # second sooner and the tails of places and helicopters are longer.
 MODEL = Model(
-    kappa=0.4, comb=0.3, multirotor=0.7, helicopter=0.3, ground=0.7, unrecorded=1.0, jet=0.4, owned=2.0, change=0.07
+    kappa=0.4, comb=0.3, multirotor=0.7, helicopter=0.3, ground=0.7, unrecorded=1.0, jet=0.4, sharing=2.0, change=0.07
 )
 # By the second opinion, which knows machines and helicopters better than the net does.
 ASKED = Model(
-    kappa=0.3, comb=0.3, multirotor=1.0, helicopter=0.4, ground=1.0, unrecorded=1.0, jet=0.4, owned=1.0, change=0.07
+    kappa=0.3, comb=0.3, multirotor=1.0, helicopter=0.4, ground=1.0, unrecorded=1.0, jet=0.4, sharing=1.0, change=0.07
 )
 # No chance is less: logs need a floor, and 1e-30 is beyond what any bounded ratio can tell.
 LEAST = 1e-30
@@ -138,23 +138,22 @@ def weighed(
     place: Belief = CHANCES,
     models: tuple[Model, Model] = (MODEL, ASKED),
 ) -> tuple[Belief, Belief | None]:
-    """Return the chances of kinds by all that was heard, and by this second alone (`alone`).
+    """Return the chances of kinds by all that was heard, and by this second alone (`stands_alone`).
 
     `ask` gives the second opinion; it is called where something may fly, and stands in place of texture's word.
     """
-    belief, own = (heard(since, log_p, comb, texture, models[0], place) for since in (before, None))
-    if max(flies(_told(belief), _told(place)), flies(_told(own), _told(place))) < ASK_LLR:
-        return belief, own if alone(log_p, texture) else None
+    usual = tuple(place.tolist())
+    belief = heard(before, log_p, comb, texture, models[0], place)
+    own = belief if before is None else heard(None, log_p, comb, texture, models[0], place)
+    if max(flies(tuple(belief.tolist()), usual), flies(tuple(own.tolist()), usual)) < ASK_LLR:
+        return belief, own if stands_alone(log_p, texture) else None
     opinion = ask()
-    belief, own = (heard(since, log_p, comb, opinion, models[1], place) for since in (before, None))
-    return belief, own if alone(log_p, opinion) else None
+    belief = heard(before, log_p, comb, opinion, models[1], place)
+    own = belief if before is None else heard(None, log_p, comb, opinion, models[1], place)
+    return belief, own if stands_alone(log_p, opinion) else None
 
 
-def _told(belief: Belief) -> tuple[float, ...]:
-    return tuple(belief.tolist())
-
-
-def alone(log_p: Array, families: Belief) -> bool:
+def stands_alone(log_p: Array, families: Belief) -> bool:
     """Whether a second may be told by itself: the net's likeliest kind flies, or rotors are likelier than not.
 
     After long quiet the chain believes a first second of anything only in part.
@@ -191,7 +190,7 @@ def familiar(families: Belief, log_p: Array, model: Model = MODEL) -> Belief:
     told: Belief = families[_FAMILY]
     np.minimum(told, 0.0, out=told, where=_UNRECORDED)
     told *= _shares(model)
-    told[_MULTIROTOR] = model.multirotor * owned(float(families[_ROTORS]), log_p, model.owned)
+    told[_MULTIROTOR] = model.multirotor * owned(float(families[_ROTORS]), log_p, model.sharing)
     return told
 
 
@@ -211,7 +210,7 @@ def owned(ratio: float, log_p: Array, power: float) -> float:
 
     Both move alike, and by the share itself machines that texture does not know are told as rotors twice as often.
     """
-    if ratio <= 0.0 or power == 0.0:
+    if ratio <= 0.0:
         return ratio
     log = log_p.tolist()
     likeliest = max(log)

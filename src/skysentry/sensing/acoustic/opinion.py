@@ -1,4 +1,4 @@
-"""A second opinion: a larger net that hears only seconds in which something may fly (`fuse.asks`).
+"""A second opinion: a larger net that hears only seconds in which something may fly (`fuse.weighed`).
 
     a second [shape=(16000,)]  ─picture─▶  log mel [shape=(96, 64)]  ─net─▶  log p(z|family) + constant [shape=(6,)]
 
@@ -23,6 +23,7 @@ from skysentry.sensing.acoustic import net, texture
 from skysentry.sensing.acoustic.spectrum import RATE_HZ, Array
 
 WEIGHTS = "weights-opinion.onnx"
+# All but the peak are YAMNet's.
 FRAME, HOP, TRANSFORM = 400, 160, 512
 FRAMES, MELS = 96, 64
 SAMPLES = (FRAMES - 1) * HOP + FRAME

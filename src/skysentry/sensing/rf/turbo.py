@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from skysentry.compiled import array_kernel
+from skysentry.compiled import array_kernel, kernel
 
 STATES, TAIL = 8, 3
 # f(d) = SLOPE (KNEE − d) for d < KNEE: the best line for log(1 + e^−d).
@@ -26,7 +26,7 @@ FAR = -1e9
 Ratios = NDArray[np.float64]
 
 
-@array_kernel
+@kernel
 def _both(a: float, b: float) -> float:
     """Return max* of two logarithms."""
     high, low = (a, b) if a > b else (b, a)
@@ -34,7 +34,7 @@ def _both(a: float, b: float) -> float:
     return high + SLOPE * (KNEE - d) if d < KNEE else high
 
 
-@array_kernel
+@kernel
 def step(state: int, bit: int) -> tuple[int, int]:
     """Return (next state, parity bit); a state holds D¹ in its highest bit, D³ in its lowest."""
     d1, d2, d3 = state >> 2 & 1, state >> 1 & 1, state & 1
