@@ -9,7 +9,6 @@ import pytest
 
 from skysentry.events import Scan, Track
 from skysentry.site import Coverage, Sensor, SensorKind
-from skysentry.tracking import kernels
 from skysentry.tracking.groups import (
     COUNTS,
     KNOWN,
@@ -20,9 +19,14 @@ from skysentry.tracking.groups import (
     TAKEN,
     TOGETHER,
     TOGETHER_KNOWN,
+    count_heard,
+    flocks,
     heard_only,
     meet,
 )
+from skysentry.tracking.ledger import fade_notes
+from skysentry.tracking.measure import LOOK
+from skysentry.tracking.outline import OUTLINE
 from skysentry.tracking.strength import tell_numbers
 from skysentry.tracking.table import NOTES
 from skysentry.tracking.tracker import Tracker
@@ -140,18 +144,18 @@ def test_numbers_that_are_told() -> None:
 
 def test_silence_beside_a_track_speaks_for_one_and_noise_all_around_for_more() -> None:
     """Twenty microphones around a track: all within reach hear it all the time, or four of five."""
-    lines, r = np.zeros((1, kernels.OUTLINE)), np.full(1, 0.99)
+    lines, r = np.zeros((1, OUTLINE)), np.full(1, 0.99)
     lines[0, 7:9] = 0.0, 300.0
     means = []
     for share in (0.8, 1.0):
         notes, rng = np.zeros((1, NOTES)), np.random.default_rng(5)
         for _ in range(300):
-            look = np.zeros(kernels.LOOK)
+            look = np.zeros(LOOK)
             look[9] = look[13] = look[17] = 1.0
             look[6:8] = rng.uniform(-1_500.0, 1_500.0, 2)
             look[18], look[20], look[21], look[23] = 0.8, 2_500.0, 300.0, np.pi
             look[24], look[25], look[26], look[28] = -1.6, 1.6, 0.005, 0.1
-            kernels.count_heard(lines, r, notes, 1, look, bool(rng.random() < share), 1.0)
+            count_heard(lines, r, notes, 1, look, bool(rng.random() < share), 1.0)
         means.append(float(notes[0, :SIZES] @ NUMBERS))
         assert notes[0, :SIZES].sum() == pytest.approx(1.0)
     assert means[0] < 1.1
@@ -160,14 +164,14 @@ def test_silence_beside_a_track_speaks_for_one_and_noise_all_around_for_more() -
 
 def test_tracks_that_fly_together_are_a_raid() -> None:
     """The last one flies with the first three, but people are not shown it: what it may stand for is told by them."""
-    lines, notes = np.zeros((6, kernels.OUTLINE)), np.zeros((6, NOTES))
+    lines, notes = np.zeros((6, OUTLINE)), np.zeros((6, NOTES))
     lines[:, 0] = [0.0, 2_500.0, 5_000.0, 40_000.0, 1_000.0, 4_000.0]
     lines[:, 3] = [48.0, 40.0, 48.0, 48.0, -48.0, 48.0]
     notes[:, 0] = 0.5
     notes[:5, KNOWN] = 1.0
     rows = np.empty(6, np.int64)
     assert heard_only(notes, np.ones(6), 6, rows) == 6
-    kernels.flocks(lines, notes, rows, 0.0)
+    flocks(lines, notes, rows, 0.0)
     assert notes[:, TOGETHER].tolist() == [4.0, 4.0, 4.0, 1.0, 1.0, 4.0]
     assert notes[:, TOGETHER_KNOWN].tolist() == [3.0, 3.0, 3.0, 1.0, 1.0, 3.0]
     out = np.empty((6, 3))
@@ -182,7 +186,7 @@ def test_what_was_learned_fades_to_the_prior_and_halves_where_tracks_meet() -> N
     assert row[0, TAKEN] == 200.0
     assert row[0, 0] == pytest.approx(0.5 * (1.0 + PRIOR[0]))
     for _ in range(600):
-        kernels.fade_notes(row, 1, np.zeros(0, np.int64), 1.0)
+        fade_notes(row, 1, np.zeros(0, np.int64), 1.0)
     assert row[0, :SIZES] == pytest.approx(PRIOR, abs=1e-3)
     assert told(row)[1] == pytest.approx(1.0, abs=0.35)
     assert COUNTS < NOTES

@@ -10,12 +10,12 @@ import pytest
 
 from skysentry.events import Presence, Scan, TrackStatus
 from skysentry.site import Coverage, Sensor, SensorKind, Weather
-from skysentry.tracking import kernels
 from skysentry.tracking import measure as m
 from skysentry.tracking.cloud import SETTLED_NS, Clouds
 from skysentry.tracking.ledger import NOTES
 from skysentry.tracking.motion import MODELS
 from skysentry.tracking.particles import COLUMNS, MEMORY, PARTICLES, SETTLED, TEMPER, E, trusted
+from skysentry.tracking.presence import correct_presence
 from skysentry.tracking.table import Life, Table
 from skysentry.tracking.tracker import Tracker
 from skysentry.tracking.twins import APART_M, TOLD_M, twins
@@ -50,7 +50,7 @@ def left(edge_m: float, shown: bool) -> float:
     clouds, memories, r = np.zeros((1, PARTICLES, COLUMNS)), np.zeros((1, MEMORY)), np.full(1, 0.9)
     x[0, :, 0] = clouds[0, :, E] = 1_000.0
     memories[0, SETTLED] = shown
-    kernels.correct_presence(
+    correct_presence(
         x, P, w, np.zeros(1), r, 1, look, False, np.zeros(1), np.zeros(1, np.int64), clouds,
         np.full((1, PARTICLES), 1.0 / PARTICLES), memories, np.zeros((1, PARTICLES)), np.zeros((1, NOTES)),
     )  # fmt: skip

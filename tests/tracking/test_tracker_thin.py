@@ -11,16 +11,15 @@ import pytest
 
 from skysentry.events import Scan, TrackStatus
 from skysentry.site import Coverage, Sensor, SensorKind
-from skysentry.tracking import kernels
 from skysentry.tracking.courses import MOST_KEPT, Courses
 from skysentry.tracking.field import HEADINGS, STATES
 from skysentry.tracking.motion import MODELS
-from skysentry.tracking.particles import COLUMNS, MEMORY, PARTICLES
+from skysentry.tracking.particles import COLUMNS, MEMORY, PARTICLES, settle
 from skysentry.tracking.paths import PATH, WORLDS
-from skysentry.tracking.table import Life
+from skysentry.tracking.table import WIDE, Life
 from skysentry.tracking.thin import Thin
 from skysentry.tracking.tracker import Tracker
-from skysentry.tracking.wide import WIDE
+from skysentry.tracking.wide import settle_wide
 
 SECONDS = 330
 GAP_S = 175.0
@@ -203,9 +202,9 @@ def test_a_cloud_and_what_light_left_of_height_make_a_covariance(wide: bool) -> 
     t, r, slots, seeds = np.zeros(1), np.full(1, 0.9), np.array([WIDE if wide else 0]), np.ones(1, np.int64)
     if wide:
         now = np.zeros((1, count, 4))
-        kernels.settle_wide(x, P, w, t, r, slots, clouds, np.zeros(1), now, 1.0, 300.0, w[0].copy())
+        settle_wide(x, P, w, t, r, slots, clouds, np.zeros(1), now, 1.0, 300.0, w[0].copy())
     else:
-        kernels.settle(x, P, w, t, r, slots, clouds, weights, np.zeros((1, MEMORY)), seeds, 1.0, 300.0, w[0].copy())
+        settle(x, P, w, t, r, slots, clouds, weights, np.zeros((1, MEMORY)), seeds, 1.0, 300.0, w[0].copy())
     assert np.linalg.eigvalsh(P[0]).min() > 0.0
     assert P[0, 0, 2, 2] == pytest.approx(400.0**2 + 50.0**2)
 

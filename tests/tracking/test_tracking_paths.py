@@ -10,7 +10,6 @@ import pytest
 
 from skysentry.events import Scan
 from skysentry.site import Coverage, Sensor, SensorKind
-from skysentry.tracking import kernels
 from skysentry.tracking import measure as m
 from skysentry.tracking.found import ALT_PRIOR_M
 from skysentry.tracking.paths import (
@@ -28,9 +27,12 @@ from skysentry.tracking.paths import (
     placed,
     put_back,
     take_off,
+    weave,
+    worth,
 )
 from skysentry.tracking.tracker import Tracker
 from skysentry.tracking.window import AHEAD, BINS, MOST_A_LOOK, Window
+from skysentry.tracking.worlds import explain, reaches, suggest
 
 SOUND_MPS, REACH_M, EDGE_M, PD = 340.0, 2_500.0, 300.0, 0.8
 
@@ -94,13 +96,11 @@ ONE, TWO = straight(-800.0, 2_000.0, 5.0, -48.0, 1e-4), straight(900.0, 1_500.0,
 def test_what_looks_are_worth_is_their_likelihood_with_a_path_over_that_without() -> None:
     looks, window, directed = filled([ONE])
     view, far = window.view(directed), np.empty(2)
-    kernels.reaches(looks, far)
+    reaches(looks, far)
     quiet, density = np.empty(view.counts.shape), np.empty(len(view.rays))
     paths, which = np.stack([ONE, TWO])[:, None], np.array([1])
-    kernels.explain(paths, np.zeros(2), which, 0, looks, far, view.first_s, view.rays, view.begins, quiet, density)
-    got = kernels.worth(
-        ONE, 0.0, looks, far, view.first_s, view.counts, view.hits, view.rays, view.begins, quiet, density, 0
-    )
+    explain(paths, np.zeros(2), which, 0, looks, far, view.first_s, view.rays, view.begins, quiet, density)
+    got = worth(ONE, 0.0, looks, far, view.first_s, view.counts, view.hits, view.rays, view.begins, quiet, density, 0)
     expected = 0.0
     for b in range(view.counts.shape[1]):
         middle = view.first_s + (b + 0.5) * BIN_S
@@ -120,14 +120,14 @@ def test_what_looks_are_worth_is_their_likelihood_with_a_path_over_that_without(
 def test_a_path_that_is_taken_off_leaves_what_was_explained_before_and_put_back_what_weaving_makes() -> None:
     looks, window, directed = filled([ONE])
     view, far = window.view(directed), np.empty(2)
-    kernels.reaches(looks, far)
+    reaches(looks, far)
     quiet, density = np.empty(view.counts.shape), np.empty(len(view.rays))
     paths, since = np.stack([ONE, TWO])[:, None], np.zeros(2)
     args = (looks, far, view.first_s, view.rays, view.begins)
-    kernels.explain(paths, since, np.array([1]), 0, *args, quiet, density)
+    explain(paths, since, np.array([1]), 0, *args, quiet, density)
     before = quiet.copy(), density.copy()
     assert before[0].min() < 0.5
-    kernels.weave(ONE, 0.0, *args, quiet, density)
+    weave(ONE, 0.0, *args, quiet, density)
     assert quiet.min() < 0.9 * before[0].min()
     seen = (view.counts, view.hits, view.rays, view.begins)
     room = np.empty((2, 2), np.int64), np.empty(quiet.shape), np.empty(density.shape)
@@ -135,9 +135,9 @@ def test_a_path_that_is_taken_off_leaves_what_was_explained_before_and_put_back_
     assert quiet == pytest.approx(before[0], rel=1e-9)
     assert density == pytest.approx(before[1], rel=1e-9)
     # To the bit: what a world explains does not depend on whether its paths were tried.
-    assert taken == kernels.worth(ONE, 0.0, looks, far, view.first_s, *seen, quiet, density, 0) != 0.0
+    assert taken == worth(ONE, 0.0, looks, far, view.first_s, *seen, quiet, density, 0) != 0.0
     woven = quiet.copy(), density.copy()
-    kernels.weave(ONE, 0.0, *args, *woven)
+    weave(ONE, 0.0, *args, *woven)
     put_back(view.rays, view.begins, quiet, density, *room)
     assert (quiet == woven[0]).all()
     assert (density == woven[1]).all()
@@ -146,7 +146,7 @@ def test_a_path_that_is_taken_off_leaves_what_was_explained_before_and_put_back_
 def test_paths_that_a_sensor_suggests_were_heard_by_it() -> None:
     look, paths = look_of(1_000.0, -2_000.0), np.empty((300, PATH))
     heard = np.array([[20.0, 0.0, 1.0, 0.01**2, 1.0], [30.0, 0.0, 1.0, 0.01**2, 3.0]])
-    kernels.suggest(look, REACH_M, heard, np.ones(12), 100.0, np.uint64(7), paths)
+    suggest(look, REACH_M, heard, np.ones(12), 100.0, np.uint64(7), paths)
     for path in paths:
         off = [np.array(placed(path, t - 100.0)[:2]) - look[m.L_ORIGIN : m.L_ORIGIN + 2] for t in np.arange(10.0, 31.0)]
         assert min(abs(math.atan2(e, n)) for e, n in off) < 0.2

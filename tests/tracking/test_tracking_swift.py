@@ -28,11 +28,11 @@ from skysentry.events import (
 from skysentry.site import Coverage, Sensor, SensorKind, Weather
 from skysentry.tracking import measure as m
 from skysentry.tracking.batch import claim_of, listener, pack
-from skysentry.tracking.classify import told
+from skysentry.tracking.classify import CODE, told
 from skysentry.tracking.fusion import Fusion
 from skysentry.tracking.life import census, forgotten
 from skysentry.tracking.publish import LATELY_NS, _look_around
-from skysentry.tracking.show import CODE, LEAST_SHOWN, STRAY_M, STRAY_SIGMAS, rank_classes
+from skysentry.tracking.show import LEAST_SHOWN, STRAY_M, STRAY_SIGMAS, rank_classes
 from skysentry.tracking.table import C_TOLD, CLASSES, Life, Look, Table, alone_until_ns, look_key
 from skysentry.tracking.tracker import Tracker
 

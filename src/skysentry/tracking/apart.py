@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skysentry.site import SensorKind
-from skysentry.tracking import kernels
 from skysentry.tracking import measure as m
 from skysentry.tracking.batch import Listener
 from skysentry.tracking.births import Births
 from skysentry.tracking.found import ALT_PRIOR_M
 from skysentry.tracking.motion import Array
+from skysentry.tracking.wide import cover
 
 # Coverage below which a place is thin: one sensor and the edge of another. Less than the second is no coverage.
 THIN, COVERED = 1.5, 0.1
@@ -45,7 +45,7 @@ class Apart:
         radars = np.array([own.kind is SensorKind.RADAR for own in placed], np.bool_)
         looks[radars | (looks[:, m.L_MAX] < SHORT_M), m.L_PD] = 2.0 * THIN
         self.coverage: Array = np.zeros(births.grid.shape[1:])
-        kernels.cover(looks, births.corner, births.cell_m, births.site_alt_m + ALT_PRIOR_M, self.coverage)
+        cover(looks, births.corner, births.cell_m, births.site_alt_m + ALT_PRIOR_M, self.coverage)
         covered, count = self.coverage > COVERED, round(AROUND_M / births.cell_m)
         thin = _counted(covered & (self.coverage < THIN), count)
         self.apart = (self.coverage < THIN) & (thin > NEARLY_ALL * _counted(covered, count))

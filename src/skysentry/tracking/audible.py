@@ -5,15 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from skysentry.events import Scan
-from skysentry.tracking import kernels
 from skysentry.tracking import measure as m
 from skysentry.tracking.batch import Listener, Packed
 from skysentry.tracking.births import Hit
 from skysentry.tracking.correct import HIT
 from skysentry.tracking.founding import LEAST_FREE
+from skysentry.tracking.groups import count_heard
 from skysentry.tracking.hits import note_hit, refresh
-from skysentry.tracking.ledger import column
+from skysentry.tracking.ledger import book_heard, column
 from skysentry.tracking.motion import Array
+from skysentry.tracking.presence import correct_presence
 from skysentry.tracking.sky import Sky
 
 NO_BEARINGS: Array = np.zeros((0, 3))
@@ -25,15 +26,15 @@ def _weigh(sky: Sky, own: Listener, look: Array, since_s: float, share: Array, h
     table, n = sky.table, sky.table.n
     before = table.r[:n].copy()
     clouds = sky.clouds
-    quiet = kernels.correct_presence(
+    quiet = correct_presence(
         table.x, table.P, table.w, table.t, table.r, n, look, hit, share,
         table.cloud, clouds.particles, clouds.weights, clouds.memories, clouds.heard, table.notes,
     )  # fmt: skip
     table.outline()
     if sky.thin is not None:
         quiet = sky.thin.listen(table, own, look, quiet, hit, share)
-    kernels.count_heard(table.lines, table.r, table.notes, n, look, hit, since_s)
-    kernels.book_heard(table.notes, column(own.kind, own.reports), before, table.r, share, hit)
+    count_heard(table.lines, table.r, table.notes, n, look, hit, since_s)
+    book_heard(table.notes, column(own.kind, own.reports), before, table.r, share, hit)
     sky.hearing.note(own, look, since_s, table, NOBODY, share, False)
     return quiet
 

@@ -20,10 +20,9 @@ from numpy.typing import NDArray
 
 from skysentry.geo import MEAN_RADIUS_M
 from skysentry.site import Sensor, SensorKind
-from skysentry.tracking import kernels
+from skysentry.tracking import field
 from skysentry.tracking import measure as m
 from skysentry.tracking.batch import LISTENING_S, Listener
-from skysentry.tracking.cloud import Cells
 from skysentry.tracking.coverage import UNHEARD, farthest
 from skysentry.tracking.field import DENSITY_M2, DIRECTION_PER_S, HEADINGS, HEARD_PER_S, NOMINAL_MPS, STATES, Grid
 from skysentry.tracking.found import ALT_PRIOR_M, ALT_SIGMA_M
@@ -99,6 +98,16 @@ class Hit(Struct, array_like=True):
     bearing_rad: float
     sigma_rad: float
     detection: str
+
+
+class Cells(Struct):
+    """Some cells of the grid [shape=(STATES, rows, columns)], the layers' offsets, where the first one is."""
+
+    box: Array
+    offset: Array
+    east_m: float
+    north_m: float
+    cell_m: float
 
 
 class Seed(Struct):
@@ -178,7 +187,7 @@ class Births:
             self.t_s = float(look[m.L_TIME])
         per_s = DIRECTION_PER_S if bearings.shape[0] else HEARD_PER_S
         temper = min(per_s * min(max(since_s, 0.0), LISTENING_S), 1.0)
-        kernels.heed(
+        field.heed(
             self.grid, self.offset, self.corner, self.cell_m, self.t_s, ALT_PRIOR_M, look, bearings, quiet, temper
         )
         self.hits += hits
@@ -188,7 +197,7 @@ class Births:
         if self.t_s < 0.0 or now_s <= self.t_s:
             return
         # Beyond a few refills nothing is left of what was known.
-        kernels.drift(self.grid, self.offset, min(now_s - self.t_s, 5.0), self.cell_m)
+        field.drift(self.grid, self.offset, min(now_s - self.t_s, 5.0), self.cell_m)
         self.t_s = now_s
         self.hits = [hit for hit in self.hits if now_s - hit.time_s < REMEMBERED_S][-MOST_HITS:]
 

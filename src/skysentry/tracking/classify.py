@@ -20,7 +20,6 @@ from skysentry.events import Detection, Identity, ObjectClass
 from skysentry.site import Site
 from skysentry.tracking.motion import MODELS, Array, Indices
 from skysentry.tracking.repeats import Repeats
-from skysentry.tracking.show import CODE
 from skysentry.tracking.table import CLASSES, Life, Table
 
 # By value: an enum's own hash is a call of Python.
@@ -143,6 +142,8 @@ def settle_all(
             evidence[i, c] = max((evidence[i, c] - against) * FADE, -MOST_EVIDENCE)
 
 
+# A class and its probability as one number: class · CODE + hundredths. Python keeps what it made of them by it.
+CODE = 101
 CODED = Struct(f"{len(CLASSES)}h")
 # By code, a class with a hundred and one hundredths each: as it is told, and in words; nothing by the last, −1.
 SHARES = [(CLASSES[code // CODE], code % CODE / 100.0) for code in range(len(CLASSES) * CODE)]

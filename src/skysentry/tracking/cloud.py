@@ -14,7 +14,7 @@ import numpy as np
 from msgspec import Struct
 
 from skysentry.events import TrackStatus
-from skysentry.tracking import kernels
+from skysentry.tracking.births import Cells
 from skysentry.tracking.correct import LIFETIME_S
 from skysentry.tracking.found import FIRST_WEIGHT
 from skysentry.tracking.motion import Array, Indices
@@ -34,6 +34,8 @@ from skysentry.tracking.particles import (
     VN,
     E,
     N,
+    scatter,
+    settle,
 )
 from skysentry.tracking.table import Table
 
@@ -48,16 +50,6 @@ SETTLED_NS = 30_000_000_000
 COLUMN_TYPES = "<i2", "<i2", "<i2", "<i2", "i1", "u1", "i1"
 COLUMN_UNITS = 1.0, 1.0, VELOCITY_MPS, VELOCITY_MPS, RATE_RAD_S, 1.0, RATE_RAD_S
 assert tuple(range(COLUMNS)) == (E, N, VE, VN, TURN, AGE, BEFORE)
-
-
-class Cells(Struct):
-    """Cells of the grid of births [shape=(STATES, rows, columns)], the layers' offsets, where the first one is."""
-
-    box: Array
-    offset: Array
-    east_m: float
-    north_m: float
-    cell_m: float
 
 
 def free_slot(used: Iterable[int], most: int) -> int:
@@ -102,7 +94,7 @@ class Clouds:
         seed = seed_of(table.lives[i].founded)
         self.seeds[slot], self.memories[slot] = seed, 0.0
         self.memories[slot, TIME] = now_s
-        kernels.scatter(
+        scatter(
             self.particles[slot], self.weights[slot], seed, cells.box, cells.offset, cells.east_m, cells.north_m,
             cells.cell_m,
         )  # fmt: skip
@@ -118,7 +110,7 @@ class Clouds:
         """Bring all clouds to a whole second, and their rows to what they say."""
         n = table.n
         if (table.cloud[:n] >= 0).any():
-            kernels.settle(
+            settle(
                 table.x, table.P, table.w, table.t, table.r, table.cloud[:n], self.particles, self.weights,
                 self.memories, self.seeds, now_s, LIFETIME_S, FIRST_WEIGHT,
             )  # fmt: skip

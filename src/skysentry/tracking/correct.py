@@ -42,8 +42,7 @@ from skysentry.tracking.motion import (
     predict,
 )
 from skysentry.tracking.outline import O_TIME, ahead, candidates, line_up, out_of_reach, outline, sound_lag
-from skysentry.tracking.table import C_NEWS, C_SEEN, C_TOLD, FRESH
-from skysentry.tracking.wide import WIDE
+from skysentry.tracking.table import C_NEWS, C_SEEN, C_TOLD, FRESH, WIDE
 
 # Squared Mahalanobis gates for 1 … 6 dimensions: all but 1e-5 of a normal; a wider tail only costs false alarms.
 GATES = np.array([19.5, 23.0, 25.9, 28.5, 30.9, 33.1])

@@ -29,8 +29,7 @@ from skysentry.tracking.measure import L_ORIGIN, L_TIME
 from skysentry.tracking.motion import Array, Indices
 from skysentry.tracking.rates import Rates, RatesDump
 from skysentry.tracking.reaches import Doubt, Network, learn
-from skysentry.tracking.table import Table
-from skysentry.tracking.wide import WIDE
+from skysentry.tracking.table import WIDE, Table
 
 # Correlated looks: a sensor's look counts a tenth for each second, as its silence does for tracks.
 NATS_PER_S = 0.1

@@ -20,7 +20,7 @@ from skysentry.tracking.motion import MODELS, Array
 from skysentry.tracking.outline import OUTLINE, outline_all
 from skysentry.tracking.particles import COLUMNS as STATE
 from skysentry.tracking.particles import MEMORY, PARTICLES, scatter, settle
-from skysentry.tracking.paths import PATH, RAY, WORLDS, weave, worth
+from skysentry.tracking.paths import PATH, RAY, WORLDS, worth
 from skysentry.tracking.presence import correct_presence
 from skysentry.tracking.read import read
 from skysentry.tracking.second import ROOMS, second
@@ -29,43 +29,6 @@ from skysentry.tracking.table import CALM, CLASSES, TOLD, clear, fill_gaps
 from skysentry.tracking.wide import COLUMNS as PLACE
 from skysentry.tracking.wide import cover, place, sense, settle_wide
 from skysentry.tracking.worlds import borne_out, draw, explain, reaches, suggest, sweep
-
-__all__ = [
-    "KEPT",
-    "SCHEMES",
-    "book_heard",
-    "borne_out",
-    "correct_presence",
-    "correct_scan",
-    "count_directions",
-    "count_heard",
-    "cover",
-    "draw",
-    "drift",
-    "due_between",
-    "explain",
-    "fade_notes",
-    "flocks",
-    "fold_all",
-    "found_all",
-    "gather",
-    "heed",
-    "place",
-    "present",
-    "rays_of",
-    "reaches",
-    "scatter",
-    "second",
-    "sense",
-    "settle",
-    "settle_wide",
-    "strayed",
-    "suggest",
-    "sweep",
-    "warm",
-    "weave",
-    "worth",
-]
 
 
 def warm() -> None:

@@ -6,12 +6,12 @@ import numpy as np
 
 from skysentry.events import Scan
 from skysentry.site import SensorKind
-from skysentry.tracking import kernels
 from skysentry.tracking import measure as m
 from skysentry.tracking.batch import Listener, Packed
 from skysentry.tracking.births import Hit
-from skysentry.tracking.correct import HIT
-from skysentry.tracking.founding import LEAST_FREE
+from skysentry.tracking.correct import HIT, correct_scan
+from skysentry.tracking.founding import LEAST_FREE, found_all
+from skysentry.tracking.groups import count_directions
 from skysentry.tracking.hits import note_hit, note_hits, take_claim
 from skysentry.tracking.ledger import column
 from skysentry.tracking.motion import Array
@@ -40,7 +40,7 @@ def correct(sky: Sky, scan: Scan, own: Listener, packed: Packed, look: Array, si
     edges = 0
     free = np.ones(found) if not table.n else np.empty(found)
     if table.n:
-        edges, hits = kernels.correct_scan(
+        edges, hits = correct_scan(
             table.x, table.P, table.w, table.t, table.r, table.own, table.lines, table.n, look,
             packed.codes, packed.rows, packed.claims, sky.edge_i[:room], sky.edge_j, sky.share, sky.kept, free,
             table.masks, table.cloud, sky.hearing.records.counts, table.notes, column(own.kind, own.reports),
@@ -91,7 +91,7 @@ def _count(sky: Sky, packed: Packed, look: Array, free: Array, edges: int, since
     """Learn from directions how many objects tracks stand for."""
     table = sky.table
     if table.n:
-        kernels.count_directions(
+        count_directions(
             table.lines, table.r, table.notes, table.n, look, packed.codes, packed.rows, free,
             sky.edge_i, sky.edge_j, sky.share, edges, since_s,
         )  # fmt: skip
@@ -105,7 +105,7 @@ def _found(sky: Sky, scan: Scan, own: Listener, packed: Packed, look: Array, fre
     table.grow(min(len(kept), most))
     flooded = own.reports and sky.quarantine.flooded(own.id, scan.received_ns)
     one = Look(scan.id, scan.time_ns, own.id, own.period_s, own.reports, kept, flooded)
-    wanted = kernels.found_all(
+    wanted = found_all(
         packed.codes, packed.rows, free, which, most, look, sky.prior_alt_m, table.n,
         table.x, table.P, table.w, table.t, table.r, table.lines, table.own, table.evidence, table.told,
         table.notes, table.masks, table.cloud, table.alone, table.calm, table.key, keys,

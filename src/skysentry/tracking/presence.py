@@ -20,7 +20,7 @@ from skysentry.tracking.loud import SURE, VAGUE, if_loud, learn_loud, loudness
 from skysentry.tracking.measure import L_FALSE, L_MAX, L_MISS_FLOOR, L_ORIGIN, L_PD, L_REACH, L_SOFT, emission_lag
 from skysentry.tracking.motion import MODELS, NOISE_M2_S3, Array, Indices
 from skysentry.tracking.particles import SETTLED, TEMPER, TIME, gauge_acuity, hear, surprise, trusted, weigh
-from skysentry.tracking.wide import WIDE
+from skysentry.tracking.table import WIDE
 
 # Gauss–Hermite points and weights of the standard normal, five of them: exact up to degree nine.
 POINTS = np.array([-2.8569700138728, -1.3556261799742, 0.0, 1.3556261799742, 2.8569700138728])

@@ -12,13 +12,12 @@ from msgspec.structs import replace
 
 from skysentry.events import Affiliation, AnyEvent, Track, TrackEnd, TrackStatus
 from skysentry.site import AuthorisedFlight, Ring, SensorKind, Site
-from skysentry.tracking import kernels
 from skysentry.tracking.claims import FITS
 from skysentry.tracking.classify import AIRBORNE, GENUS, Classifier, told
 from skysentry.tracking.explain import ENDS, RECENT_NS, said, senses
 from skysentry.tracking.motion import Array, Indices
 from skysentry.tracking.remembered import Remembered
-from skysentry.tracking.show import BAD, PRESENTED, ROOM, S_GENUS, SHOWN, TRIANGLE
+from skysentry.tracking.show import BAD, PRESENTED, ROOM, S_GENUS, SHOWN, TRIANGLE, present
 from skysentry.tracking.table import C_SINGLE, CLASSES, Life, Table
 
 SECOND_NS = 1_000_000_000
@@ -99,7 +98,7 @@ class Publisher:
         if which.shape[0] > self.room:
             self._make_room(2 * which.shape[0])
         of = self.classifier
-        kernels.present(
+        present(
             table.x, table.P, table.w, table.t, table.r, table.evidence, which, now_s, self.frame,
             of.log_prior, of.wind, of.bands, AIRBORNE, GENUS, table.notes, table.told, self.out, self.speeds, self.covs,
             self.codes, self.numbers, self.shown, self.share, self.matrices,

@@ -23,9 +23,8 @@ import numpy as np
 from msgspec import Struct
 
 from skysentry.site import Sensor, SensorKind
-from skysentry.tracking import kernels
 from skysentry.tracking import measure as m
-from skysentry.tracking.align import FACTS, T_TRACK, T_WINDOW, TAGS, WINDOW_S
+from skysentry.tracking.align import FACTS, T_TRACK, T_WINDOW, TAGS, WINDOW_S, fold_all, gather
 from skysentry.tracking.batch import Listener, Packed
 from skysentry.tracking.faults import Faults
 from skysentry.tracking.motion import Array, Indices
@@ -116,7 +115,7 @@ class Registration:
         if k is None or len(self.sensors) < 2 or (self.calm and int(look[m.L_TIME] / WINDOW_S) % CALM):
             return
         i, j, share = pairs
-        self.count = kernels.gather(
+        self.count = gather(
             i[:edges], j[:edges], share[:edges], table.x, table.w, table.t, table.r, table.key, look, packed.codes,
             packed.rows, k, own.sigma_az_rad, self.stride * CALM if self.calm else self.stride, self.tags, self.facts,
             self.count,
@@ -148,7 +147,7 @@ class Registration:
         if not ready.size:
             return 0
         order = ready[np.lexsort((tags[ready, T_WINDOW], tags[ready, T_TRACK]))]
-        said = kernels.fold_all(
+        said = fold_all(
             order, self.tags, self.facts, self.base, self.bias, self.variance, self.info, self.score, self.fresh
         )
         left = np.flatnonzero(~done)

@@ -11,11 +11,11 @@ import math
 
 import numpy as np
 
-from skysentry.tracking import kernels
 from skysentry.tracking.chance import key_of
 from skysentry.tracking.motion import Array, Indices
-from skysentry.tracking.paths import BIN_S, PATH, R_DENSITY, R_EAST, R_NORTH, R_TIME, R_VARIANCE, WORLDS
+from skysentry.tracking.paths import BIN_S, PATH, R_DENSITY, R_EAST, R_NORTH, R_TIME, R_VARIANCE, WORLDS, worth
 from skysentry.tracking.window import DIRECTED, View
+from skysentry.tracking.worlds import draw, explain, suggest
 
 # One sensor founds with so many looks that nothing explains in the last `RECENT_S`; so many sensors are asked.
 LOOKS, RECENT_S, MOST_ASKED = 8.0, 120.0, 6
@@ -38,7 +38,7 @@ class Rest:
         self.quiet: Array = np.empty((ASKED_WORLDS, *view.counts.shape))
         self.density: Array = np.empty((ASKED_WORLDS, view.rays.shape[0]))
         for k in range(ASKED_WORLDS):
-            kernels.explain(
+            explain(
                 paths, since, which, k * (WORLDS // ASKED_WORLDS), looks, far, view.first_s, view.rays, view.begins,
                 self.quiet[k], self.density[k],
             )  # fmt: skip
@@ -68,10 +68,10 @@ class Rest:
         """Return the paths (WORLDS, PATH) of one more object that a sensor heard, if it is likelier than not."""
         drawn, said, view = np.empty((DRAWN, PATH)), np.empty(DRAWN), self.view
         key = np.uint64(key_of(row + 1, int(now_s)))
-        kernels.suggest(self.looks[row], self.far[row], self.heard[row], headings, now_s, key, drawn)
+        suggest(self.looks[row], self.far[row], self.heard[row], headings, now_s, key, drawn)
         for k in range(DRAWN):
             w = k % ASKED_WORLDS
-            said[k] = kernels.worth(
+            said[k] = worth(
                 drawn[k], now_s, self.looks, self.far, view.first_s, view.counts, view.hits, view.rays, view.begins,
                 self.quiet[w], self.density[w], 0,
             )  # fmt: skip
@@ -79,5 +79,5 @@ class Rest:
         if said.max() + math.log(EXPECTED * float(likely.mean())) < 0.0:
             return None
         paths: Array = np.empty((WORLDS, PATH))
-        kernels.draw(drawn, likely, key, APART_M, APART_MPS, paths)
+        draw(drawn, likely, key, APART_M, APART_MPS, paths)
         return paths

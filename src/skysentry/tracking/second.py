@@ -15,8 +15,8 @@ from skysentry.tracking.groups import heard_only
 from skysentry.tracking.ledger import KINDS, fade_notes
 from skysentry.tracking.life import census, foresee, poisoned
 from skysentry.tracking.motion import Array, Indices
+from skysentry.tracking.table import WIDE
 from skysentry.tracking.twins import twins
-from skysentry.tracking.wide import WIDE
 
 # Rows of the room that `second` writes rows of tracks into: those that are more than a single look; single looks that
 # are forgotten now; tracks that only microphones have counted (`groups.heard_only`); those whose balance of evidence is

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from skysentry.compiled import kernel
 from skysentry.geo import geodetic
+from skysentry.tracking.classify import CODE
 from skysentry.tracking.motion import MODELS, NOISE_M2_S3, NOISE_UP_M2_S3, Array, Indices, moments, predict, predict_one
 from skysentry.tracking.outline import O_MEAN, O_ONE, O_TIME
 from skysentry.tracking.strength import tell_numbers
@@ -23,8 +24,6 @@ S_EXISTENCE, S_ODD, S_GENUS, PRESENTED = range(3, 7)
 TRIANGLE = 21
 # Nothing, for a single object; that it may stand for other than one, or is of nature; that a number is not finite.
 ORDINARY, ODD, BAD = 0.0, 1.0, 2.0
-# A class and its probability as one number: class · CODE + hundredths. Python keeps what it made of them by it.
-CODE = 101
 # A class less probable than this is not shown; hundredths beyond which a track surely is of a genus.
 LEAST_SHOWN = 0.005
 SURE = 90.0

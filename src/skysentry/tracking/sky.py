@@ -6,22 +6,23 @@ The state only, with what snapshot and restore need. What is done to it: `looks`
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from msgspec import Struct
 
 from skysentry.events import Place, Scan
 from skysentry.geo import Frame
 from skysentry.site import Site
-from skysentry.tracking import kernels
 from skysentry.tracking.batch import Listener
 from skysentry.tracking.births import FEEDING, Births, FieldDump, Hit
-from skysentry.tracking.cells import Area
 from skysentry.tracking.claims import Claims
 from skysentry.tracking.classify import Classifier
 from skysentry.tracking.clocks import Clocks, ClocksDump
 from skysentry.tracking.cloud import CloudDump, Clouds
 from skysentry.tracking.clutter import Clutter, MapDump
 from skysentry.tracking.complaints import Complaint, Complaints
+from skysentry.tracking.correct import KEPT
 from skysentry.tracking.custody import Farewell, owns
 from skysentry.tracking.faults import Faults, Finding
 from skysentry.tracking.found import ALT_PRIOR_M
@@ -37,6 +38,9 @@ from skysentry.tracking.roster import Roster
 from skysentry.tracking.table import C_NEWS, FRESH, Life, Table
 from skysentry.tracking.thin import Thin, WideDump
 from skysentry.tracking.window import WindowDump
+
+if TYPE_CHECKING:
+    from skysentry.tracking.cells import Area
 
 SECOND_NS = 1_000_000_000
 # Times are seconds since the last midnight (UTC) before the first look: exact to 1e-11 s, and the same in all cells.
@@ -113,7 +117,7 @@ class Sky:
         self.clocks = Clocks(self.faults)
         self.registration = Registration(site.sensors, self.roster.known, self.faults)
         self.edge_i, self.edge_j, self.share, self.hits = pairs_room(256)
-        self.kept: Array = np.empty((MOST_WEIGHED, MODELS, kernels.KEPT, 6))
+        self.kept: Array = np.empty((MOST_WEIGHED, MODELS, KEPT, 6))
 
     @property
     def lone(self) -> bool:

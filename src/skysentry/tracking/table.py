@@ -40,6 +40,8 @@ RANKS = 2048
 FIRST_LOOK = 1 << 32
 # What was last told of a track: place and velocity in the working frame, and the time they were for.
 TOLD = 7
+# `Table.cloud` of a row that has wide cloud k is this less k.
+WIDE = -2
 # How long a claim or a plot without a second one is kept, beside three of its sensor's periods.
 TENTATIVE_S, TENTATIVE_PERIODS = 10.0, 3.0
 # Where the search for the nanosecond begins: more than times as seconds may lose.

@@ -5,15 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from skysentry.events import AnyEvent, TrackStatus
-from skysentry.tracking import kernels
-from skysentry.tracking.calm import COAST_NS, in_order
+from skysentry.tracking.calm import COAST_NS, due_between, in_order
 from skysentry.tracking.custody import Farewell
 from skysentry.tracking.life import place_known, status
 from skysentry.tracking.publish import SEVERAL, SHOWN_HITS
 from skysentry.tracking.resume import SHOWN
+from skysentry.tracking.show import strayed
 from skysentry.tracking.sky import SECOND_NS, Sky
-from skysentry.tracking.table import Life
-from skysentry.tracking.wide import WIDE
+from skysentry.tracking.table import WIDE, Life
 
 
 def between(sky: Sky, now_ns: int) -> list[AnyEvent]:
@@ -22,7 +21,7 @@ def between(sky: Sky, now_ns: int) -> list[AnyEvent]:
     sky.news, sky.touched = False, set()
     due, asked = np.empty(table.n, np.int64), np.empty(table.n, np.int64)
     now_s = (now_ns - sky.epoch_ns) / SECOND_NS
-    count, some = kernels.due_between(table.calm, table.n, table.lines, table.told, now_ns, now_s, sky.lone, due, asked)
+    count, some = due_between(table.calm, table.n, table.lines, table.told, now_ns, now_s, sky.lone, due, asked)
     rows = due[:count].tolist()
     if some or touched:
         return tell(sky, now_ns, rows, sorted([*asked[:some].tolist(), *touched]), {}, [])
@@ -112,7 +111,7 @@ def _strayed(sky: Sky, now_ns: int, now_s: float, asked: list[int]) -> dict[int,
     if now_ns % SECOND_NS == 0 or sky.lone:
         return None
     off = np.empty(len(asked), np.bool_)
-    kernels.strayed(sky.table.lines, sky.table.told, np.array(asked, np.int64), now_s, off)
+    strayed(sky.table.lines, sky.table.told, np.array(asked, np.int64), now_s, off)
     return dict(zip(asked, off.tolist(), strict=True))
 
 

@@ -5,21 +5,19 @@ from __future__ import annotations
 import numpy as np
 
 from skysentry.events import AnyEvent, TrackStatus
-from skysentry.tracking import kernels
 from skysentry.tracking.births import Seed
 from skysentry.tracking.classify import AIRBORNE
 from skysentry.tracking.found import FIRST_WEIGHT
 from skysentry.tracking.founding import held
-from skysentry.tracking.groups import KNOWN, meet
+from skysentry.tracking.groups import KNOWN, flocks, meet
 from skysentry.tracking.hits import MOST_PENDING
 from skysentry.tracking.life import GONE, LOST_M, UNSEEN_S, fate
 from skysentry.tracking.motion import Array, Indices
-from skysentry.tracking.second import ASKED, CHANGED, DUE, GROWN, HEARD, OVER, ROOMS
+from skysentry.tracking.second import ASKED, CHANGED, DUE, GROWN, HEARD, OVER, ROOMS, second
 from skysentry.tracking.sky import SECOND_NS, Sky
-from skysentry.tracking.table import MOST_OBSERVED, MOST_SEEN, Life
+from skysentry.tracking.table import MOST_OBSERVED, MOST_SEEN, WIDE, Life
 from skysentry.tracking.tell import tell
 from skysentry.tracking.twins import APART_M, TOLD_M
-from skysentry.tracking.wide import WIDE
 
 # How long two tracks must be one before the younger ends, and how many pairs are looked at in a second.
 TWIN_S = 3
@@ -99,7 +97,7 @@ def _age(sky: Sky, now_ns: int, now_s: float) -> list[AnyEvent]:
     rows, ahead = np.empty((ROOMS, table.n), np.int64), np.empty((table.n, 2))
     pairs = np.empty((MOST_TWINS, 2), np.int64)
     of, told_m = sky.classifier, TOLD_M if sky.births is not None and sky.hearing.heard.doubted else APART_M
-    failed, grown, over, heard, changed, due, some, same = kernels.second(
+    failed, grown, over, heard, changed, due, some, same = second(
         table.x, table.P, table.w, table.t, table.r, table.own, table.evidence, table.notes, table.cloud, table.alone,
         table.calm, table.said, table.n, now_ns, now_s, of.wind, of.bands, AIRBORNE, told_m, ahead, pairs, rows,
     )  # fmt: skip
@@ -117,7 +115,7 @@ def _age(sky: Sky, now_ns: int, now_s: float) -> list[AnyEvent]:
     if sky.thin is not None:
         sky.thin.courses.note(now_s, table, _without(which, new))
     if heard:
-        kernels.flocks(table.lines, table.notes, rows[HEARD, :heard], now_s)
+        flocks(table.lines, table.notes, rows[HEARD, :heard], now_s)
     sky.claims.review(now_ns, now_s, table, asked, which, rows[CHANGED, :changed], sky.looked, sky.quarantine)
     told, forgotten = rows[DUE, :due], rows[OVER, :over]
     if asked:

@@ -19,7 +19,6 @@ import numpy as np
 from msgspec import Struct
 
 from skysentry.events import Detection
-from skysentry.tracking import kernels
 from skysentry.tracking import measure as m
 from skysentry.tracking.apart import HEARING, Apart
 from skysentry.tracking.batch import Listener, Packed
@@ -29,7 +28,7 @@ from skysentry.tracking.cloud import free_slot
 from skysentry.tracking.correct import LIFETIME_S, MOST_EXISTENCE, SOUND_HIT
 from skysentry.tracking.courses import Courses
 from skysentry.tracking.coverage import UNHEARD, farthest
-from skysentry.tracking.field import HEADINGS
+from skysentry.tracking.field import HEADINGS, rays_of
 from skysentry.tracking.found import FIRST_WEIGHT
 from skysentry.tracking.life import CONFIRM_M, GONE
 from skysentry.tracking.motion import Array, Indices
@@ -37,9 +36,10 @@ from skysentry.tracking.outline import O_ONE
 from skysentry.tracking.paths import ELSE, PATH, WORLDS
 from skysentry.tracking.presence import MOST_HIT_NATS
 from skysentry.tracking.rest import ASKED_WORLDS, Rest
-from skysentry.tracking.table import Table
-from skysentry.tracking.wide import COLUMNS, WIDE
+from skysentry.tracking.table import WIDE, Table
+from skysentry.tracking.wide import COLUMNS, place, sense, settle_wide
 from skysentry.tracking.window import View, Window, WindowDump
+from skysentry.tracking.worlds import borne_out, reaches, sweep
 
 # How often the paths of all worlds are gone through when a bin is over, and how often after something was founded; how
 # many moves each tries.
@@ -174,7 +174,7 @@ class Thin:
                 table.cloud[i] = -1
 
     def _show(self, table: Table, now_s: float) -> None:
-        kernels.settle_wide(
+        settle_wide(
             table.x, table.P, table.w, table.t, table.r, table.cloud[: table.n], self.paths, self.since, self.clouds,
             now_s, LIFETIME_S, FIRST_WEIGHT,
         )  # fmt: skip
@@ -189,7 +189,7 @@ class Thin:
     def _looks(self) -> tuple[Array, Array]:
         """Return the looks of all sensors of the window, as they are known now, and how far each hears."""
         looks, far = np.stack([self.known[name].look for name in self.names]), np.empty(len(self.names))
-        kernels.reaches(looks, far)
+        reaches(looks, far)
         return looks, far
 
     def _view(self) -> View:
@@ -216,7 +216,7 @@ class Thin:
         which = self._slots(table)
         counts = np.zeros((self.since.shape[0], ASKED_WORLDS), np.int64)
         looks, far = self._looks()
-        kernels.borne_out(
+        borne_out(
             self.paths, self.since, which, looks, far, view.first_s, view.counts, view.hits, view.rays, view.begins,
             BORNE_OUT, counts,
         )  # fmt: skip
@@ -230,7 +230,7 @@ class Thin:
         bins = view.counts.shape[1]
         for k in range(times):
             first = max(bins - gone, 0) if newest and k == 0 else bins
-            kernels.sweep(
+            sweep(
                 self.paths, self.since, which, looks, far, view.first_s, view.counts, view.hits, view.rays,
                 view.begins, self._headings(), np.uint64(key_of(k + 1000 * times, int(now_s))), tries, first,
                 self.worths,
@@ -251,7 +251,7 @@ class Thin:
     def _sense(self, table: Table, i: int, look: Array, rays: Array, gains: Array) -> float:
         slot = WIDE - int(table.cloud[i])
         up_m = float(table.lines[i, 2] - look[m.L_ORIGIN + 2])
-        mean: float = kernels.sense(self.clouds[slot], float(self.times[slot]), up_m, look, rays, self.pd[slot], gains)
+        mean: float = sense(self.clouds[slot], float(self.times[slot]), up_m, look, rays, self.pd[slot], gains)
         return mean
 
     def listen(self, table: Table, own: Listener, look: Array, quiet: float, hit: bool, share: Array) -> float:
@@ -292,7 +292,7 @@ class Thin:
         which = [j for j, code in enumerate(packed.codes.tolist()) if code // 8 in (m.BEARING, m.AZ_EL)]
         rows = packed.rows[which]
         ways = np.stack([rows[:, m.Z], np.sqrt(rows[:, m.R_TRIANGLE]), rows[:, m.DENSITY]], axis=-1)
-        rays = kernels.rays_of(look, ways)
+        rays = rays_of(look, ways)
         density = rows[:, m.DENSITY] / np.maximum(free[which], 1e-3)
         told = np.column_stack([rays[:, :3], density + ELSE / (2.0 * math.pi)])
         self.window.direct(own.id, float(look[m.L_TIME]), told)
@@ -370,7 +370,7 @@ class Thin:
             self.paths[one.slot] = np.frombuffer(one.paths).reshape(WORLDS, PATH)
             self.worths[one.slot] = np.frombuffer(one.worths).reshape(WORLDS)
             self.times[one.slot], self.since[one.slot], self.support[one.slot] = one.time_s, one.since_s, one.support
-            kernels.place(self.paths[one.slot], one.since_s, one.time_s, self.clouds[one.slot])
+            place(self.paths[one.slot], one.since_s, one.time_s, self.clouds[one.slot])
         self.window.load(window)
         self.last = {hit.sensor: hit for hit in last}
 

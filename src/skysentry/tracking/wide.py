@@ -18,9 +18,8 @@ from skysentry.tracking.measure import L_ORIGIN, L_SOUND, L_TIME, L_WIND
 from skysentry.tracking.motion import Array, Indices
 from skysentry.tracking.particles import VE, VN, E, N, outlook
 from skysentry.tracking.paths import heard_with, placed, said
+from skysentry.tracking.table import WIDE
 
-# `Table.cloud` of a row that has wide cloud k is this less k.
-WIDE = -2
 # A wide cloud is told by the mean of what is within this of it, and has few paths: an eighth of them are within 500 m.
 GATHERED_M = 1_000.0
 # Columns of a place: east, north and velocity.
