@@ -14,7 +14,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STATIC := src/skysentry/web/static
 UI_SOURCES := $(shell find ui -type f -not -path '*/node_modules/*' 2>/dev/null)
-KERNELS := $(wildcard src/skysentry/tracking/*.py src/skysentry/alerting/*.py src/skysentry/sensing/rf/*.py)
+KERNELS := $(wildcard src/skysentry/tracking/*.py src/skysentry/tracking/*/*.py \
+  src/skysentry/alerting/*.py src/skysentry/sensing/rf/*.py)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .PHONY: run test check format bench bench-tracking bench-acoustic bench-rf train-acoustic lock system-test-packages clean

@@ -20,7 +20,7 @@ from bench.scenarios import World, make
 from bench.scenarios.judge import judge
 from bench.tracker import batches
 from skysentry.events import AnyEvent, Track, TrackStatus, decode, encode
-from skysentry.tracking.divided import Cell, Divided
+from skysentry.tracking.cells.divided import Cell, Divided
 from skysentry.tracking.tracker import Tracker
 
 # Scenario, seconds (all where 0), side of a cell and corner of the lattice in metres.

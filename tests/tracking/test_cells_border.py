@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from skysentry.events import AnyEvent, Scan, Track
 from skysentry.site import Site
-from skysentry.tracking.divided import Divided
-from skysentry.tracking.handover import Handover
+from skysentry.tracking.cells.divided import Divided
+from skysentry.tracking.cells.handover import Handover
 
 SECONDS = 60
 SIDE_M = 8_000.0

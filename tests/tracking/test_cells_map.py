@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from skysentry.events import RangeBearing, Scan, scan_id
 from skysentry.site import Coverage, Sensor, SensorKind
-from skysentry.tracking.cells import EVERY, RIM_M, Cells
-from skysentry.tracking.custody import SILENT_NS, UNVOUCHED_NS, Custody, owns
+from skysentry.tracking.cells.lattice import EVERY, RIM_M, Cells
+from skysentry.tracking.tracks.custody import SILENT_NS, UNVOUCHED_NS, Custody, owns
 
 metres = st.floats(-100_000.0, 100_000.0)
 sides = st.floats(5_000.0, 100_000.0)

@@ -13,13 +13,13 @@ from bench.scenarios.judge import judge
 from bench.tracker import batches
 
 from skysentry.events import AnyEvent, Scan, Track
-from skysentry.tracking.cells import Cells
-from skysentry.tracking.custody import Key
-from skysentry.tracking.divided import Cell, Divided
-from skysentry.tracking.handover import Handover
-from skysentry.tracking.hearing import Hearing
-from skysentry.tracking.registration import Registration
+from skysentry.tracking.cells.divided import Cell, Divided
+from skysentry.tracking.cells.handover import Handover
+from skysentry.tracking.cells.lattice import Cells
+from skysentry.tracking.learned.hearing import Hearing
+from skysentry.tracking.learned.registration import Registration
 from skysentry.tracking.tracker import Tracker
+from skysentry.tracking.tracks.custody import Key
 
 SECONDS = 30
 SECOND_NS = 1_000_000_000

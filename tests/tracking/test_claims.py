@@ -9,8 +9,8 @@ import pytest
 
 from skysentry.events import Affiliation, Detection, Health, Identity, ObjectClass, Place, Scan, Track, scan_id
 from skysentry.site import AuthorisedFlight, Coverage, Equipped, Sensor, SensorKind, Site
-from skysentry.tracking.publish import within
-from skysentry.tracking.quarantine import NAMES_PER_TRANSMITTER, NEW_PER_S, REPEATS_PER_S
+from skysentry.tracking.intake.quarantine import NAMES_PER_TRANSMITTER, NEW_PER_S, REPEATS_PER_S
+from skysentry.tracking.telling.publish import within
 from skysentry.tracking.tracker import Tracker
 
 REACH = Coverage(max_m=8_000.0)

@@ -24,7 +24,7 @@ from skysentry.events import (
 )
 from skysentry.runtime.feed import Feed
 from skysentry.site import AuthorisedFlight, Coverage, Sensor, SensorKind, Site, Zone
-from skysentry.tracking.quarantine import RADIOS_PER_NAME
+from skysentry.tracking.intake.quarantine import RADIOS_PER_NAME
 from skysentry.tracking.tracker import Tracker
 
 REACH = Coverage(max_m=8_000.0)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from skysentry.events import Health, HealthState, Scan
-from skysentry.tracking.clocks import Clocks
-from skysentry.tracking.faults import Faults
+from skysentry.tracking.learned.clocks import Clocks
+from skysentry.tracking.learned.faults import Faults
 from skysentry.tracking.tracker import Tracker
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from skysentry.events import Scan, Track
 from skysentry.site import Coverage, Sensor, SensorKind
-from skysentry.tracking.groups import (
+from skysentry.tracking.evidence.groups import (
     COUNTS,
     KNOWN,
     LOOKS,
@@ -24,12 +24,12 @@ from skysentry.tracking.groups import (
     heard_only,
     meet,
 )
-from skysentry.tracking.ledger import fade_notes
-from skysentry.tracking.measure import LOOK
-from skysentry.tracking.outline import OUTLINE
-from skysentry.tracking.strength import tell_numbers
-from skysentry.tracking.table import NOTES
+from skysentry.tracking.evidence.ledger import fade_notes
+from skysentry.tracking.models.measure import LOOK
+from skysentry.tracking.models.outline import OUTLINE
+from skysentry.tracking.telling.strength import tell_numbers
 from skysentry.tracking.tracker import Tracker
+from skysentry.tracking.tracks.table import NOTES
 
 SPOTS = [(e, n) for e in (-2_000.0, 0.0, 2_000.0) for n in (-1_500.0, 0.0, 1_500.0)]
 

@@ -11,8 +11,8 @@ import pytest
 
 from skysentry.events import AnyEvent, Health, Presence, Scan
 from skysentry.site import Coverage, Sensor, SensorKind
-from skysentry.tracking import measure as m
-from skysentry.tracking.acuity import FIRST, LEAST, MOST, Acuity
+from skysentry.tracking.learned.acuity import FIRST, LEAST, MOST, Acuity
+from skysentry.tracking.models import measure as m
 from skysentry.tracking.tracker import Tracker
 
 TRUE_M, EDGE_M, SIDE, SECONDS = 2_500.0, 300.0, 8, 110

@@ -20,8 +20,8 @@ from skysentry.events import (
     Track,
 )
 from skysentry.site import AuthorisedFlight, Coverage, Sensor, SensorKind, Site
-from skysentry.tracking.table import C_TOLD
 from skysentry.tracking.tracker import GRID_NS, Tracker
+from skysentry.tracking.tracks.table import C_TOLD
 
 SECONDS = 24
 K = SensorKind

@@ -10,15 +10,15 @@ import pytest
 
 from skysentry.events import Presence, Scan, TrackStatus
 from skysentry.site import Coverage, Sensor, SensorKind, Weather
-from skysentry.tracking import measure as m
-from skysentry.tracking.cloud import SETTLED_NS, Clouds
-from skysentry.tracking.ledger import NOTES
-from skysentry.tracking.motion import MODELS
-from skysentry.tracking.particles import COLUMNS, MEMORY, PARTICLES, SETTLED, TEMPER, E, trusted
-from skysentry.tracking.presence import correct_presence
-from skysentry.tracking.table import Life, Table
+from skysentry.tracking.evidence.ledger import NOTES
+from skysentry.tracking.heard.cloud import SETTLED_NS, Clouds
+from skysentry.tracking.heard.particles import COLUMNS, MEMORY, PARTICLES, SETTLED, TEMPER, E, trusted
+from skysentry.tracking.heard.presence import correct_presence
+from skysentry.tracking.models import measure as m
+from skysentry.tracking.models.motion import MODELS
 from skysentry.tracking.tracker import Tracker
-from skysentry.tracking.twins import APART_M, TOLD_M, twins
+from skysentry.tracking.tracks.table import Life, Table
+from skysentry.tracking.tracks.twins import APART_M, TOLD_M, twins
 
 
 def pairs(apart_m: float, sigma_m: float, clouds: bool, told_m: float = TOLD_M) -> int:

@@ -10,12 +10,12 @@ import pytest
 
 from skysentry.events import AnyEvent, Bearing, Health, HealthState, Scan, TrackStatus
 from skysentry.site import Coverage, Sensor, SensorKind, Weather
-from skysentry.tracking import measure as m
-from skysentry.tracking.batch import listener
-from skysentry.tracking.life import fate
-from skysentry.tracking.particles import COLUMNS, TEMPER, E, N, hear, trusted, weigh
-from skysentry.tracking.table import Life
+from skysentry.tracking.heard.particles import COLUMNS, TEMPER, E, N, hear, trusted, weigh
+from skysentry.tracking.intake.batch import listener
+from skysentry.tracking.models import measure as m
 from skysentry.tracking.tracker import Tracker
+from skysentry.tracking.tracks.life import fate
+from skysentry.tracking.tracks.table import Life
 
 REACH_M = 3_000.0
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from skysentry.errors import StateError
 from skysentry.events import AnyEvent, Bearing, Scan, Track
 from skysentry.site import Coverage, Sensor, SensorKind, Site
-from skysentry.tracking.publish import track_name
+from skysentry.tracking.telling.publish import track_name
 from skysentry.tracking.tracker import Tracker
 
 SECONDS = 16

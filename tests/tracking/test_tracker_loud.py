@@ -8,9 +8,9 @@ import numpy as np
 
 from skysentry.events import Presence
 from skysentry.site import Coverage, Sensor, SensorKind
-from skysentry.tracking.ledger import LOUD, NOTES
-from skysentry.tracking.loud import if_loud, learn_loud, loudness
-from skysentry.tracking.measure import L_MAX, L_MISS_FLOOR, L_PD, LOOK
+from skysentry.tracking.evidence.ledger import LOUD, NOTES
+from skysentry.tracking.evidence.loudness import if_loud, learn_loud, loudness
+from skysentry.tracking.models.measure import L_MAX, L_MISS_FLOOR, L_PD, LOOK
 from skysentry.tracking.tracker import Tracker
 
 REACH_M = 1_500.0

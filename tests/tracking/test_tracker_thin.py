@@ -11,15 +11,15 @@ import pytest
 
 from skysentry.events import Scan, TrackStatus
 from skysentry.site import Coverage, Sensor, SensorKind
-from skysentry.tracking.courses import MOST_KEPT, Courses
-from skysentry.tracking.field import HEADINGS, STATES
-from skysentry.tracking.motion import MODELS
-from skysentry.tracking.particles import COLUMNS, MEMORY, PARTICLES, settle
-from skysentry.tracking.paths import PATH, WORLDS
-from skysentry.tracking.table import WIDE, Life
-from skysentry.tracking.thin import Thin
+from skysentry.tracking.births.field import HEADINGS, STATES
+from skysentry.tracking.heard.particles import COLUMNS, MEMORY, PARTICLES, settle
+from skysentry.tracking.models.motion import MODELS
+from skysentry.tracking.sparse.courses import MOST_KEPT, Courses
+from skysentry.tracking.sparse.paths import PATH, WORLDS
+from skysentry.tracking.sparse.thin import Thin
+from skysentry.tracking.sparse.wide import settle_wide
 from skysentry.tracking.tracker import Tracker
-from skysentry.tracking.wide import settle_wide
+from skysentry.tracking.tracks.table import WIDE, Life
 
 SECONDS = 330
 GAP_S = 175.0

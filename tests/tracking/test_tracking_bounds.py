@@ -14,8 +14,8 @@ import pytest
 from scipy.optimize import brentq
 from scipy.stats import chi2
 
-from skysentry.tracking import measure as m
-from skysentry.tracking.motion import predict_one
+from skysentry.tracking.models import measure as m
+from skysentry.tracking.models.motion import predict_one
 
 SOUND_MPS = 340.0
 Function = Callable[[np.ndarray, float], np.ndarray]

@@ -9,7 +9,7 @@ import pytest
 from bench.classes import START_NS, world
 
 from skysentry.events import AnyEvent, encode
-from skysentry.tracking.repeats import PRIOR_MEMORY_S, Repeats, Said
+from skysentry.tracking.evidence.repeats import PRIOR_MEMORY_S, Repeats, Said
 from skysentry.tracking.tracker import Tracker
 
 CLASSES, TRACKS, SECONDS = 5, 60, 60

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from skysentry.tracking import measure as m
-from skysentry.tracking.correct import GATES, KEPT, _weigh, mend
-from skysentry.tracking.fix import PLACE, fix_places, gain_place, mend_place, take_place, weigh_place
-from skysentry.tracking.motion import MODELS
+from skysentry.tracking.filter.correct import GATES, KEPT, _weigh, mend
+from skysentry.tracking.filter.fix import PLACE, fix_places, gain_place, mend_place, take_place, weigh_place
+from skysentry.tracking.models import measure as m
+from skysentry.tracking.models.motion import MODELS
 
 
 def models(rng: np.random.Generator, place: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from skysentry.site import Coverage, Sensor, SensorKind, Weather
-from skysentry.tracking import field
-from skysentry.tracking import measure as m
-from skysentry.tracking import particles as p
-from skysentry.tracking.batch import listener
-from skysentry.tracking.births import SPAWN_MASS, Births, Hit
+from skysentry.tracking.births import field
+from skysentry.tracking.births.seeds import SPAWN_MASS, Births, Hit
+from skysentry.tracking.heard import particles as p
+from skysentry.tracking.intake.batch import listener
+from skysentry.tracking.models import measure as m
 
 SOUND_MPS = 340.0
 CELL_M = 500.0

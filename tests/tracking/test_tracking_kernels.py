@@ -24,14 +24,14 @@ from stonesoup.updater.kalman import KalmanUpdater
 from skysentry.events import Place
 from skysentry.geo import Frame
 from skysentry.site import Coverage, Sensor, SensorKind, Weather
-from skysentry.tracking import measure as m
-from skysentry.tracking.associate import marginals
-from skysentry.tracking.batch import listener
-from skysentry.tracking.coverage import detectable
-from skysentry.tracking.found import prepare
-from skysentry.tracking.motion import MODELS, mix, moments, predict_one, transition, turn_one
-from skysentry.tracking.show import ROOM, SHOWN, show
-from skysentry.tracking.table import TOLD
+from skysentry.tracking.filter.associate import marginals
+from skysentry.tracking.intake.batch import listener
+from skysentry.tracking.models import measure as m
+from skysentry.tracking.models.coverage import detectable
+from skysentry.tracking.models.first_state import prepare
+from skysentry.tracking.models.motion import MODELS, mix, moments, predict_one, transition, turn_one
+from skysentry.tracking.telling.show import ROOM, SHOWN, show
+from skysentry.tracking.tracks.table import TOLD
 
 # Our order of states is positions then velocities; Stone Soup's is (e, ve, n, vn, u, vu).
 ORDER = [0, 3, 1, 4, 2, 5]

@@ -9,9 +9,9 @@ import math
 import numpy as np
 import pytest
 
-from skysentry.tracking import measure as m
-from skysentry.tracking.found import FIRST_WEIGHT
-from skysentry.tracking.motion import (
+from skysentry.tracking.models import measure as m
+from skysentry.tracking.models.first_state import FIRST_WEIGHT
+from skysentry.tracking.models.motion import (
     FAST_MPS,
     JUMP,
     LEFT,

@@ -10,9 +10,9 @@ import pytest
 
 from skysentry.events import Scan
 from skysentry.site import Coverage, Sensor, SensorKind
-from skysentry.tracking import measure as m
-from skysentry.tracking.found import ALT_PRIOR_M
-from skysentry.tracking.paths import (
+from skysentry.tracking.models import measure as m
+from skysentry.tracking.models.first_state import ALT_PRIOR_M
+from skysentry.tracking.sparse.paths import (
     BEND,
     BEND_RAD_S,
     BIN_S,
@@ -30,9 +30,9 @@ from skysentry.tracking.paths import (
     weave,
     worth,
 )
+from skysentry.tracking.sparse.window import AHEAD, BINS, MOST_A_LOOK, Window
+from skysentry.tracking.sparse.worlds import explain, reaches, suggest
 from skysentry.tracking.tracker import Tracker
-from skysentry.tracking.window import AHEAD, BINS, MOST_A_LOOK, Window
-from skysentry.tracking.worlds import explain, reaches, suggest
 
 SOUND_MPS, REACH_M, EDGE_M, PD = 340.0, 2_500.0, 300.0, 0.8
 

@@ -26,15 +26,15 @@ from skysentry.events import (
     Track,
 )
 from skysentry.site import Coverage, Sensor, SensorKind, Weather
-from skysentry.tracking import measure as m
-from skysentry.tracking.batch import claim_of, listener, pack
-from skysentry.tracking.classify import CODE, told
 from skysentry.tracking.fusion import Fusion
-from skysentry.tracking.life import census, forgotten
-from skysentry.tracking.publish import LATELY_NS, _look_around
-from skysentry.tracking.show import LEAST_SHOWN, STRAY_M, STRAY_SIGMAS, rank_classes
-from skysentry.tracking.table import C_TOLD, CLASSES, Life, Look, Table, alone_until_ns, look_key
+from skysentry.tracking.intake.batch import claim_of, listener, pack
+from skysentry.tracking.models import measure as m
+from skysentry.tracking.telling.publish import LATELY_NS, _look_around
+from skysentry.tracking.telling.show import LEAST_SHOWN, STRAY_M, STRAY_SIGMAS, rank_classes
 from skysentry.tracking.tracker import Tracker
+from skysentry.tracking.tracks.classify import CODE, told
+from skysentry.tracking.tracks.life import census, forgotten
+from skysentry.tracking.tracks.table import C_TOLD, CLASSES, Life, Look, Table, alone_until_ns, look_key
 
 angle = st.floats(-360.0, 360.0)
 sigma = st.floats(0.01, 100.0)

@@ -18,7 +18,7 @@ import numpy as np
 from skysentry.alerting.arrival import ABOVE, FAR, NEAR
 from skysentry.compiled import array_kernel
 from skysentry.geo import Array, ecef
-from skysentry.tracking.motion import Indices
+from skysentry.tracking.models.motion import Indices
 
 # Columns of a track: place, velocity, the upper triangle of the covariance of (e, n, ve, vn), the lowest altitude that
 # it surely is above, the speed that its kind can fly at least, and 1 where it has wings.

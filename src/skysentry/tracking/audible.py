@@ -5,16 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from skysentry.events import Scan
-from skysentry.tracking import measure as m
-from skysentry.tracking.batch import Listener, Packed
-from skysentry.tracking.births import Hit
-from skysentry.tracking.correct import HIT
-from skysentry.tracking.founding import LEAST_FREE
-from skysentry.tracking.groups import count_heard
+from skysentry.tracking.births.founding import LEAST_FREE
+from skysentry.tracking.births.seeds import Hit
+from skysentry.tracking.evidence.groups import count_heard
+from skysentry.tracking.evidence.ledger import book_heard, column
+from skysentry.tracking.filter.correct import HIT
+from skysentry.tracking.heard.presence import correct_presence
 from skysentry.tracking.hits import note_hit, refresh
-from skysentry.tracking.ledger import book_heard, column
-from skysentry.tracking.motion import Array
-from skysentry.tracking.presence import correct_presence
+from skysentry.tracking.intake.batch import Listener, Packed
+from skysentry.tracking.models import measure as m
+from skysentry.tracking.models.motion import Array
 from skysentry.tracking.sky import Sky
 
 NO_BEARINGS: Array = np.zeros((0, 3))

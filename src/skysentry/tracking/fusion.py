@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from skysentry.events import AnyEvent, Order, Scan
 from skysentry.site import SensorKind
-from skysentry.tracking import batch
-from skysentry.tracking import measure as m
 from skysentry.tracking.audible import heard, silent
+from skysentry.tracking.intake import batch
 from skysentry.tracking.looks import correct
+from skysentry.tracking.models import measure as m
 from skysentry.tracking.sky import EPOCH_NS, SECOND_NS, Sky
 from skysentry.tracking.tell import between
 from skysentry.tracking.tend import tend

@@ -6,11 +6,11 @@ import numpy as np
 
 from skysentry.events import Detection, Identity, Scan
 from skysentry.site import SensorKind
-from skysentry.tracking import batch
-from skysentry.tracking.batch import Listener
-from skysentry.tracking.motion import Indices
+from skysentry.tracking.intake import batch
+from skysentry.tracking.intake.batch import Listener
+from skysentry.tracking.models.motion import Indices
 from skysentry.tracking.sky import SECOND_NS, Sky
-from skysentry.tracking.table import Life
+from skysentry.tracking.tracks.table import Life
 
 MOST_PENDING = 64
 # A claim younger than this is borne out by another sensor's look at the same track.

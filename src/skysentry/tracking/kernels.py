@@ -6,29 +6,29 @@ import sys
 
 import numpy as np
 
-from skysentry.tracking.align import FACTS, TAGS, fold_all, gather
-from skysentry.tracking.calm import due_between
-from skysentry.tracking.clutter import BINS, RINGS, SIDE, count_plots, unclaimed, weigh_and_fade
-from skysentry.tracking.correct import KEPT, SCHEMES, correct_scan
-from skysentry.tracking.field import HEADINGS, STATES, drift, heed, rays_of
-from skysentry.tracking.founding import found_all, leave
-from skysentry.tracking.groups import count_directions, count_heard, flocks
-from skysentry.tracking.ledger import KINDS, NOTES, book_heard, fade_notes, round_notes
-from skysentry.tracking.masks import COLUMNS, SLOTS, fade_record
-from skysentry.tracking.measure import LOOK, ROW
-from skysentry.tracking.motion import MODELS, Array
-from skysentry.tracking.outline import OUTLINE, outline_all
-from skysentry.tracking.particles import COLUMNS as STATE
-from skysentry.tracking.particles import MEMORY, PARTICLES, scatter, settle
-from skysentry.tracking.paths import PATH, RAY, WORLDS, worth
-from skysentry.tracking.presence import correct_presence
-from skysentry.tracking.read import read
-from skysentry.tracking.second import ROOMS, second
-from skysentry.tracking.show import PRESENTED, ROOM, SHOWN, TRIANGLE, present, strayed
-from skysentry.tracking.table import CALM, CLASSES, TOLD, clear, fill_gaps
-from skysentry.tracking.wide import COLUMNS as PLACE
-from skysentry.tracking.wide import cover, place, sense, settle_wide
-from skysentry.tracking.worlds import borne_out, draw, explain, reaches, suggest, sweep
+from skysentry.tracking.births.field import HEADINGS, STATES, drift, heed, rays_of
+from skysentry.tracking.births.founding import found_all, leave
+from skysentry.tracking.evidence.groups import count_directions, count_heard, flocks
+from skysentry.tracking.evidence.ledger import KINDS, NOTES, book_heard, fade_notes, round_notes
+from skysentry.tracking.evidence.masks import COLUMNS, SLOTS, fade_record
+from skysentry.tracking.filter.correct import KEPT, SCHEMES, correct_scan
+from skysentry.tracking.heard.particles import COLUMNS as STATE
+from skysentry.tracking.heard.particles import MEMORY, PARTICLES, scatter, settle
+from skysentry.tracking.heard.presence import correct_presence
+from skysentry.tracking.intake.read import read
+from skysentry.tracking.learned.align import FACTS, TAGS, fold_all, gather
+from skysentry.tracking.learned.clutter import BINS, RINGS, SIDE, count_plots, unclaimed, weigh_and_fade
+from skysentry.tracking.models.measure import LOOK, ROW
+from skysentry.tracking.models.motion import MODELS, Array
+from skysentry.tracking.models.outline import OUTLINE, outline_all
+from skysentry.tracking.sparse.paths import PATH, RAY, WORLDS, worth
+from skysentry.tracking.sparse.wide import COLUMNS as PLACE
+from skysentry.tracking.sparse.wide import cover, place, sense, settle_wide
+from skysentry.tracking.sparse.worlds import borne_out, draw, explain, reaches, suggest, sweep
+from skysentry.tracking.telling.calm import due_between
+from skysentry.tracking.telling.show import PRESENTED, ROOM, SHOWN, TRIANGLE, present, strayed
+from skysentry.tracking.tracks.table import CALM, CLASSES, TOLD, clear, fill_gaps
+from skysentry.tracking.whole_second import ROOMS, second
 
 
 def warm() -> None:

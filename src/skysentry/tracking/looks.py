@@ -6,17 +6,17 @@ import numpy as np
 
 from skysentry.events import Scan
 from skysentry.site import SensorKind
-from skysentry.tracking import measure as m
-from skysentry.tracking.batch import Listener, Packed
-from skysentry.tracking.births import Hit
-from skysentry.tracking.correct import HIT, correct_scan
-from skysentry.tracking.founding import LEAST_FREE, found_all
-from skysentry.tracking.groups import count_directions
+from skysentry.tracking.births.founding import LEAST_FREE, found_all
+from skysentry.tracking.births.seeds import Hit
+from skysentry.tracking.evidence.groups import count_directions
+from skysentry.tracking.evidence.ledger import column
+from skysentry.tracking.filter.correct import HIT, correct_scan
 from skysentry.tracking.hits import note_hit, note_hits, take_claim
-from skysentry.tracking.ledger import column
-from skysentry.tracking.motion import Array
+from skysentry.tracking.intake.batch import Listener, Packed
+from skysentry.tracking.models import measure as m
+from skysentry.tracking.models.motion import Array
 from skysentry.tracking.sky import SECOND_NS, Sky, pairs_room
-from skysentry.tracking.table import Look, alone_until_ns, look_key
+from skysentry.tracking.tracks.table import Look, alone_until_ns, look_key
 
 LEAST_SHARE = 1e-3
 # What no track explains with more than this may be false (`rates`).

@@ -14,33 +14,33 @@ from msgspec import Struct
 from skysentry.events import Place, Scan
 from skysentry.geo import Frame
 from skysentry.site import Site
-from skysentry.tracking.batch import Listener
-from skysentry.tracking.births import FEEDING, Births, FieldDump, Hit
-from skysentry.tracking.claims import Claims
-from skysentry.tracking.classify import Classifier
-from skysentry.tracking.clocks import Clocks, ClocksDump
-from skysentry.tracking.cloud import CloudDump, Clouds
-from skysentry.tracking.clutter import Clutter, MapDump
-from skysentry.tracking.complaints import Complaint, Complaints
-from skysentry.tracking.correct import KEPT
-from skysentry.tracking.custody import Farewell, owns
-from skysentry.tracking.faults import Faults, Finding
-from skysentry.tracking.found import ALT_PRIOR_M
-from skysentry.tracking.founding import Budget
-from skysentry.tracking.hearing import Hearing, HearingDump
-from skysentry.tracking.motion import MODELS, Array, Indices
-from skysentry.tracking.publish import Publisher
-from skysentry.tracking.quarantine import Quarantine
-from skysentry.tracking.registration import Registration, RegistrationDump
-from skysentry.tracking.repeats import Record, Repeats
-from skysentry.tracking.resume import Gone, Resumption
-from skysentry.tracking.roster import Roster
-from skysentry.tracking.table import C_NEWS, FRESH, Life, Table
-from skysentry.tracking.thin import Thin, WideDump
-from skysentry.tracking.window import WindowDump
+from skysentry.tracking.births.founding import Budget
+from skysentry.tracking.births.seeds import FEEDING, Births, FieldDump, Hit
+from skysentry.tracking.evidence.repeats import Record, Repeats
+from skysentry.tracking.filter.correct import KEPT
+from skysentry.tracking.heard.cloud import CloudDump, Clouds
+from skysentry.tracking.intake.batch import Listener
+from skysentry.tracking.intake.complaints import Complaint, Complaints
+from skysentry.tracking.intake.quarantine import Quarantine
+from skysentry.tracking.intake.roster import Roster
+from skysentry.tracking.learned.clocks import Clocks, ClocksDump
+from skysentry.tracking.learned.clutter import Clutter, MapDump
+from skysentry.tracking.learned.faults import Faults, Finding
+from skysentry.tracking.learned.hearing import Hearing, HearingDump
+from skysentry.tracking.learned.registration import Registration, RegistrationDump
+from skysentry.tracking.models.first_state import ALT_PRIOR_M
+from skysentry.tracking.models.motion import MODELS, Array, Indices
+from skysentry.tracking.sparse.thin import Thin, WideDump
+from skysentry.tracking.sparse.window import WindowDump
+from skysentry.tracking.telling.publish import Publisher
+from skysentry.tracking.tracks.claims import Claims
+from skysentry.tracking.tracks.classify import Classifier
+from skysentry.tracking.tracks.custody import Farewell, owns
+from skysentry.tracking.tracks.resume import Gone, Resumption
+from skysentry.tracking.tracks.table import C_NEWS, FRESH, Life, Table
 
 if TYPE_CHECKING:
-    from skysentry.tracking.cells import Area
+    from skysentry.tracking.cells.lattice import Area
 
 SECOND_NS = 1_000_000_000
 # Times are seconds since the last midnight (UTC) before the first look: exact to 1e-11 s, and the same in all cells.

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from skysentry.events import AnyEvent, TrackStatus
-from skysentry.tracking.calm import COAST_NS, due_between, in_order
-from skysentry.tracking.custody import Farewell
-from skysentry.tracking.life import place_known, status
-from skysentry.tracking.publish import SEVERAL, SHOWN_HITS
-from skysentry.tracking.resume import SHOWN
-from skysentry.tracking.show import strayed
 from skysentry.tracking.sky import SECOND_NS, Sky
-from skysentry.tracking.table import WIDE, Life
+from skysentry.tracking.telling.calm import COAST_NS, due_between, in_order
+from skysentry.tracking.telling.publish import SEVERAL, SHOWN_HITS
+from skysentry.tracking.telling.show import strayed
+from skysentry.tracking.tracks.custody import Farewell
+from skysentry.tracking.tracks.life import place_known, status
+from skysentry.tracking.tracks.resume import SHOWN
+from skysentry.tracking.tracks.table import WIDE, Life
 
 
 def between(sky: Sky, now_ns: int) -> list[AnyEvent]:

@@ -5,19 +5,19 @@ from __future__ import annotations
 import numpy as np
 
 from skysentry.events import AnyEvent, TrackStatus
-from skysentry.tracking.births import Seed
-from skysentry.tracking.classify import AIRBORNE
-from skysentry.tracking.found import FIRST_WEIGHT
-from skysentry.tracking.founding import held
-from skysentry.tracking.groups import KNOWN, flocks, meet
+from skysentry.tracking.births.founding import held
+from skysentry.tracking.births.seeds import Seed
+from skysentry.tracking.evidence.groups import KNOWN, flocks, meet
 from skysentry.tracking.hits import MOST_PENDING
-from skysentry.tracking.life import GONE, LOST_M, UNSEEN_S, fate
-from skysentry.tracking.motion import Array, Indices
-from skysentry.tracking.second import ASKED, CHANGED, DUE, GROWN, HEARD, OVER, ROOMS, second
+from skysentry.tracking.models.first_state import FIRST_WEIGHT
+from skysentry.tracking.models.motion import Array, Indices
 from skysentry.tracking.sky import SECOND_NS, Sky
-from skysentry.tracking.table import MOST_OBSERVED, MOST_SEEN, WIDE, Life
 from skysentry.tracking.tell import tell
-from skysentry.tracking.twins import APART_M, TOLD_M
+from skysentry.tracking.tracks.classify import AIRBORNE
+from skysentry.tracking.tracks.life import GONE, LOST_M, UNSEEN_S, fate
+from skysentry.tracking.tracks.table import MOST_OBSERVED, MOST_SEEN, WIDE, Life
+from skysentry.tracking.tracks.twins import APART_M, TOLD_M
+from skysentry.tracking.whole_second import ASKED, CHANGED, DUE, GROWN, HEARD, OVER, ROOMS, second
 
 # How long two tracks must be one before the younger ends, and how many pairs are looked at in a second.
 TWIN_S = 3

@@ -20,10 +20,10 @@ import numpy as np
 from skysentry.errors import StateError
 from skysentry.events import Action, AnyEvent, Detection, Order, Place, Position, Scan
 from skysentry.site import Site
-from skysentry.tracking.once import Once
+from skysentry.tracking.intake.duplicates import Once
 
 if TYPE_CHECKING:
-    from skysentry.tracking.cells import Area
+    from skysentry.tracking.cells.lattice import Area
     from skysentry.tracking.fusion import Fusion
 
 GRID_NS = 100_000_000
