@@ -31,10 +31,10 @@ from numpy.random import Generator, default_rng
 from bench import cpu_s, show
 from skysentry.events import AzEl, Bearing, Place, Scan
 from skysentry.geo import Array, Frame
-from skysentry.sensing.acoustic.array_detector import ArrayDetector
-from skysentry.sensing.acoustic.array_field import spectra
-from skysentry.sensing.acoustic.array_geometry import Geometry
-from skysentry.sensing.acoustic.array_sources import Sources
+from skysentry.sensing.acoustic.array.detector import ArrayDetector
+from skysentry.sensing.acoustic.array.field import spectra
+from skysentry.sensing.acoustic.array.geometry import Geometry
+from skysentry.sensing.acoustic.array.sources import Sources
 from skysentry.sim.sound import ArraySound, Source, Surroundings, hover, placed_m
 from skysentry.sim.sound_voices import Jet, Multirotor, Piston, Voice
 from skysentry.sim.sound_way import Air

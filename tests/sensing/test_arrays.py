@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from skysentry.errors import StateError
 from skysentry.events import AnyEvent, AzEl, Bearing, Block, Health, Place, Presence, Scan
-from skysentry.sensing.acoustic.array_detector import ArrayDetector
-from skysentry.sensing.acoustic.array_ear import hop_of, looks_of
-from skysentry.sensing.acoustic.array_field import spectra
-from skysentry.sensing.acoustic.array_geometry import Geometry
-from skysentry.sensing.acoustic.array_sources import Sources
-from skysentry.sensing.acoustic.array_steady import STEADY_S, Steady
+from skysentry.sensing.acoustic.array.detector import ArrayDetector
+from skysentry.sensing.acoustic.array.ear import hop_of, looks_of
+from skysentry.sensing.acoustic.array.field import spectra
+from skysentry.sensing.acoustic.array.geometry import Geometry
+from skysentry.sensing.acoustic.array.sources import Sources
+from skysentry.sensing.acoustic.array.steady import STEADY_S, Steady
 from skysentry.site import Coverage, Sensor, SensorKind, Site, Weather
 
 START_NS = 1_700_000_000_000_000_000

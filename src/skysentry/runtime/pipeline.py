@@ -17,7 +17,7 @@ import msgspec
 from skysentry.alerting.alerter import Alerter
 from skysentry.errors import StateError
 from skysentry.events import AnyEvent, Block, Health, Scan, Stage
-from skysentry.sensing.acoustic.array_detector import ArrayDetector
+from skysentry.sensing.acoustic.array.detector import ArrayDetector
 from skysentry.sensing.acoustic.detector import AcousticDetector
 from skysentry.sensing.adsb import AdsbReceiver
 from skysentry.sensing.remote_id import RemoteIdReceiver

@@ -107,7 +107,7 @@ class AcousticDetector:
         radio = block.dtype == "complex64" or block.shape[1] == 2
         if sensor is None:
             return not (radio and block.rate_hz > FASTEST_SOUND_HZ)
-        # An array that says where its microphones are is for `array_detector`.
+        # An array that says where its microphones are is for `array.detector`.
         return sensor.kind is SensorKind.MICROPHONE or (sensor.kind is SensorKind.ARRAY and not sensor.mics)
 
     def _hear(self, block: Block, made: list[AnyEvent]) -> None:

@@ -1,6 +1,6 @@
 """One source in one second: slowness, its rate, and their information, by maximum likelihood.
 
-With x = d s + noise, noise of covariance N Q, z = W x and C = W Q W (`array_field`), y = dᴴ z, κ = dᴴ W d,
+With x = d s + noise, noise of covariance N Q, z = W x and C = W Q W (`field`), y = dᴴ z, κ = dᴴ W d,
 κ_n = dᴴ C d, signal to noise s = S κ / (N κ_n), each bin and look weighs |y|² by
 
     w = s / (1 + κ s) · κ / (N κ_n)
@@ -29,7 +29,7 @@ from typing import NamedTuple
 import numpy as np
 from msgspec import Struct
 
-from skysentry.sensing.acoustic.array_field import (
+from skysentry.sensing.acoustic.array.field import (
     FLOOR_SHARE,
     LOOKS_WORTH,
     OVERLAP,
@@ -39,7 +39,7 @@ from skysentry.sensing.acoustic.array_field import (
     times,
     whitened,
 )
-from skysentry.sensing.acoustic.array_geometry import Array64, Geometry
+from skysentry.sensing.acoustic.array.geometry import Array64, Geometry
 
 # What passes 50 m away at 20 m/s turns by 0.4 rad/s.
 RATE_SIGMA = 0.3

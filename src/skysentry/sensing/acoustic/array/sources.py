@@ -17,7 +17,7 @@ from __future__ import annotations
 import numpy as np
 from msgspec import Struct
 
-from skysentry.sensing.acoustic.array_field import (
+from skysentry.sensing.acoustic.array.field import (
     INDEPENDENT,
     Bins,
     Diffuse,
@@ -28,7 +28,7 @@ from skysentry.sensing.acoustic.array_field import (
     covariance,
     whitened,
 )
-from skysentry.sensing.acoustic.array_fit import (
+from skysentry.sensing.acoustic.array.fit import (
     FASTEST,
     STEPS_KNOWN,
     STEPS_NEW,
@@ -38,9 +38,9 @@ from skysentry.sensing.acoustic.array_fit import (
     Second,
     Spectrum,
 )
-from skysentry.sensing.acoustic.array_geometry import Array64, Geometry
-from skysentry.sensing.acoustic.array_map import Half, SkyMap
-from skysentry.sensing.acoustic.array_source import Source, SourceState, guess, source_of, state_of
+from skysentry.sensing.acoustic.array.geometry import Array64, Geometry
+from skysentry.sensing.acoustic.array.sky_map import Half, SkyMap
+from skysentry.sensing.acoustic.array.source import Source, SourceState, guess, source_of, state_of
 
 # Standard deviations of noise: 600 s of each of four kinds of noise in each of four arrays gave none such
 # (python -m bench.doa noise).

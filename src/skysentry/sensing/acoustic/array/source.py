@@ -10,9 +10,9 @@ import math
 import numpy as np
 from msgspec import Struct
 
-from skysentry.sensing.acoustic.array_field import Bins
-from skysentry.sensing.acoustic.array_fit import Fit, Second, Spectrum
-from skysentry.sensing.acoustic.array_geometry import Array64, Geometry
+from skysentry.sensing.acoustic.array.field import Bins
+from skysentry.sensing.acoustic.array.fit import Fit, Second, Spectrum
+from skysentry.sensing.acoustic.array.geometry import Array64, Geometry
 
 # Standard deviations of noise at which one second is enough; fainter ones are heard twice before they are told.
 SURE = 25.0

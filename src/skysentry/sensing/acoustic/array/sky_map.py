@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skysentry.sensing.acoustic.array_field import (
+from skysentry.sensing.acoustic.array.field import (
     FLOOR_SHARE,
     LOOKS_WORTH,
     OVERLAP,
@@ -26,8 +26,8 @@ from skysentry.sensing.acoustic.array_field import (
     Spectra,
     covariance,
 )
-from skysentry.sensing.acoustic.array_fit import Spectrum
-from skysentry.sensing.acoustic.array_geometry import Array64, Geometry
+from skysentry.sensing.acoustic.array.fit import Spectrum
+from skysentry.sensing.acoustic.array.geometry import Array64, Geometry
 from skysentry.sensing.acoustic.spectrum import Array
 
 # Directions are this part of a wave at 2 kHz across the array apart, within 2 to 6 degrees.

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from skysentry.sensing.acoustic.array_field import Spectra
-from skysentry.sensing.acoustic.array_geometry import Array64
+from skysentry.sensing.acoustic.array.field import Spectra
+from skysentry.sensing.acoustic.array.geometry import Array64
 from skysentry.sensing.acoustic.spectrum import Array
 
 

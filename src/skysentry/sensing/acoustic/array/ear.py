@@ -1,7 +1,8 @@
 """One array: blocks of any size in, whole seconds of all its microphones out; and which of them can be used.
 
 Blocks are appended until a second is whole, so their size changes nothing. A step of more than 20 ms between what a
-block says and what the samples say is a gap and begins anew; what overlaps sound already heard is dropped, as in `ear`.
+block says and what the samples say is a gap and begins anew; what overlaps sound already heard is dropped, as in
+`acoustic.ear`.
 
 A microphone is left out of a second in which it does not change at all or is 30 dB below the middle one of the array,
 and for 5 s after; and while it has been 15 dB louder than the middle one for a minute (a broken membrane hisses). One

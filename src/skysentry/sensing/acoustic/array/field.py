@@ -26,7 +26,7 @@ from msgspec import Struct
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from skysentry.sensing.acoustic.array_geometry import Array64, Geometry
+from skysentry.sensing.acoustic.array.geometry import Array64, Geometry
 from skysentry.sensing.acoustic.spectrum import Array
 
 Spectra = NDArray[np.complex64]

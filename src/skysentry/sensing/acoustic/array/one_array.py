@@ -1,4 +1,4 @@
-"""One array: each second its sources, a beam towards each, and the scan that follows (`array_detector`).
+"""One array: each second its sources, a beam towards each, and the scan that follows (`detector`).
 
 A machine of the place, a dead microphone, the wrong number of channels and what else goes wrong is counted by kind and
 told in a `Health`, each kind at most once in 10 s of arrival time.
@@ -13,13 +13,13 @@ import numpy as np
 from msgspec import Struct
 
 from skysentry.events import AnyEvent, Block, Detection, Health, HealthState, Presence, Scan, scan_id
-from skysentry.sensing.acoustic.array_beam import beam
-from skysentry.sensing.acoustic.array_ear import ArrayEar, ArrayEarState, Cut, hop_of, is_sound, looks_of
-from skysentry.sensing.acoustic.array_field import Bins, Spectra, spectra
-from skysentry.sensing.acoustic.array_geometry import Geometry, usable
-from skysentry.sensing.acoustic.array_source import Source
-from skysentry.sensing.acoustic.array_sources import Sources, SourcesState
-from skysentry.sensing.acoustic.array_steady import Steady
+from skysentry.sensing.acoustic.array.beam import beam
+from skysentry.sensing.acoustic.array.ear import ArrayEar, ArrayEarState, Cut, hop_of, is_sound, looks_of
+from skysentry.sensing.acoustic.array.field import Bins, Spectra, spectra
+from skysentry.sensing.acoustic.array.geometry import Geometry, usable
+from skysentry.sensing.acoustic.array.source import Source
+from skysentry.sensing.acoustic.array.sources import Sources, SourcesState
+from skysentry.sensing.acoustic.array.steady import Steady
 from skysentry.sensing.acoustic.detector import AcousticDetector
 from skysentry.sensing.acoustic.spectrum import Array
 from skysentry.site import Sensor, Site

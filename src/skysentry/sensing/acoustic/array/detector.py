@@ -27,7 +27,7 @@ from msgspec import Struct
 
 from skysentry.errors import StateError
 from skysentry.events import AnyEvent, Block
-from skysentry.sensing.acoustic.array_one import ArrayOne, ArrayState
+from skysentry.sensing.acoustic.array.one_array import ArrayOne, ArrayState
 from skysentry.sensing.acoustic.detector import AcousticDetector
 from skysentry.site import Sensor, SensorKind, Site
 
