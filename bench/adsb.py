@@ -14,7 +14,7 @@ from pathlib import Path
 
 from skysentry.events import AnyEvent, Packet, Place, Scan
 from skysentry.formats import ReadOptions, avr
-from skysentry.sensing.adsb import AdsbReceiver
+from skysentry.sensing.adsb.receiver import AdsbReceiver
 from skysentry.site import Site
 from skysentry.wire import mode_s
 from skysentry.wire.beast import BeastDecoder, BeastFrame, encode

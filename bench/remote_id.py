@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from skysentry.events import AnyEvent, LinkKind, Packet, Scan
 from skysentry.formats import ReadOptions, pcap
-from skysentry.sensing.remote_id import RemoteIdReceiver
+from skysentry.sensing.remote_id.receiver import RemoteIdReceiver
 from skysentry.site import Site
 from skysentry.wire import ble, wifi
 from skysentry.wire.remote_id import decode_all, encode

@@ -19,7 +19,7 @@ from skysentry.errors import ConfigError
 from skysentry.events import AnyEvent, Health, HealthState, LinkKind, Packet
 from skysentry.runtime.links import open_link
 from skysentry.runtime.links.mqtt import one_line
-from skysentry.sensing.remote_id import RemoteIdReceiver
+from skysentry.sensing.remote_id.receiver import RemoteIdReceiver
 from skysentry.site import Sensor, SensorKind, Site
 from skysentry.wire import mavlink, mavlink_odid, mqtt
 from skysentry.wire.remote_id import BasicId, Location, encode_pack

@@ -18,8 +18,7 @@ from skysentry.errors import StateError
 from skysentry.events import AnyEvent, Health, HealthState, LinkKind, ObjectClass, Packet, Place, Position, Scan
 from skysentry.formats import ReadOptions, avr
 from skysentry.geo import distance_m
-from skysentry.sensing import adsb
-from skysentry.sensing.adsb import AdsbReceiver
+from skysentry.sensing.adsb.receiver import JUMP_SLACK_M, MAX_AIRCRAFT, MAX_SPEED_MPS, PERSISTENT, AdsbReceiver
 from skysentry.site import Sensor, SensorKind, Site
 
 GRID_NS = 100_000_000
@@ -167,7 +166,7 @@ def test_a_jump_is_counted_and_not_believed() -> None:
 def test_a_jump_that_persists_is_believed() -> None:
     events = [aircraft(n, float(n), 50.0 if n < 5 else 55.0 + 0.001 * n, 30.0) for n in range(1, 20)]
     lats = [position(scan).lat_deg for scan in scans(gridded(AdsbReceiver(Site()), events))]
-    assert sum(lat > 54.0 for lat in lats) == 15 - (adsb.PERSISTENT - 1)
+    assert sum(lat > 54.0 for lat in lats) == 15 - (PERSISTENT - 1)
 
 
 def test_two_transmitters_on_one_address_give_one_path() -> None:
@@ -183,7 +182,7 @@ def test_a_clock_that_goes_back_is_counted_then_followed() -> None:
         for n, time_s in enumerate(times)
     ]
     made = gridded(AdsbReceiver(Site()), events)
-    assert len(scans(made)) == 3 + 10 - (adsb.PERSISTENT - 1)
+    assert len(scans(made)) == 3 + 10 - (PERSISTENT - 1)
     assert any("time_faults" in dict(event.counts) for event in health(made))
 
 
@@ -221,12 +220,10 @@ def test_damage_is_counted_and_told_at_most_every_ten_seconds() -> None:
 def test_a_flood_of_addresses_is_bounded_and_spares_those_with_positions() -> None:
     receiver = AdsbReceiver(Site())
     receiver.step(S, [aircraft(0, 1.0, 50.0, 30.0)])
-    flood = [
-        packet(n, 1.1, b"MSG,1,1,1,%06X,1,,,,,SPAM" % n, LinkKind.SBS) for n in range(1, adsb.MAX_AIRCRAFT + 2_000)
-    ]
+    flood = [packet(n, 1.1, b"MSG,1,1,1,%06X,1,,,,,SPAM" % n, LinkKind.SBS) for n in range(1, MAX_AIRCRAFT + 2_000)]
     made = receiver.step(2 * S, flood)
     table = receiver._tables["r"]
-    assert len(table.placed) + len(table.heard) == adsb.MAX_AIRCRAFT
+    assert len(table.placed) + len(table.heard) == MAX_AIRCRAFT
     assert "4ca216" in table.placed
     assert ("flights_dropped", 2_000) in health(made)[0].counts
 
@@ -243,10 +240,10 @@ def test_recorded_time_faults_get_through_only_where_they_persist(shared_data: C
     leaps = 0
     for last, scan in pairwise(found):
         a, b = position(last), position(scan)
-        limit_m = adsb.MAX_SPEED_MPS * abs(scan.time_ns - last.time_ns) / S + adsb.JUMP_SLACK_M
+        limit_m = MAX_SPEED_MPS * abs(scan.time_ns - last.time_ns) / S + JUMP_SLACK_M
         if distance_m(a.lat_deg, a.lon_deg, b.lat_deg, b.lon_deg) > limit_m:
             between = int(scan.detections[0].evidence[0][2:]) - int(last.detections[0].evidence[0][2:])
-            assert between >= adsb.PERSISTENT
+            assert between >= PERSISTENT
             leaps += 1
     assert leaps > 0
 

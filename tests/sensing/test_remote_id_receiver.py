@@ -31,9 +31,9 @@ from skysentry.events import (
     encode,
 )
 from skysentry.formats import ReadOptions, pcap
-from skysentry.sensing import remote_id
-from skysentry.sensing.remote_id import RemoteIdReceiver
-from skysentry.sensing.remote_id_sender import serial_ok
+from skysentry.sensing.remote_id import receiver as remote_id
+from skysentry.sensing.remote_id.receiver import RemoteIdReceiver
+from skysentry.sensing.remote_id.sender import serial_ok
 from skysentry.site import Site
 from skysentry.wire import ble, dji_wifi, wifi
 from skysentry.wire import remote_id as wire

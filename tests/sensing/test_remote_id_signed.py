@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from skysentry.events import AnyEvent, LinkKind, Packet, Scan
-from skysentry.sensing.remote_id import RemoteIdReceiver
+from skysentry.sensing.remote_id.receiver import RemoteIdReceiver
 from skysentry.site import Site
 from skysentry.wire import ble
 from skysentry.wire.remote_id import BasicId, Location, Message, System, encode

@@ -13,8 +13,8 @@ from msgspec.structs import replace
 from skysentry.events import AnyEvent, Detection, LinkKind, Packet, Place, Scan
 from skysentry.formats import ReadOptions, pcap
 from skysentry.geo import Frame
-from skysentry.sensing.remote_id import RemoteIdReceiver
-from skysentry.sensing.remote_id_trust import MOST_NATS, Trust, hear
+from skysentry.sensing.remote_id.receiver import RemoteIdReceiver
+from skysentry.sensing.remote_id.trust import MOST_NATS, Trust, hear
 from skysentry.site import Coverage, Sensor, SensorKind, Site
 from skysentry.wire import wifi
 from skysentry.wire.remote_id import BasicId, Location, Message, System, encode_pack

@@ -19,8 +19,8 @@ from skysentry.errors import StateError
 from skysentry.events import AnyEvent, Block, Health, Scan, Stage
 from skysentry.sensing.acoustic.array.detector import ArrayDetector
 from skysentry.sensing.acoustic.detector import AcousticDetector
-from skysentry.sensing.adsb import AdsbReceiver
-from skysentry.sensing.remote_id import RemoteIdReceiver
+from skysentry.sensing.adsb.receiver import AdsbReceiver
+from skysentry.sensing.remote_id.receiver import RemoteIdReceiver
 from skysentry.sensing.rf.droneid_receiver import DroneIdReceiver
 from skysentry.sensing.rf.link_detector import LinkDetector
 from skysentry.sensing.rf.tdoa_receiver import TdoaReceiver

@@ -1,6 +1,6 @@
 """What decoded DroneID says, held against physics, and how far away a burst of some strength may come from.
 
-A burst is a claim like any other of Remote ID, so the same checks weigh it (`sensing.remote_id_trust`): jumps, speed,
+A burst is a claim like any other of Remote ID, so the same checks weigh it (`sensing.remote_id.trust`): jumps, speed,
 the pilot's distance, reach, and power. Its power is known over the noise alone; the noise is at least thermal, so that
 who is louder over it than the strongest lawful transmitter could be is told, and no more is made of it.
 
@@ -18,9 +18,9 @@ from msgspec import Struct
 
 from skysentry.events import AnyMeasurement, Identity
 from skysentry.geo import distance_m
-from skysentry.sensing.remote_id_place import jumped, measure, velocity_of
-from skysentry.sensing.remote_id_sender import Transmitter, identity_of, learn
-from skysentry.sensing.remote_id_trust import JUMP_NATS, control, loud, move, reach
+from skysentry.sensing.remote_id.place import jumped, measure, velocity_of
+from skysentry.sensing.remote_id.sender import Transmitter, identity_of, learn
+from skysentry.sensing.remote_id.trust import JUMP_NATS, control, loud, move, reach
 from skysentry.site import Sensor
 from skysentry.wire import dji_wifi
 

@@ -10,7 +10,7 @@ names are rationed before they cost the tracker anything:
     anything else                       is quarantined: counted per receiver, the last ones kept as samples, told as
                                         `Health` with the transmitters that do it
 
-What receivers find odd in a claim's physics (features `doubt_` and a check's name, `sensing.remote_id_trust`) is kept
+What receivers find odd in a claim's physics (features `doubt_` and a check's name, `sensing.remote_id.trust`) is kept
 with its name for `DOUBT_S`, and so is that one name comes from more than `RADIOS_PER_NAME` addresses or one address
 gives as many names as it may: `doubted` says it in words, for `Track.doubt`.
 

@@ -46,12 +46,12 @@ from skysentry.events import (
     scan_id,
 )
 from skysentry.geo import distance_m
-from skysentry.sensing.remote_id_health import Counts, health_of, trouble
-from skysentry.sensing.remote_id_place import Claim, LatLon, jumped, measure, place_of, repeat_age_s, velocity_of
-from skysentry.sensing.remote_id_radio import FRAMES, Ear, listen
-from skysentry.sensing.remote_id_read import READERS
-from skysentry.sensing.remote_id_sender import Transmitter, identity_of, learn, sign
-from skysentry.sensing.remote_id_trust import (
+from skysentry.sensing.remote_id.health import Counts, health_of, trouble
+from skysentry.sensing.remote_id.place import Claim, LatLon, jumped, measure, place_of, repeat_age_s, velocity_of
+from skysentry.sensing.remote_id.radio import FRAMES, Ear, listen
+from skysentry.sensing.remote_id.read import READERS
+from skysentry.sensing.remote_id.sender import Transmitter, identity_of, learn, sign
+from skysentry.sensing.remote_id.trust import (
     JUMP_NATS,
     NAMES_NATS,
     control,
@@ -261,7 +261,7 @@ class RemoteIdReceiver:
     def _weigh(
         self, transmitter: Transmitter, claim: Claim, place: LatLon, packet: Packet, counts: Counts
     ) -> None:  # fmt: skip
-        """Hold a new claim of a place against physics (`remote_id_trust`)."""
+        """Hold a new claim of a place against physics (`trust`)."""
         trust, time_ns = transmitter.trust, packet.time_ns
         if jumped(transmitter, place, time_ns):
             counts.jumps += 1

@@ -1,7 +1,7 @@
 """Claims of a place to measurements: variances, velocity, features, and what is only a copy of what was said before.
 
 Accuracy codes become variances (F3411-22a tables 8 to 10 give bounds at 95 %). Copies weigh `REPEAT_INFLATION` less;
-`remote_id` says why. DJI's own records declare no accuracy and no altitude that is certain (`wire.dji_wifi`).
+`receiver` says why. DJI's own records declare no accuracy and no altitude that is certain (`wire.dji_wifi`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import msgspec
 
 from skysentry.events import Position
 from skysentry.geo import distance_m
-from skysentry.sensing.remote_id_sender import Transmitter
+from skysentry.sensing.remote_id.sender import Transmitter
 from skysentry.wire import dji_wifi
 from skysentry.wire.remote_id import Location
 

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from skysentry.events import Identity, Place
-from skysentry.sensing.remote_id_trust import Trust
+from skysentry.sensing.remote_id.trust import Trust
 from skysentry.wire import dji_wifi
 from skysentry.wire.remote_id import (
     MAX_AUTH_PAGE,

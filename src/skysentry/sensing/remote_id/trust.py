@@ -15,7 +15,7 @@ and are bounded, so one bad fix is forgotten and a liar stays found out.
     reach     claimed further away than this receiver can hear
     operator  the operator claims to be further from the aircraft than any control link reaches
     names     two names of one kind from one address
-    radio     one radio that tells several names, each under an address of its own (`remote_id_radio`)
+    radio     one radio that tells several names, each under an address of its own (`radio`)
 
 Features: `claim_nats`, the sum (at most 0; odds of being true are the prior's times its exponential), and `doubt_` with
 a check's name for each that says `TELL_NATS` or more. No claim is dropped here and nothing is lowered by it.

@@ -11,7 +11,7 @@ A transmitter may change its address with each name. What it does not change so 
 
 Only different names of a kind that stays with an aircraft or its owner contradict each other: an honest sender whose
 address changes, as Bluetooth's private ones do every few minutes, keeps its serial. Names for one flight may change.
-The result is the check `radio` in `remote_id_trust`, nats against what the name says; it fades like the others.
+The result is the check `radio` in `trust`, nats against what the name says; it fades like the others.
 
 Left out: the beacon's timer, which one radio shares among its names; directions (no receiver of Remote ID tells them);
 senders that keep a counter for each name and speak them at the same time, whose power alone would tell.
@@ -23,8 +23,8 @@ import math
 
 from msgspec import Struct
 
-from skysentry.sensing.remote_id_sender import Transmitter
-from skysentry.sensing.remote_id_trust import MOST_NATS
+from skysentry.sensing.remote_id.sender import Transmitter
+from skysentry.sensing.remote_id.trust import MOST_NATS
 
 # Names that stay: with an aircraft, or with its owner.
 LASTING = frozenset(("remote_id_serial", "dji_serial", "remote_id_registration"))

@@ -14,7 +14,7 @@ Altitude
     rms) is 100 m, the geoid up to 100 m, and air 10 K off the standard stretches heights by 4 %. The feature
     `pressure_altitude` marks it.
 Covariance
-    From what the transmitter declares (`adsb_report`), plus the distance flown in the latency that is allowed without
+    From what the transmitter declares (`report`), plus the distance flown in the latency that is allowed without
     being corrected: 0.6 s for 95 % of messages (EASA CS-ACNS.D.ADSB), so 0.3 s.
 Faults
     Anyone can send anything. A position that implies more than 700 m/s against the last one (`jumps`), that is older
@@ -49,7 +49,7 @@ from skysentry.events import (
     scan_id,
 )
 from skysentry.geo import distance_m
-from skysentry.sensing.adsb_report import (
+from skysentry.sensing.adsb.report import (
     CLASS_LLR,
     UNSAID,
     Report,

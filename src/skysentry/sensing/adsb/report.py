@@ -5,7 +5,7 @@ NIC a bound (Rc) that is exceeded once in 100,000. With a circular Gaussian erro
 but 1e-5 within 4.80 sigma. NACp is about accuracy and comes first. Nothing declared: 50 m, the worst that a GNSS
 position usually is; a position that a network or a ground radar computed (MLAT, TIS-B): 150 m.
 
-Altitude: metres above the ellipsoid only where the message says so. Pressure altitude is kept apart, see `adsb`.
+Altitude: metres above the ellipsoid only where the message says so. Pressure altitude is kept apart, see `receiver`.
 Emitter categories are claims that anyone can send, so they weigh at most three nats (a factor of 20).
 """
 

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from skysentry.errors import DecodeError
 from skysentry.events import LinkKind, Packet
-from skysentry.sensing.remote_id_sender import Heard
+from skysentry.sensing.remote_id.sender import Heard
 from skysentry.wire import ble, dji_wifi, france, mavlink_odid, remote_id_json, wifi
 from skysentry.wire.remote_id import BasicId, Message, decode_all
 
