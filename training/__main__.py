@@ -18,10 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 
 from skysentry.sensing.acoustic import net, opinion
-from training import joint, texture
+from training import texture
 from training.corpus import FOLDS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -110,9 +109,7 @@ def main() -> None:
         trained(files, bases, folder / "all", [], members)
         _await(_run("training.joint", str(WEIGHTS / net.WEIGHTS), *map(str, members)))
         _await(_run("training.texture", *files, "--packages", str(packages)))
-        single = folder / "opinion.onnx"
-        opined(files, packages, folder / "opinion.npz", ["--onnx", str(single)])
-        onnx.save(joint.short(onnx.load(single)), WEIGHTS / opinion.WEIGHTS)
+        opined(files, packages, folder / "opinion.npz", ["--onnx", str(WEIGHTS / opinion.WEIGHTS)])
         if wanted.folds:
             figures: dict[str, np.ndarray] = {}
             windows, beside = texture.loaded([Path(file) for file in files]), texture.of_packages(packages)

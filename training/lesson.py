@@ -97,3 +97,9 @@ def batches(rng: np.random.Generator, parts: list[Part]) -> Iterator[tuple[Pictu
         other = rng.random(BATCH) < VARIED
         seen[other] = varied(rng, seen[other])
         yield seen, np.array([parts[p].kind[row - first[p]] for p, row in zip(of, rows, strict=True)])
+
+
+def some(rng: np.random.Generator, parts: list[Part], count: int) -> Pictures:
+    """Return so many windows as they are [shape=(n, 96, 64)], of each part alike, to measure ranges with."""
+    chosen = [part.seen[rng.choice(len(part.seen), min(count // len(parts), len(part.seen)), False)] for part in parts]
+    return np.concatenate(chosen).astype(np.float32)

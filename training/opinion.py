@@ -2,8 +2,9 @@
 
     python -m training.opinion PREPARED.npz … --packages PACKAGES.npz --out OUT.npz [--without svanstrom,esc] [--fold 0]
 
-It begins as `training.backbone` and learns `training.lesson`. OUT holds what it says of every recording's own windows:
-those of recordings left out are figures, the others are not. With --onnx it is exported.
+It begins as `training.backbone` and learns `training.lesson`. OUT holds what it says, in whole numbers as it is shipped
+(`training.rounded`), of every recording's own windows: those of recordings left out are figures, the others are not.
+With --onnx it is written, too.
 
 AdamW, one cycle. The blocks learn a hundred times as slowly as the head: faster, they know recordings better and drones
 that nobody recorded worse (docs/decisions/0034-opinion.md).
@@ -11,16 +12,17 @@ that nobody recorded worse (docs/decisions/0034-opinion.md).
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from skysentry.sensing.acoustic import opinion, texture
+from training import rounded
 from training.backbone import Net
-from training.lesson import Part, Prepared, batches
+from training.lesson import Part, Prepared, batches, some
 from training.texture import UNHEARD
 from training.train import asked, export, left_out
 
@@ -28,6 +30,8 @@ STEPS = 400
 # The highest rates of the blocks and of the head.
 RATE, HEAD_RATE = 2e-5, 2e-3
 DECAY, SMOOTH = 0.01, 0.03
+# Windows that ranges are measured with where the net is rounded.
+MEASURED = 450
 
 
 def fit(parts: list[Part], seed: int, steps: int = STEPS) -> Net:
@@ -62,14 +66,12 @@ def fit(parts: list[Part], seed: int, steps: int = STEPS) -> Net:
     return net.eval()
 
 
-def ratios(net: Net, seen: NDArray[np.float16]) -> NDArray[np.float64]:
-    """Return the ratios of families [shape=(n, 6)] of pictures."""
-    made = []
-    with torch.no_grad():
-        for at in range(0, len(seen), 128):
-            some: Tensor = torch.from_numpy(seen[at : at + 128].astype(np.float32))[:, None]
-            made.append(net(some).numpy().astype(np.float64))
-    return texture.of_logits(np.concatenate(made))
+def model(net: Net, parts: list[Part]) -> bytes:
+    """Return the net for onnxruntime, in whole numbers."""
+    with tempfile.TemporaryDirectory() as folder:
+        whole = Path(folder) / "whole.onnx"
+        export(net, (1, opinion.FRAMES, opinion.MELS), whole)
+        return rounded.rounded(whole, some(np.random.default_rng(0), parts, MEASURED))
 
 
 def main() -> None:
@@ -80,10 +82,12 @@ def main() -> None:
     torch.set_num_threads(1)
     prepared = Prepared(wanted.prepared, wanted.packages)
     out = left_out(wanted.without.split(","), wanted.fold)
-    net = fit(prepared.parts(out), wanted.seed)
-    np.savez(wanted.out, ratios=ratios(net, prepared.recorded[prepared.whole]), left_out=out)
+    parts = prepared.parts(out)
+    made = model(fit(parts, wanted.seed), parts)
+    words = rounded.words(made, prepared.recorded[prepared.whole]).astype(np.float64)
+    np.savez(wanted.out, ratios=texture.of_logits(words), left_out=out)
     if wanted.onnx:
-        export(net, (1, opinion.FRAMES, opinion.MELS), wanted.onnx)
+        wanted.onnx.write_bytes(made)
 
 
 if __name__ == "__main__":

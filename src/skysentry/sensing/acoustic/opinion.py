@@ -11,7 +11,8 @@ The picture is YAMNet's (github.com/tensorflow/models, research/audioset/yamnet,
 10 ms, 64 triangles of equal mel from 125 Hz to 7.5 kHz over magnitudes, log(· + 0.001). The peak is set to a half, for
 the 0.001 makes it depend on level. Families, and what is said of each, are those of `texture`.
 
-It takes 1.1 ms where everything else that an ear does takes 0.9, so it is asked and not always heard.
+It takes 0.65 ms where everything else that an ear does takes 0.9, so it is asked and not always heard. Its convolutions
+are sums of whole numbers, 8 bits each (`training.rounded`): in floats it took 1.1 ms.
 """
 
 from __future__ import annotations
