@@ -24,8 +24,6 @@ SECOND_NS = 1_000_000_000
 CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 # A tentative track is shown from its second look on: one look is mostly clutter.
 SHOWN_HITS = 2
-# ... and from this existence on.
-SHOWN_EXISTENCE = 0.1
 # A sensor that has not seen a track for this long no longer supports it.
 LATELY_NS = 15 * SECOND_NS
 # A claim of an authorised flight counts after others have seen the same motion for this long.
