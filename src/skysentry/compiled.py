@@ -1,7 +1,7 @@
 """The one place where numba is known: typed wrappers that compile a numeric function and keep its type.
 
 Compiled code is cached beside the module, single-threaded, and without fast-math, so that a replay is identical byte by
-byte. No products of matrices inside: numba makes calls of scipy of them, which is not installed with skysentry.
+byte. No products of matrices inside: numba makes calls of scipy of them, which adds up in an order of its own.
 Importing this module imports numba (0.35 s), so those who need kernels import them only when the stage is made.
 """
 

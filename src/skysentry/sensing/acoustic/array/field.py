@@ -25,6 +25,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
+from scipy.fft import rfft
 
 from skysentry.sensing.acoustic.array.geometry import Array64, Geometry
 from skysentry.sensing.acoustic.spectrum import Array
@@ -99,7 +100,7 @@ def spectra(sound: Array, hop: int) -> Spectra:
     # One microphone at a time: what is in hand stays in the cache.
     for mic, own in enumerate(np.ascontiguousarray(sound.T, dtype=np.float32)):
         frames = sliding_window_view(own, 2 * hop)[: looks * hop : hop]
-        np.fft.rfft(frames * window, axis=1, out=made[mic])
+        made[mic] = rfft(frames * window, axis=1)
     return made.transpose(0, 2, 1)
 
 
