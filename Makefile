@@ -63,13 +63,13 @@ $(VENV)/train/.installed: requirements/train.txt | $(BIN)/python
 	$(VENV)/train/bin/pip install -q "$(TORCH)"
 	@touch $@
 
-# Sounds under free licences in Debian's packages (training/packages.py), pinned; without them texture learns without.
+# Sounds under free licences in Debian's packages (training/packages.py), pinned; without them the broad net learns without.
 SOUNDS := sonic-pi-samples fluid-soundfont-gm fluid-soundfont-gs
 $(VENV)/train/.sounds: requirements/train-sounds.sha256 | $(VENV)/train/.installed
 	@rm -rf $(VENV)/train/sounds && mkdir -p $(VENV)/train/sounds
 	@cd $(VENV)/train/sounds && apt-get download -qq $(SOUNDS) && sha256sum -c --quiet $(abspath $<) \
 	  && for deb in *.deb; do dpkg-deb -x "$$deb" .; done && touch ../.sounds \
-	  || echo "$(SOUNDS) cannot be had as pinned: texture learns without them"
+	  || echo "$(SOUNDS) cannot be had as pinned: the broad net learns without them"
 
 lock:
 	$(PYTHON) -m venv $(VENV)/lock && $(VENV)/lock/bin/pip install -q uv

@@ -1,14 +1,14 @@
 """What the learned branch and its fusion are worth on recordings that the net did not learn from.
 
     python -m bench.acoustic_learned          tables (also the last part of `make bench-acoustic`)
-    python -m bench.acoustic_learned --fit    print `fuse.ASKED`, fitted on the development folds
+    python -m bench.acoustic_learned --fit    print `fuse.MODEL`, fitted on the development folds
 
-`bench/acoustic_folds.npz` holds, for nets, textures and second opinions that each left recordings out, what they say of
-exactly those (`python -m training --folds`). The comb is measured here; all go through `fuse` as in an ear. The shipped
-ones learned from every free recording: no figure of them on those is a figure, and none is printed.
+`bench/acoustic_folds.npz` holds, for nets that each left recordings out, what they say of exactly those (`python -m
+training --folds`). The comb is measured here; all go through `fuse` as in an ear. The shipped ones learned from every
+free recording: no figure of them on those is a figure, and none is printed.
 
 - **By recording**: five folds by scene (training/corpus.py); recordings of one scene stay together, as do the
-  recordings that overlap. Fold 4 was not looked at while nets, texture and their fusion were chosen.
+  recordings that overlap. Fold 4 was not looked at while nets and their fusion were chosen.
 - **Across corpora**: (a) a net without any Svanström recording, on Svanström; (b) nets without ESC-10 and motor bench,
   drones of a left-out Svanström fold against ESC-10.
 - The fusion was chosen on folds 0 to 3 and on one half of (a)'s drones, helicopters and backgrounds
@@ -37,8 +37,6 @@ from skysentry.sensing.acoustic.ear import Ear, Second
 from training import corpus
 
 Scores = NDArray[np.float64]
-Models = tuple[fuse.Model, fuse.Model]
-MODELS: Models = (fuse.MODEL, fuse.ASKED)
 FIGURES = Path(__file__).parent / "acoustic_folds.npz"
 DEVELOPMENT = ("fold0", "fold1", "fold2", "fold3")
 LAST = "fold4"
@@ -46,10 +44,11 @@ RECORDINGS = corpus.recordings()
 
 
 @cache
-def left(name: str) -> dict[int, NDArray[np.float32]]:
-    """Return log p(z|kind) [shape=(n, 16)] of each recording that a net left out."""
+def left(name: str, net: str = "broad") -> dict[int, NDArray[np.float32]]:
+    """Return log p(z|kind) [shape=(n, 16)] of each recording that a net left out: the broad one, or `logits`."""
     figures = np.load(FIGURES)
-    owner, log_p = figures[f"{name}/owner"], figures[f"{name}/logits"].astype(np.float32)
+    owner, log_p = figures[f"{name}/owner"], figures[f"{name}/{net}"].astype(np.float32)
+    log_p -= log_p.max(axis=1, keepdims=True)
     return {int(i): log_p[owner == i] for i in np.unique(owner)}
 
 
@@ -69,14 +68,6 @@ def combs(index: int, alone: bool) -> list[llr.Ratios | None]:
     return [_said(second) for second in seconds]
 
 
-@cache
-def families(name: str, branch: str) -> dict[int, NDArray[np.float64]]:
-    """Return what `branch`, texture or opinion, says [shape=(n, 6)] of each recording that it left out, too."""
-    figures = np.load(FIGURES)
-    owner, said = figures[f"{name}/owner"], figures[f"{name}/{branch}"].astype(np.float64)
-    return {int(i): said[owner == i] for i in np.unique(owner)}
-
-
 def _said(second: Second) -> llr.Ratios | None:
     if second.deaf or second.hum:
         return None
@@ -84,7 +75,7 @@ def _said(second: Second) -> llr.Ratios | None:
 
 
 class Heard(NamedTuple):
-    """What is believed after each second of a recording, by each second alone, and whether the opinion was asked."""
+    """What is believed after each second of a recording, by each second alone, and whether the other net was asked."""
 
     belief: fuse.Belief
     alone: fuse.Belief | None
@@ -92,33 +83,32 @@ class Heard(NamedTuple):
 
 
 def heard(
-    name: str, index: int, anew: bool = False, models: Models = MODELS, before: fuse.Belief | None = None
+    name: str, index: int, anew: bool = False, model: fuse.Model = fuse.MODEL, before: fuse.Belief | None = None
 ) -> list[Heard]:
     """Return what an ear makes of the seconds of a recording that follows on `before`; `anew`: a new ear each."""
     found: list[Heard] = []
-    texture, opinion = (families(name, branch)[index] for branch in ("texture", "opinion"))
-    for log_p, comb, moves, word in zip(left(name)[index], combs(index, anew), texture, opinion, strict=False):
-        asked: list[fuse.Belief] = []
+    for log_p, other, comb in zip(left(name)[index], left(name, "logits")[index], combs(index, anew), strict=False):
+        asked: list[NDArray[np.float32]] = []
 
-        def ask(word: fuse.Belief = word, asked: list[fuse.Belief] = asked) -> fuse.Belief:
-            asked.append(word)
-            return word
+        def ask(other: NDArray[np.float32] = other, asked: list[NDArray[np.float32]] = asked) -> NDArray[np.float32]:
+            asked.append(other)
+            return other
 
-        told = fuse.weighed(before, log_p - log_p.max(), comb, moves, ask, models=models)
-        found.append(Heard(*told, bool(asked)))
-        before = None if anew else told[0]
+        told = fuse.weighed(before, log_p, comb, ask, model=model)
+        found.append(Heard(told.belief, told.alone, bool(asked)))
+        before = None if anew else told.belief
     return found
 
 
 def beliefs(
-    name: str, index: int, anew: bool, models: Models = MODELS, before: fuse.Belief | None = None
+    name: str, index: int, anew: bool, model: fuse.Model = fuse.MODEL, before: fuse.Belief | None = None
 ) -> list[fuse.Belief]:
     """Return the belief after each second of a recording, as `heard`."""
-    return [second.belief for second in heard(name, index, anew, models, before)]
+    return [second.belief for second in heard(name, index, anew, model, before)]
 
 
 def scores(
-    names: tuple[str, ...], corpus_: str, kinds: tuple[str, ...], clips: bool, models: Models = MODELS
+    names: tuple[str, ...], corpus_: str, kinds: tuple[str, ...], clips: bool, model: fuse.Model = fuse.MODEL
 ) -> Scores:
     """Return log p(drone) − log p(no drone) of every second, or of the last second of every clip."""
     found: list[float] = []
@@ -126,7 +116,7 @@ def scores(
         for index in left(name):
             recording = RECORDINGS[index]
             if recording.corpus == corpus_ and recording.kind in kinds:
-                ratios = [fuse.drone(b) for b in beliefs(name, index, not clips, models)]
+                ratios = [fuse.drone(b) for b in beliefs(name, index, not clips, model)]
                 found += ratios[-1:] if clips else ratios
     return np.array(found)
 
@@ -239,13 +229,13 @@ def scores_running(names: tuple[str, ...], corpus_: str, kinds: tuple[str, ...])
     ])  # fmt: skip
 
 
-def cost_bit(models: Models = MODELS) -> float:
+def cost_bit(model: fuse.Model = fuse.MODEL) -> float:
     """Return Cllr in bits of drone against the rest on the development folds, seconds and clips alike."""
     found = []
     for clips in (False, True):
-        drone = scores(DEVELOPMENT, "svanstrom", ("DRONE",), clips, models)
+        drone = scores(DEVELOPMENT, "svanstrom", ("DRONE",), clips, model)
         rest = np.concatenate(
-            (scores(DEVELOPMENT, "svanstrom", NEGATIVE, clips, models), scores(DEVELOPMENT, "esc", ESC, clips, models))
+            (scores(DEVELOPMENT, "svanstrom", NEGATIVE, clips, model), scores(DEVELOPMENT, "esc", ESC, clips, model))
         )
         found.append(0.5 * (np.logaddexp(0, -drone).mean() + np.logaddexp(0, rest).mean()) / np.log(2))
     return float(np.mean(found))
@@ -253,13 +243,13 @@ def cost_bit(models: Models = MODELS) -> float:
 
 def fit() -> None:
     best: tuple[float, Any] = (9.0, None)
-    tried = product((0.1, 0.2, 0.3), (0.2, 0.3), (0.7, 1.0, 1.3), (0.7, 1.0), (0.7, 1.0))
+    tried = product((0.2, 0.3, 0.4), (0.2, 0.3), (0.7, 1.0, 1.3), (0.4, 0.7), (0.7, 1.0))
     for kappa, comb, multirotor, helicopter, ground in tried:
-        asked = replace(fuse.ASKED, kappa=kappa, comb=comb, multirotor=multirotor, helicopter=helicopter, ground=ground)
-        cost = cost_bit((fuse.MODEL, asked))
-        print(f"  {asked}: {cost:.3f} bit")
-        best = min(best, (cost, asked), key=lambda pair: pair[0])
-    print(f"ASKED = {best[1]!r}  # {best[0]:.3f} bit")
+        model = replace(fuse.MODEL, kappa=kappa, comb=comb, multirotor=multirotor, helicopter=helicopter, ground=ground)
+        cost = cost_bit(model)
+        print(f"  {model}: {cost:.3f} bit")
+        best = min(best, (cost, model), key=lambda pair: pair[0])
+    print(f"MODEL = {best[1]!r}  # {best[0]:.3f} bit")
 
 
 def main() -> None:

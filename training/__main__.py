@@ -2,9 +2,9 @@
 
     python -m training [--folds]       some 8 minutes on two free cores; with --folds some 30, by its parts
 
-`--folds` trains eight more nets, textures and second opinions that each leave recordings out (five folds, and two ways
-of leaving whole corpora out) and writes what they say of what they left out to bench/acoustic_folds.npz: every figure
-of `make bench-acoustic` and of the model card comes from there, none from what is shipped.
+`--folds` trains eight more nets and heads that each leave recordings out (five folds, and two ways of leaving whole
+corpora out) and writes what they say of what they left out to bench/acoustic_folds.npz: every figure of `make
+bench-acoustic` and of the model card comes from there, none from what is shipped.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from typing import Any
 
 import numpy as np
 
-from skysentry.sensing.acoustic import net, opinion
-from training import texture
+from skysentry.sensing.acoustic import net
 from training.corpus import FOLDS
 
 ROOT = Path(__file__).resolve().parent.parent
 WEIGHTS = ROOT / "src" / "skysentry" / "sensing" / "acoustic"
+FIGURES = ROOT / "bench" / "acoustic_folds.npz"
 CLIPS = 8_000
 SEED = 11
 # Processes that make the windows: each a part of the clips, the same whatever the number.
 PARTS = 2
-# Seeds of the nets whose logits are averaged: where the second opinion is asked another one gains a hundredth of recall
-# and costs 0.15 ms a second (decision 34).
+# Seeds of the nets whose logits are averaged: beside the broad net another one gains a hundredth of recall and costs
+# 0.15 ms a second (decision 34).
 MEMBERS = (1,)
 # Name of each way of leaving out → arguments of training.train.
 LEFT_OUT = {f"fold{n}": ["--fold", str(n)] for n in range(FOLDS)} | {
@@ -60,11 +60,14 @@ def prepared(folder: Path) -> list[str]:
     return files
 
 
-def packaged(folder: Path) -> Path:
-    """Make the windows of the sounds of packages; return the file."""
-    file = folder / "prepared-packages.npz"
-    _await(_run("training.prepare", str(file), "--packages"))
-    return file
+def beside(folder: Path) -> list[str]:
+    """Make the windows of the sounds of packages and of bare noise; return what `training.broad` is told of them."""
+    told = []
+    for name in ("packages", "bare"):
+        file = folder / f"prepared-{name}.npz"
+        _await(_run("training.prepare", str(file), f"--{name}"))
+        told += [f"--{name}", str(file)]
+    return told
 
 
 def based(files: list[str], folder: Path) -> list[str]:
@@ -90,10 +93,16 @@ def trained(
     return [np.load(path) for path in outs]
 
 
-def opined(files: list[str], packages: Path, out: Path, arguments: list[str]) -> Any:
-    """Train a second opinion; return what it says of the recordings."""
-    _await(_run("training.opinion", *files, "--packages", str(packages), "--out", str(out), *arguments))
-    return np.load(out)["ratios"]
+def left_out(files: list[str], bases: list[str], folder: Path) -> dict[str, np.ndarray]:
+    """Train a net for each way of leaving out; return what it says of what it left out, and of which recordings."""
+    figures: dict[str, np.ndarray] = {}
+    for left, arguments in LEFT_OUT.items():
+        made = trained(files, bases, folder / left, arguments)
+        out, owner = made[0]["left_out"], made[0]["owner"]
+        mine = out[owner]
+        figures[f"{left}/logits"] = np.mean([one["logits"][mine] for one in made], axis=0).astype(np.float16)
+        figures[f"{left}/owner"] = owner[mine].astype(np.int16)
+    return figures
 
 
 def main() -> None:
@@ -103,27 +112,14 @@ def main() -> None:
     wanted = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        files, packages = prepared(folder), packaged(folder)
+        files, others = prepared(folder), beside(folder)
         members = [folder / f"net-{seed}.onnx" for seed in MEMBERS]
         bases = based(files, folder)
         trained(files, bases, folder / "all", [], members)
         _await(_run("training.joint", str(WEIGHTS / net.WEIGHTS), *map(str, members)))
-        _await(_run("training.texture", *files, "--packages", str(packages)))
-        opined(files, packages, folder / "opinion.npz", ["--onnx", str(WEIGHTS / opinion.WEIGHTS)])
         if wanted.folds:
-            figures: dict[str, np.ndarray] = {}
-            windows, beside = texture.loaded([Path(file) for file in files]), texture.of_packages(packages)
-            for left, arguments in LEFT_OUT.items():
-                made = trained(files, bases, folder / left, arguments)
-                out, owner = made[0]["left_out"], made[0]["owner"]
-                mine = out[owner]
-                mean = np.mean([one["logits"][mine] for one in made], axis=0)
-                figures[f"{left}/logits"] = mean.astype(np.float16)
-                figures[f"{left}/owner"] = owner[mine].astype(np.int16)
-                figures[f"{left}/texture"] = texture.said(windows, out, beside)
-                said = opined(files, packages, folder / f"{left}-opinion.npz", arguments)
-                figures[f"{left}/opinion"] = said[mine].astype(np.float16)
-            np.savez_compressed(texture.FIGURES, **figures)
+            np.savez_compressed(FIGURES, **left_out(files, bases, folder))
+        _await(_run("training.broad", *files, *others, *(("--figures",) if wanted.folds else ())))
 
 
 if __name__ == "__main__":

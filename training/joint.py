@@ -93,10 +93,10 @@ def _made(model: _Model, like: onnx.ModelProto, labels: int) -> onnx.ModelProto:
     model.nodes[-1].output[0] = "logits"
     output = helper.make_tensor_value_info("logits", onnx.TensorProto.FLOAT, [1, labels])
     graph = helper.make_graph(model.nodes, "joint", list(like.graph.input), [output], model.values)
-    return _short(helper.make_model(graph, opset_imports=like.opset_import, ir_version=like.ir_version))
+    return short(helper.make_model(graph, opset_imports=like.opset_import, ir_version=like.ir_version))
 
 
-def _short(model: onnx.ModelProto) -> onnx.ModelProto:
+def short(model: onnx.ModelProto) -> onnx.ModelProto:
     """Return the model with its large weights in 16 bits, cast once when it is loaded."""
     values, casts = [], []
     for value in model.graph.initializer:

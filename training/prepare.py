@@ -2,10 +2,11 @@
 
     python -m training.prepare OUT.npz [--first 0] [--clips 8000] [--seed 3]
     python -m training.prepare OUT.npz --packages
+    python -m training.prepare OUT.npz --bare
 
 Rows of a clip stay together: three windows, one label. Nothing here depends on a fold. With `--packages` the windows
-are those of the sounds of packages (`training.packages`) alone, as they are, for `training.texture` and
-`training.opinion`.
+are those of the sounds of packages (`training.packages`) alone, as they are; with `--bare` those of bare noise and wind
+through microphones: both are for `training.broad`.
 """
 
 from __future__ import annotations
@@ -17,13 +18,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skysentry.sensing.acoustic import bands, opinion, spectrum
+from skysentry.sensing.acoustic import bands, broad, spectrum
 from training import corpus, packages, recipe
+from training.augment import microphone, quiet
 from training.augment.signal import RATE_HZ
 from training.teacher import Teacher
 
 # Starts of windows in each second of a recording; between them a quarter second is new.
 STARTS = 4
+# Clips of bare noise and of wind, half of each, and what their seeds begin with.
+BARE, BARE_SEED = 400, 77
 
 
 def takes() -> list[recipe.Take]:
@@ -56,10 +60,10 @@ def clean(heard: list[recipe.Take], teacher: Teacher, starts: int) -> dict[str, 
 
 
 def pictures(sound: recipe.Sound, count: int) -> NDArray[np.float16]:
-    """Return what a second opinion sees of the seconds behind the context of a sound [shape=(count, 96, 64)]."""
+    """Return what the broad net sees of the seconds behind the context of a sound [shape=(count, 96, 64)]."""
     heard = np.asarray(sound[spectrum.CONTEXT :], dtype=np.float32)
-    made = [opinion.picture(heard[k * RATE_HZ :]) for k in range(count)]
-    return np.array(made, dtype=np.float16).reshape(count, opinion.FRAMES, opinion.MELS)
+    made = [broad.picture(heard[k * RATE_HZ :]) for k in range(count)]
+    return np.array(made, dtype=np.float16).reshape(count, broad.FRAMES, broad.MELS)
 
 
 def of_packages() -> dict[str, np.ndarray]:
@@ -71,10 +75,20 @@ def of_packages() -> dict[str, np.ndarray]:
     seen = [pictures(sound, count) for sound, count in zip(sounds, windows, strict=True)]
     return {
         "levels_db": np.concatenate(levels) if levels else np.zeros((0, bands.FRAMES, bands.BANDS)),
-        "seen": np.concatenate(seen) if seen else np.zeros((0, opinion.FRAMES, opinion.MELS)),
+        "seen": np.concatenate(seen) if seen else np.zeros((0, broad.FRAMES, broad.MELS)),
         "label": np.repeat(np.array([recipe.LABELS.index(take.label) for take in heard], dtype=np.int64), windows),
         "package": np.repeat(np.array([take.corpus for take in heard], dtype=np.str_), windows),
     }
+
+
+def bare() -> dict[str, np.ndarray]:
+    """Return the windows of bare noise and wind [shape=(clips, 3, 96, 64)]."""
+    seen = []
+    for n in range(BARE):
+        rng = np.random.default_rng([BARE_SEED, n])
+        sound = (quiet.noise if n % 2 else quiet.wind)(rng, recipe.LENGTH)
+        seen.append(pictures(microphone.recorded(rng, sound), recipe.WINDOWS))
+    return {"seen": np.stack(seen)}
 
 
 def _padded(sound: recipe.Sound) -> recipe.Sound:
@@ -92,9 +106,10 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=8_000)
     parser.add_argument("--seed", type=int, default=3)
     parser.add_argument("--packages", action="store_true", help="the sounds of packages alone")
+    parser.add_argument("--bare", action="store_true", help="bare noise and wind alone")
     wanted = parser.parse_args()
-    if wanted.packages:
-        np.savez(wanted.out, **of_packages())
+    if wanted.packages or wanted.bare:
+        np.savez(wanted.out, **(of_packages() if wanted.packages else bare()))
         return
     heard = takes()
     # One motor on a bench neither flies nor is a tool.

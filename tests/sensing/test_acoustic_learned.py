@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skysentry.sensing.acoustic import fuse, texture
+from skysentry.sensing.acoustic import fuse
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def test_unheard_drones_rank_above_unheard_helicopters_and_backgrounds(learned: 
     assert len(drone) == 20
     assert len(rest) == 40
     area = float(np.mean(drone[:, None] > rest))
-    assert area >= 0.99, area  # measured by bench.acoustic_learned: 1.000; 0.988 without a second opinion
+    assert area >= 0.99, area  # measured by bench.acoustic_learned: 1.000
 
 
 def test_drones_known_from_drawn_ones_alone_rank_above_what_was_never_heard_either(learned: object) -> None:
@@ -46,8 +46,7 @@ def test_drones_known_from_drawn_ones_alone_rank_above_what_was_never_heard_eith
         ("no-svanstrom",), "svanstrom", ("BACKGROUND", "HELICOPTER"), False
     )
     area = float(np.mean(drone[:, None] > rest))
-    # measured by bench.acoustic_learned: 0.906; 0.865 without a second opinion
-    assert area >= 0.895, area
+    assert area >= 0.945, area  # measured by bench.acoustic_learned: 0.953
 
 
 def test_few_machines_that_nothing_learned_from_are_drones(learned: object) -> None:
@@ -58,29 +57,19 @@ def test_few_machines_that_nothing_learned_from_are_drones(learned: object) -> N
             if kind in found:
                 beliefs = learned.beliefs(name, index, False)  # type: ignore[attr-defined]
                 found[kind] += [fuse.flies(b) >= fuse.DETECT_LLR for b in beliefs]
-    # measured by bench.acoustic_learned: 0.03 (other chainsaws were learned) and 0.11 (no other bare motor was)
+    # measured by bench.acoustic_learned: 0.04 (other chainsaws were learned) and 0.07 (no other bare motor was)
     assert np.mean(found["chainsaw"]) <= 0.05
-    assert np.mean(found["no_prop"]) <= 0.15
+    assert np.mean(found["no_prop"]) <= 0.12
 
 
-def test_a_second_opinion_is_asked_of_drones_and_not_of_all(learned: object) -> None:
+def test_the_net_of_lines_is_asked_of_drones_and_not_of_all(learned: object) -> None:
     asked: dict[str, list[bool]] = {"DRONE": [], "BACKGROUND": [], "crackling_fire": []}
     for name in (*learned.DEVELOPMENT, learned.LAST):  # type: ignore[attr-defined]
         for index in learned.left(name):  # type: ignore[attr-defined]
             kind = learned.RECORDINGS[index].kind  # type: ignore[attr-defined]
             if kind in asked:
                 asked[kind] += [second.asked for second in learned.heard(name, index)]  # type: ignore[attr-defined]
-    # measured by bench.acoustic_learned: 0.97, 0.47, 0.30; each question costs as much as all else
+    # measured by bench.acoustic_learned: 0.99, 0.68, 0.62; a question is a quarter of what a second costs
     assert np.mean(asked["DRONE"]) >= 0.95
-    assert np.mean(asked["BACKGROUND"]) <= 0.55
-    assert np.mean(asked["crackling_fire"]) <= 0.4
-
-
-def test_texture_learns_of_drones_from_drawn_ones_where_no_recording_of_one_is_at_hand(learned: object) -> None:
-    said = learned.families("no-svanstrom", "texture")  # type: ignore[attr-defined]
-    kinds = {index: learned.RECORDINGS[index].kind for index in said}  # type: ignore[attr-defined]
-    rotors = texture.FAMILIES.index("multirotor")
-    drone = np.concatenate([said[i][:, rotors] for i, kind in kinds.items() if kind == "DRONE"])
-    rest = np.concatenate([said[i][:, rotors] for i, kind in kinds.items() if kind != "DRONE"])
-    area = float(np.mean(drone[:, None] > rest) + 0.5 * np.mean(drone[:, None] == rest))
-    assert area >= 0.88, area  # with the drones drawn before it was 0.52
+    assert np.mean(asked["BACKGROUND"]) <= 0.75
+    assert np.mean(asked["crackling_fire"]) <= 0.7

@@ -97,7 +97,8 @@ def run(*parts: tuple[str, int, float]) -> list[np.ndarray]:
     found: list[np.ndarray] = []
     for kind, seconds, margin in parts:
         for _ in range(seconds):
-            found.append(fuse.heard(found[-1] if found else None, said(kind, margin), None))
+            word = said(kind, margin)
+            found.append(fuse.weighed(found[-1] if found else None, word, None, lambda word=word: word).belief)
     return found
 
 
@@ -121,7 +122,8 @@ def live(*parts: tuple[str, int, float]) -> tuple[np.ndarray, np.ndarray]:
     belief, place = None, fuse.CHANCES
     for kind, seconds, margin in parts:
         for _ in range(seconds):
-            belief = fuse.heard(belief, said(kind, margin), None, place=place)
+            word = said(kind, margin)
+            belief = fuse.weighed(belief, word, None, lambda word=word: word, place=place).belief
             place = fuse.habit(place, belief)
     assert belief is not None
     return belief, place

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
+import soxr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -267,10 +270,20 @@ def _diffuse(mics: np.ndarray, count: int, chance: np.random.Generator) -> np.nd
     return np.fft.irfft(total, count, axis=0) / math.sqrt(200.0) * 3.0
 
 
-def test_two_sound_at_once_and_one_that_stops_is_dropped() -> None:
+def recorded(path: Path) -> np.ndarray:
+    """Return a recording of 10 s at 16 kHz, as loud as `drone` makes one."""
+    sound, rate_hz = soundfile.read(path, always_2d=True)
+    made: np.ndarray = soxr.resample(sound.mean(axis=1), rate_hz, RATE_HZ)[: 10 * RATE_HZ]
+    return made * float(np.std(drone(1.0, 8)) / np.std(made))
+
+
+def test_two_sound_at_once_and_one_that_stops_is_dropped(shared_data: Callable[[str], Path]) -> None:
     sensor = array(circle(0.3, 8))
     first = plane(drone(10.0, 7), sensor, 40.0, 30.0)
-    second = plane(drone(10.0, 8, f0_hz=143.0), sensor, 200.0, 20.0)
+    folder = shared_data("A-svanstrom-audio") / "flac"
+    second = np.zeros_like(first)
+    heard = plane(recorded(folder / "DRONE_001.flac"), sensor, 200.0, 20.0)
+    second[: len(heard)] = heard[: len(second)]
     second[: 2 * RATE_HZ] = 0.0
     second[6 * RATE_HZ :] = 0.0
     detector = ArrayDetector(Site(position=PLACE, sensors=(sensor,)))

@@ -1,4 +1,4 @@
-"""Sounds of packages that texture learns from: notes of a sound font, and what each package weighs."""
+"""Sounds of packages that the broad net learns from: notes of a sound font, and what each package weighs."""
 
 import struct
 from pathlib import Path

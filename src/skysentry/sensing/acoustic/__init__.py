@@ -1,6 +1,6 @@
 """From sound to `Scan`: what one microphone hears, and in `array` where it comes from.
 
-    Block ─ear─▶ spectrum ─▶ comb, net, texture, opinion ─llr, fuse─▶ ratios of classes ─detector─▶ Scan
+    Block ─ear─▶ spectrum ─▶ comb, broad, net ─llr, fuse─▶ ratios of classes ─detector─▶ Scan
 
 Read `detector` first (the stage: what a scan says and when it says it), then `ear`, then what it asks. One microphone:
 
@@ -8,10 +8,10 @@ Read `detector` first (the stage: what a scan says and when it says it), then `e
     ear           blocks of any rate, size and channel count to whole seconds, each measured
     spectrum      a second to power spectra, the floor under them, their levels
     comb          a harmonic comb and its fundamental through time, without training
-    bands         levels of a second in bands of equal ratio: what net and texture see
-    net           the learned branch: kinds of sound
-    texture       how a second moves and lies: families of sound
-    opinion       a larger net, asked where something may fly
+    broad         the net that has heard what sounds are like: kinds of sound, every second
+    bands         levels of a second in bands of equal ratio: what the other net sees
+    net           the net that sees lines: kinds of sound, asked where something may fly
+    families      kinds of sound by six families
     llr           what the comb says of classes
     fuse          what all of them say, added up over seconds, to ratios of classes
     still         for how long a comb has shown no motion

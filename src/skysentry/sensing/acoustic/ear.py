@@ -17,7 +17,7 @@ import numpy as np
 from msgspec import Struct
 
 from skysentry.events import Block
-from skysentry.sensing.acoustic import bands, comb, fuse, llr, net, opinion, spectrum, still, texture
+from skysentry.sensing.acoustic import bands, broad, comb, fuse, llr, net, spectrum, still
 from skysentry.sensing.acoustic.spectrum import Array
 
 # Below 4 kHz a comb of ten orders does not fit; above 200 kHz it is not a microphone.
@@ -56,7 +56,7 @@ class Second(Struct, frozen=True):
     """What was measured in one second of sound; `time_ns` is its end. `deaf`: every sample was the same.
 
     In the order of `net.KINDS`: `log_p` of this second alone, `belief` up to now, `place`, what is usual here, and
-    `alone`, the belief by this second alone, None where neither the net nor families name something that flies.
+    `alone`, the belief by this second alone, None where neither kinds nor families name something that flies.
     """
 
     time_ns: int
@@ -235,8 +235,8 @@ class Ear:
             self.still = still.missed(self.still)
         combs = None if deaf or hum else llr.of_combs(high.score, low.score, piston.score, flutter_db)
         place = self.place
-        log_p, belief, alone = self._weigh(sound, None if deaf else bands.levels_db(fine), hum, combs)
-        self.belief = belief
+        said = self._heard_nothing() if deaf else self._weigh(sound, fine, hum, combs)
+        self.belief = belief = said.belief
         if not deaf:
             self.place = fuse.habit(place, belief)
         return Second(
@@ -253,27 +253,24 @@ class Ear:
             drift_per_s=drift,
             still_s=self.still.seconds,
             hum=hum,
-            log_p=tuple(log_p.tolist()),
+            log_p=tuple(said.log_p.tolist()),
             belief=tuple(belief.tolist()),
             place=tuple(place.tolist()),
-            alone=None if alone is None else tuple(alone.tolist()),
+            alone=None if said.alone is None else tuple(said.alone.tolist()),
         )
 
-    def _weigh(
-        self, sound: Array, levels_db: Array | None, hum: bool, combs: llr.Ratios | None
-    ) -> tuple[Array, fuse.Belief, fuse.Belief | None]:
-        """Return the net's word of a second, the belief after it, and that by this second alone; of a deaf one none."""
-        if levels_db is None:
-            return net.NOTHING_HEARD, fuse.heard(self.belief, net.NOTHING_HEARD, None, place=self.place), None
-        log_p, moves = net.log_p(levels_db), texture.ratios(levels_db, texture.shipped())
-        if hum:
-            log_p, moves = fuse.without_comb(log_p), np.minimum(moves, 0.0)
+    def _heard_nothing(self) -> fuse.Weighed:
+        """Return what a deaf second makes believe: what was believed, a little less."""
+        silent = net.NOTHING_HEARD
+        return fuse.Weighed(silent, fuse.heard(self.belief, silent, None, place=self.place), None)
 
-        def ask() -> fuse.Belief:
-            said = opinion.ratios(sound[-spectrum.RATE_HZ :])
-            return np.minimum(said, 0.0) if hum else said
+    def _weigh(self, sound: Array, fine: Array, hum: bool, combs: llr.Ratios | None) -> fuse.Weighed:
+        """Return what nets and comb make of a second: the broad net hears it, the other where something may fly."""
 
-        return log_p, *fuse.weighed(self.belief, log_p, combs, moves, ask, place=self.place)
+        def ask() -> Array:
+            return net.log_p(bands.levels_db(fine))
+
+        return fuse.weighed(self.belief, broad.log_p(sound[-spectrum.RATE_HZ :]), combs, ask, hum, self.place)
 
     def _flutter(self, octaves_db: Array) -> float:
         """Return the mean change of the octave levels from quarter to quarter, over some 2.5 s."""

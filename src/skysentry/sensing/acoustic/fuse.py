@@ -3,12 +3,12 @@
     α_t(k) ∝ [ (1 − q)·α_{t−1}(k) + q·π(k) ] · exp( κ·log p(z_t|k) + λ·comb_t(k) + familiar_t(k) )
 
 q is the chance that a second's sound changes (14 s of memory), π the chances of kinds at a place with no news.
-κ < 1 because neighbouring seconds share place, wind and microphone; λ is the comb's voice. `texture` speaks of the
-families of kinds (`familiar`): of multirotors with μ, and for them only as far as the net names no machine (`owned`);
-of helicopters, and of machines and voices, with a ν of each; of kinds that no recording holds only against, whole where
-they have a comb: music and hum look like them to the net, which knows them from drawings alone. Where that leaves it
-possible that something flies (`ASK_LLR`), `opinion` is asked, and its word of the families stands in place of
-texture's, by a model of its own (`ASKED`). All are chosen on recordings left out of training (`python -m
+κ < 1 because neighbouring seconds share place, wind and microphone; λ is the comb's voice. `log p` is the broad net's
+(`broad`). Where something may fly (`ASK_LLR`) the net that sees lines (`net`) is asked too, and the mean of both
+counts: they err on other sounds. What the broad net says of the families of kinds (`families`) counts beside that
+(`familiar`): of multirotors with μ, and for them only as far as no machine is as likely (`owned`); of helicopters, and
+of machines and voices, with a ν of each; of kinds that no recording holds only against: music and hum look like them to
+nets, which know them from drawings alone. All are chosen on recordings left out of training (`python -m
 bench.acoustic_learned --fit`): few numbers, for recordings are few.
 
 What is published of a class is log p(z_1…t|class) − log p(z_1…t|nothing there), where "nothing there" is what places
@@ -30,17 +30,17 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
 from skysentry.events import ObjectClass
+from skysentry.sensing.acoustic import families
 from skysentry.sensing.acoustic.llr import Ratios
 from skysentry.sensing.acoustic.net import CONFUSERS, KINDS, UNVALIDATED
 from skysentry.sensing.acoustic.spectrum import Array
-from skysentry.sensing.acoustic.texture import FAMILIES, OF_KINDS
 
 Belief = NDArray[np.float64]
 # Of sixteen numbers Python adds a few up sooner than numpy: what only reads a belief takes it either way.
@@ -64,8 +64,7 @@ FLYING_CHANCES = (0.14, 0.005, 0.04, 0.02, 0.07, 0.025)
 class Model(Struct, frozen=True):
     """What counts how far: κ, λ, μ, ν of helicopters, of what is on the ground, of what no recording holds, of jets.
 
-    `sharing` is the power of the share that a multirotor must have among it and machines by the net for families to
-    speak for it (`owned`); `change` is q.
+    `change` is q.
     """
 
     kappa: float
@@ -75,20 +74,12 @@ class Model(Struct, frozen=True):
     ground: float
     unrecorded: float
     jet: float
-    sharing: float
     change: float
 
 
-# By texture. With κ = 0.3 drones that nothing like was heard gain a hundredth of area, and clear ones that the net
-# alone tells are no longer told after long quiet. With a smaller q they are told a second later, with 0.1 confirmed a
-# second sooner and the tails of places and helicopters are longer.
-MODEL = Model(
-    kappa=0.4, comb=0.3, multirotor=0.7, helicopter=0.3, ground=0.7, unrecorded=1.0, jet=0.4, sharing=2.0, change=0.07
-)
-# By the second opinion, which knows machines and helicopters better than the net does.
-ASKED = Model(
-    kappa=0.3, comb=0.3, multirotor=1.0, helicopter=0.4, ground=1.0, unrecorded=1.0, jet=0.4, sharing=1.0, change=0.07
-)
+# With κ = 0.3 simulated jets are hardly heard. With a smaller q drones are told a second later, and the tails of
+# places and helicopters are longer.
+MODEL = Model(kappa=0.4, comb=0.3, multirotor=1.0, helicopter=0.4, ground=1.0, unrecorded=1.0, jet=0.4, change=0.07)
 # No chance is less: logs need a floor, and 1e-30 is beyond what any bounded ratio can tell.
 LEAST = 1e-30
 # A place's habits are learned in ten minutes; four fifths of them, so that no kind becomes impossible.
@@ -96,11 +87,11 @@ HABIT_S = 600.0
 LEARNED = 0.8
 # From here on something may fly, and nothing is learned.
 FROZEN_LLR = -1.0
-# From here on the second opinion is asked: of none to a fifth of the seconds of wind, rain, hiss and speech, and of a
-# half of music. From −2 on it is asked of most wind; from −1 on, of fewer of the drones that nothing has heard.
-ASK_LLR = -1.5
+# From here on the net of lines is asked: of few seconds of noise, of two thirds of recorded places, of all drones. From
+# −1 on drones are told alike, and simulated jets, which lie close to noise, are lost.
+ASK_LLR = -2.0
 MOST_LLR = 7.0
-DETECT_LLR = 1.0
+DETECT_LLR = 1.25
 CONFIRM_LLR = 2.5
 GROUND_LLR = 1.5
 
@@ -115,8 +106,9 @@ def _chances() -> Belief:
 
 CHANCES = _chances()
 _MULTIROTOR = 1 + FLYING.index(ObjectClass.MULTIROTOR)
-_ROTORS = FAMILIES.index("multirotor")
-_FAMILY = np.array(OF_KINDS)
+_ROTORS = families.FAMILIES.index("multirotor")
+_FAMILY = np.array(families.OF_KINDS)
+_SUMS = families.sums(CHANCES)
 _UNRECORDED = np.array([name in UNVALIDATED for name in KINDS])
 _MACHINES = slice(KINDS.index("chainsaw"), KINDS.index("tool") + 1)
 _FLYING = slice(1, 1 + len(FLYING))
@@ -129,68 +121,97 @@ _KEPT: Belief = CHANCES * (1.0 - LEARNED * _QUIET)
 _DEALT = LEARNED * float(CHANCES @ _QUIET)
 
 
+class Weighed(NamedTuple):
+    """What is said of a second and believed after it.
+
+    log p of its kinds [shape=(16,)]; the chances of kinds by all that was heard, and by this second alone, None where
+    it may not be told by itself (`stands_alone`).
+    """
+
+    log_p: Array
+    belief: Belief
+    alone: Belief | None
+
+
 def weighed(
     before: Belief | None,
     log_p: Array,
     comb: Ratios | None,
-    texture: Belief,
-    ask: Callable[[], Belief],
+    ask: Callable[[], Array],
+    hum: bool = False,
     place: Belief = CHANCES,
-    models: tuple[Model, Model] = (MODEL, ASKED),
-) -> tuple[Belief, Belief | None]:
-    """Return the chances of kinds by all that was heard, and by this second alone (`stands_alone`).
+    model: Model = MODEL,
+) -> Weighed:
+    """Return what a second makes believe, of the broad net's log p [shape=(16,)]; `ask` gives the other net's.
 
-    `ask` gives the second opinion; it is called where something may fly, and stands in place of texture's word.
+    `hum`: its comb is mains (`without_comb`).
     """
+    if hum:
+        log_p = without_comb(log_p)
+    said = families.ratios(log_p, _SUMS)
+    if hum:
+        np.minimum(said, 0.0, out=said)
     usual = tuple(place.tolist())
-    belief = heard(before, log_p, comb, texture, models[0], place)
-    own = belief if before is None else heard(None, log_p, comb, texture, models[0], place)
-    if max(flies(tuple(belief.tolist()), usual), flies(tuple(own.tolist()), usual)) < ASK_LLR:
-        return belief, own if stands_alone(log_p, texture) else None
-    opinion = ask()
-    belief = heard(before, log_p, comb, opinion, models[1], place)
-    own = belief if before is None else heard(None, log_p, comb, opinion, models[1], place)
-    return belief, own if stands_alone(log_p, opinion) else None
+    belief, own = _both(before, log_p, comb, said, place, model)
+    if max(flies(tuple(belief.tolist()), usual), flies(tuple(own.tolist()), usual)) >= ASK_LLR:
+        other = ask()
+        log_p = mean(log_p, without_comb(other) if hum else other)
+        belief, own = _both(before, log_p, comb, said, place, model)
+    return Weighed(log_p, belief, own if stands_alone(log_p, said) else None)
 
 
-def stands_alone(log_p: Array, families: Belief) -> bool:
-    """Whether a second may be told by itself: the net's likeliest kind flies, or rotors are likelier than not.
+def _both(
+    before: Belief | None, log_p: Array, comb: Ratios | None, said: Belief, place: Belief, model: Model
+) -> tuple[Belief, Belief]:
+    belief = heard(before, log_p, comb, said, model, place)
+    return belief, belief if before is None else heard(None, log_p, comb, said, model, place)
+
+
+def mean(log_p: Array, other: Array) -> Array:
+    """Return the mean of what two nets say, less that of the likeliest."""
+    made: Array = np.float32(0.5) * (log_p + other)
+    made -= made.max()
+    return made
+
+
+def stands_alone(log_p: Array, said: Belief) -> bool:
+    """Whether a second may be told by itself: its likeliest kind flies, or rotors are likelier than not.
 
     After long quiet the chain believes a first second of anything only in part.
     """
-    return _FLYING.start <= int(log_p.argmax()) < _FLYING.stop or bool(families[_ROTORS] > 0.0)
+    return _FLYING.start <= int(log_p.argmax()) < _FLYING.stop or bool(said[_ROTORS] > 0.0)
 
 
 def heard(
     belief: Belief | None,
     log_p: Array,
     comb: Ratios | None,
-    families: Belief | None = None,
+    said: Belief | None = None,
     model: Model = MODEL,
     place: Belief = CHANCES,
 ) -> Belief:
-    """Return α after a second: the net's log p of each kind [shape=(16,)], what the comb says, and of families."""
+    """Return α after a second: log p of each kind [shape=(16,)], what the comb says, and what is said of families."""
     before = place if belief is None else (1.0 - model.change) * belief + model.change * place
     log = np.log(before) + model.kappa * log_p.astype(np.float64)
     for name, value in comb or ():
         if name in _AT:
             log[_AT[name]] += model.comb * value
-    if families is not None:
-        log += familiar(families, log_p, model)
+    if said is not None:
+        log += familiar(said, log_p, model)
     made: Belief = np.exp(log - np.maximum.reduce(log))
     made /= np.add.reduce(made)
     return np.maximum(made, LEAST)
 
 
-def familiar(families: Belief, log_p: Array, model: Model = MODEL) -> Belief:
+def familiar(said: Belief, log_p: Array, model: Model = MODEL) -> Belief:
     """Return what the ratios of families [shape=(6,)] add to the logs of the kinds [shape=(16,)].
 
     They may not speak for kinds that no recording holds: background and helicopters sound like drawn ones at times.
     """
-    told: Belief = families[_FAMILY]
+    told: Belief = said[_FAMILY]
     np.minimum(told, 0.0, out=told, where=_UNRECORDED)
     told *= _shares(model)
-    told[_MULTIROTOR] = model.multirotor * owned(float(families[_ROTORS]), log_p, model.sharing)
+    told[_MULTIROTOR] = model.multirotor * owned(float(said[_ROTORS]), log_p)
     return told
 
 
@@ -205,10 +226,10 @@ def _shares(model: Model) -> Belief:
     return made
 
 
-def owned(ratio: float, log_p: Array, power: float) -> float:
+def owned(ratio: float, log_p: Array) -> float:
     """Return what families may say of a multirotor: for it only as far as its share among it and machines lets it.
 
-    Both move alike, and by the share itself machines that texture does not know are told as rotors twice as often.
+    Without it machines that nothing learned from are told as rotors half as often again.
     """
     if ratio <= 0.0:
         return ratio
@@ -217,14 +238,13 @@ def owned(ratio: float, log_p: Array, power: float) -> float:
     multirotor = math.exp(log[_MULTIROTOR] - likeliest)
     machines = sum(math.exp(value - likeliest) for value in log[_MACHINES])
     # The likeliest kind may be neither: two chances of 0 share alike.
-    share = (multirotor + LEAST) / (multirotor + machines + 2.0 * LEAST)
-    return ratio * math.pow(share, power)
+    return ratio * (multirotor + LEAST) / (multirotor + machines + 2.0 * LEAST)
 
 
 def without_comb(log_p: Array) -> Array:
     """Return log p where the comb is mains hum: it says no more for what has a comb than for nothing (jets have none).
 
-    The net sees 7.8 Hz bins and cannot tell mains' narrow lines from a rotor's; `comb.hums` looks with 1 Hz.
+    Nets see 7.8 Hz bins at best and cannot tell mains' narrow lines from a rotor's; `comb.hums` looks with 1 Hz.
     """
     made = log_p.copy()
     for k, name in enumerate(FLYING, start=1):
@@ -285,7 +305,7 @@ def ground(belief: Told, place: Told = CHANCES) -> float:
 
 
 def lost(log_p: tuple[float, ...]) -> bool:
-    """Whether the net knows no kind for a second: the likeliest holds less than half, or it is nothing."""
+    """Whether the nets know no kind for a second: the likeliest holds less than half, or it is nothing."""
     chances = [math.exp(value - max(log_p)) for value in log_p]
     return max(chances[1:]) / sum(chances) < 0.5
 

@@ -1,11 +1,11 @@
-"""The learned branch: the levels of a second → log p(z|kind) of sixteen kinds of sound, up to a common constant.
+"""The net that sees lines: the levels of a second → log p(z|kind) of sixteen kinds of sound, up to a constant.
 
 Weights: made by `make train-acoustic`, described in docs/model-card-acoustic.md. The logs of the shares that the kinds
 had in training are taken off the last layer when a net is exported.
 
 One thread and one second at a time: sums then run in the same order whatever else a server hears, and a replay gives
 the same bits. Batching over microphones would save 0.05 ms a second; equal results are worth more.
-The weights are read once from the package, as those of `texture`, the only reading in this layer: they are part of the
+The weights are read once from the package, as those of `broad`, the only reading in this layer: they are part of the
 program.
 """
 
