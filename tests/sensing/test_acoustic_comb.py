@@ -160,6 +160,17 @@ def test_half_and_double_of_the_fundamental_score_less() -> None:
     assert at[180.0] > 1.3 * at[360.0]
 
 
+@pytest.mark.parametrize("count", [1, 2, 31, 32, 33])
+def test_frames_are_windowed_transforms_and_halves_are_every_second_one(count: int) -> None:
+    sound = np.random.default_rng(5).standard_normal(spectrum.FRAME + (count - 1) * spectrum.HOP + 7).astype(np.float32)
+    window = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(spectrum.FRAME) / spectrum.FRAME)
+    parts = [sound[k * spectrum.HOP :][: spectrum.FRAME] * window for k in range(count)]
+    expected = np.abs(np.fft.rfft(np.array(parts), axis=1)) ** 2
+    np.testing.assert_allclose(spectrum.frames(sound), expected, rtol=1e-3, atol=1e-2)
+    for first in (0, 1):
+        np.testing.assert_allclose(spectrum.half_frames(sound, first), expected[first::2], rtol=1e-3, atol=1e-2)
+
+
 def test_white_noise_has_a_level_of_its_power() -> None:
     noise = 0.1 * np.random.default_rng(4).standard_normal(16000 * 4)
     # Power 0.01, of which 1,900 of 8,000 Hz, relative to the power 0.5 of a sine of full scale.

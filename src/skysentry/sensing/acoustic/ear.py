@@ -213,8 +213,8 @@ class Ear:
 
     def _measure(self, deaf: bool, time_ns: int, received_ns: int) -> Second:
         sound = spectrum.at_16k(self.sound, len(self.sound) - self.keep)
-        fine = spectrum.frames(sound)
-        power = spectrum.quarters(fine)
+        odd = spectrum.half_frames(sound, 1)
+        power = spectrum.quarters(odd)
         white_db, floor_db = spectrum.whitened(power)
         quarter_scores = comb.scores(white_db)
         self.paths = comb.follow(self.paths, quarter_scores)
@@ -235,7 +235,7 @@ class Ear:
             self.still = still.missed(self.still)
         combs = None if deaf or hum else llr.of_combs(high.score, low.score, piston.score, flutter_db)
         place = self.place
-        said = self._heard_nothing() if deaf else self._weigh(sound, fine, hum, combs)
+        said = self._heard_nothing() if deaf else self._weigh(sound, odd, hum, combs)
         self.belief = belief = said.belief
         if not deaf:
             self.place = fuse.habit(place, belief)
@@ -264,11 +264,11 @@ class Ear:
         silent = net.NOTHING_HEARD
         return fuse.Weighed(silent, fuse.heard(self.belief, silent, None, place=self.place), None)
 
-    def _weigh(self, sound: Array, fine: Array, hum: bool, combs: llr.Ratios | None) -> fuse.Weighed:
+    def _weigh(self, sound: Array, odd: Array, hum: bool, combs: llr.Ratios | None) -> fuse.Weighed:
         """Return what nets and comb make of a second: the broad net hears it, the other where something may fly."""
 
         def ask() -> Array:
-            return net.log_p(bands.levels_db(fine))
+            return net.log_p(bands.levels_db(spectrum.woven(spectrum.half_frames(sound, 0), odd)))
 
         return fuse.weighed(self.belief, broad.log_p(sound[-spectrum.RATE_HZ :]), combs, ask, hum, self.place)
 

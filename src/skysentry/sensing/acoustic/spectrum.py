@@ -1,12 +1,13 @@
 """One second of sound of any rate → quarter-second power spectra, a flat floor under them, and their levels.
 
-    raw second + tail  ─at_16k─▶  17,548 samples  ─frames─▶  power [shape=(32, 1025)]
+    raw second + tail  ─at_16k─▶  17,548 samples  ─half_frames─▶  power [shape=(16, 1025)]
     power  ─quarters─▶  mean power [shape=(4, 1025)]  ─whitened─▶  dB [shape=(4, 304)]
 
 Frames are 2,048 samples (128 ms, 7.8 Hz a bin) at 16 kHz. The hop is 500, not the usual 512, for then a second holds
 exactly 32 frames and a quarter 8: no frame counter lives from one second to the next, and the size of the blocks that
 sound arrives in cannot change a result. For the same reason each second is resampled on its own together with the
-tail of raw sound before it, instead of by a streaming resampler whose state cannot be saved.
+tail of raw sound before it, instead of by a streaming resampler whose state cannot be saved. Combs are looked for in
+every second frame; the net that sees lines is given all (`frames`), where it is asked.
 
 Everything is relative to the floor, so gain and automatic level do not matter; nothing above 7.5 kHz is used, where
 lossy codecs differ and distance leaves nothing (reference: ISO 9613-1, 30 dB/km at 4 kHz).
@@ -79,12 +80,27 @@ def at_16k(sound: Array, rate_hz: int) -> Array:
 
 def frames(sound: Array) -> Array:
     """Return the power [shape=(32, 1025)] of each frame of a second [shape=(17548,)]."""
-    count = (len(sound) - FRAME) // HOP + 1
+    return woven(half_frames(sound, 0), half_frames(sound, 1))
+
+
+def woven(even: Array, odd: Array) -> Array:
+    """Return the power of all frames of a second, of its two `half_frames`."""
+    made: Array = np.empty((len(even) + len(odd), even.shape[1]), dtype=np.float32)
+    made[::2], made[1::2] = even, odd
+    return made
+
+
+def half_frames(sound: Array, first: int) -> Array:
+    """Return the power [shape=(16, 1025)] of every second frame of a second [shape=(17548,)], the `first` 0 or 1.
+
+    They still overlap by half: a quarter's mean power spreads by little more than with all of them.
+    """
+    count = ((len(sound) - FRAME) // HOP + 2 - first) // 2
     step = sound.strides[0]
-    pieces = as_strided(sound, (count, FRAME), (HOP * step, step), writeable=False)
-    power = np.empty((count, FRAME // 2 + 1), dtype=np.float32)
     # scipy transforms several rows at once, numpy one. Sixteen a call: each has a cost of its own, and more than 128 KB
     # the allocator takes from the system and gives back each time.
+    power = np.empty((count, FRAME // 2 + 1), dtype=np.float32)
+    pieces = as_strided(sound[first * HOP :], (count, FRAME), (2 * HOP * step, step), writeable=False)
     for at in range(0, count, 16):
         some = pieces[at : at + 16]
         made = rfft(some * _WINDOW, axis=1)
