@@ -63,11 +63,11 @@ def told(made: list[AnyEvent], source: str, word: str) -> list[tuple[HealthState
 
 def test_an_array_that_hears_little_is_named_and_taken_back_when_it_heals(sky: SimpleNamespace) -> None:
     tracker = Tracker(sky.site(*arrays(sky)))
-    made = sky.run(tracker, heard(sky, range(320), deaf="a5"), 320.0)
+    made = sky.run(tracker, heard(sky, range(330), deaf="a5"), 330.0)
     assert {state for state, _ in told(made, "a5", "hears to")} == {HealthState.DEGRADED}
     assert "of the declared 3,000 m" in told(made, "a5", "hears to")[0][1]
     assert not told(made, "a6", "hears to")
-    made = sky.run(tracker, heard(sky, range(320, 800)), 800.0, 320.0)
+    made = sky.run(tracker, heard(sky, range(330, 800)), 800.0, 330.0)
     assert told(made, "a5", "reach")[-1][0] is HealthState.OK
 
 

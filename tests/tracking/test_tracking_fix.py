@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from skysentry.tracking.filter.correct import GATES, KEPT, _weigh, mend
+from skysentry.tracking.filter.correct import EACH
 from skysentry.tracking.filter.fix import PLACE, fix_places, gain_place, mend_place, take_place, weigh_place
+from skysentry.tracking.filter.update import GATES, KEPT, mend, weigh
 from skysentry.tracking.models import measure as m
 from skysentry.tracking.models.motion import MODELS
 
@@ -27,7 +28,7 @@ def turned(rng: np.random.Generator) -> np.ndarray:
 
 def weighed(code: int, row: np.ndarray, x: np.ndarray, P: np.ndarray, w: np.ndarray) -> tuple[float, np.ndarray]:
     out, kept = np.empty(MODELS), np.empty((MODELS, KEPT, 6))
-    log_l = _weigh(x, P, w, 0.0, code, row, np.zeros(m.LOOK), np.empty((m.WORK + 1, 6)), kept, out)
+    log_l = weigh(x, P, w, EACH, 0.0, code, row, np.zeros(m.LOOK), np.empty((m.WORK + 1, 6)), kept, out)
     return log_l, out
 
 

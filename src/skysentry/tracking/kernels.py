@@ -11,7 +11,9 @@ from skysentry.tracking.births.founding import found_all, leave
 from skysentry.tracking.evidence.groups import count_directions, count_heard, flocks
 from skysentry.tracking.evidence.ledger import KINDS, NOTES, book_heard, fade_notes, round_notes
 from skysentry.tracking.evidence.masks import COLUMNS, SLOTS, fade_record
-from skysentry.tracking.filter.correct import KEPT, SCHEMES, correct_scan
+from skysentry.tracking.filter.correct import SCHEMES, correct_scan
+from skysentry.tracking.filter.forks import Forks
+from skysentry.tracking.filter.update import KEPT
 from skysentry.tracking.heard.particles import COLUMNS as STATE
 from skysentry.tracking.heard.particles import MEMORY, PARTICLES, scatter, settle
 from skysentry.tracking.heard.presence import correct_presence
@@ -39,11 +41,11 @@ def warm() -> None:
     frame = np.array([1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 6.4e6, 0.0, 0.0])
     look, rows, codes, free = np.zeros(LOOK), np.zeros((0, ROW)), np.zeros(0, np.int64), np.zeros(0)
     edges, none, kept = np.zeros(1, np.int64), np.zeros((0, 2), np.int64), np.zeros((1, MODELS, KEPT, 6))
-    masks = np.zeros((1, SLOTS, COLUMNS))
+    masks, of = np.zeros((1, SLOTS, COLUMNS)), Forks()
     correct_scan(
         x, P, w, t, r, own, lines, 1, look, codes, rows, none, edges, edges.copy(), np.zeros(1), kept, free,
         masks, edges.copy(), np.ones((1, 3)), notes, 0, np.zeros((1, CALM), np.int64), 0,
-        np.zeros((1, 4), np.int64),
+        np.zeros((1, 4), np.int64), edges * 0, of.x, of.P, of.w, of.ways, of.head, of.some, of.part, of.models, of.kept,
     )  # fmt: skip
     fade_record(np.ones((1, 3)), edges * 0, 1.0)
     clouds, weights, slots = np.zeros((1, PARTICLES, STATE)), np.ones((1, PARTICLES)), np.zeros(1, np.int64)
@@ -66,7 +68,7 @@ def warm() -> None:
     _warm_wide(x, P, w, t, r, look)
     found_all(
         codes, rows, free, codes, 0, look, 0.0, 0, x, P, w, t, r, lines, own, np.zeros((1, len(CLASSES))),
-        np.zeros((1, TOLD)), notes, masks, slots, edges * 0, np.zeros((1, CALM), np.int64), edges * 0, 0, 0,
+        np.zeros((1, TOLD)), notes, masks, slots, edges * 0, edges * 0, np.zeros((1, CALM), np.int64), edges * 0, 0, 0,
         np.empty((4, 3, 3)),
     )  # fmt: skip
     calm, balances = np.zeros((1, CALM), np.int64), np.zeros((1, 2 * KINDS), np.int16)
@@ -81,8 +83,8 @@ def warm() -> None:
         np.zeros((2, len(CLASSES))), np.zeros((ROOM, 6, 6)),
     )  # fmt: skip
     strayed(lines, told, one, 0.0, np.ones(1, np.bool_))
-    clear(own, evidence, told, notes, masks, slots, one, calm, 0, 1)
-    fill_gaps(x, P, w, t, r, own, evidence, told, notes, lines, one, masks, slots, one, calm, balances, one, 1)
+    clear(own, evidence, told, notes, masks, slots, one, one, calm, 0, 1)
+    fill_gaps(x, P, w, t, r, own, evidence, told, notes, lines, one, masks, slots, one, one, calm, balances, one, 1)
     second(
         x, P, w, t, r, own, evidence, notes, slots, one, calm, balances, 1, 0, 0.0, np.zeros(2), bands, classes, 1.0,
         np.zeros((1, 2)), none.copy(), np.zeros((ROOMS, 1), np.int64),

@@ -40,11 +40,13 @@ def correct(sky: Sky, scan: Scan, own: Listener, packed: Packed, look: Array, si
     edges = 0
     free = np.ones(found) if not table.n else np.empty(found)
     if table.n:
+        of = sky.forks
         edges, hits = correct_scan(
             table.x, table.P, table.w, table.t, table.r, table.own, table.lines, table.n, look,
             packed.codes, packed.rows, packed.claims, sky.edge_i[:room], sky.edge_j, sky.share, sky.kept, free,
             table.masks, table.cloud, sky.hearing.records.counts, table.notes, column(own.kind, own.reports),
-            table.calm, scan.time_ns, sky.hits,
+            table.calm, scan.time_ns, sky.hits, table.forks, of.x, of.P, of.w, of.ways, of.head, of.some, of.part,
+            of.models, of.kept,
         )  # fmt: skip
         if hits:
             note_hits(sky, sky.hits[:hits], packed.kept, scan, own)
@@ -108,7 +110,7 @@ def _found(sky: Sky, scan: Scan, own: Listener, packed: Packed, look: Array, fre
     wanted = found_all(
         packed.codes, packed.rows, free, which, most, look, sky.prior_alt_m, table.n,
         table.x, table.P, table.w, table.t, table.r, table.lines, table.own, table.evidence, table.told,
-        table.notes, table.masks, table.cloud, table.alone, table.calm, table.key, keys,
+        table.notes, table.masks, table.cloud, table.forks, table.alone, table.calm, table.key, keys,
         alone_until_ns(scan.time_ns, own.period_s), ROOM,
     )  # fmt: skip
     if not wanted:

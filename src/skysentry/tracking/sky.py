@@ -17,7 +17,8 @@ from skysentry.site import Site
 from skysentry.tracking.births.founding import Budget
 from skysentry.tracking.births.seeds import FEEDING, Births, FieldDump, Hit
 from skysentry.tracking.evidence.repeats import Record, Repeats
-from skysentry.tracking.filter.correct import KEPT
+from skysentry.tracking.filter.forks import Forks, ForksDump
+from skysentry.tracking.filter.update import KEPT
 from skysentry.tracking.heard.cloud import CloudDump, Clouds
 from skysentry.tracking.intake.batch import Listener
 from skysentry.tracking.intake.complaints import Complaint, Complaints
@@ -71,6 +72,7 @@ class Dump(Struct):
     hearing: HearingDump
     quarantine: Quarantine
     clouds: list[CloudDump]
+    forks: list[ForksDump]
     repeats: tuple[dict[str, Record], int]
     wide: tuple[list[WideDump], WindowDump, list[Hit]] | None
     courses: dict[str, tuple[float, float]]
@@ -106,6 +108,7 @@ class Sky:
         self.quarantine = Quarantine()
         self.authorised = frozenset(flight.identity for flight in site.authorised)
         self.clouds = Clouds()
+        self.forks = Forks()
         self.births: Births | None = None
         self.thin: Thin | None = None
         if any(sensor.kind in FEEDING and sensor.position is not None for sensor in site.sensors):
@@ -174,6 +177,7 @@ class Sky:
             self.hearing.dump(),
             self.quarantine,
             self.clouds.dump(self.table),
+            self.forks.dump(self.table),
             (self.classifier.repeats.records, self.classifier.repeats.age_s),
             None if self.thin is None else self.thin.dump(self.table),
             {} if self.thin is None else self.thin.courses.kept,
@@ -195,6 +199,7 @@ class Sky:
         self.hearing.load(dump.hearing)
         self.quarantine = dump.quarantine
         self.clouds = Clouds.load(dump.clouds)
+        self.forks = Forks.load(dump.forks)
         self.classifier.repeats = Repeats(*dump.repeats)
         if (self.births is None) != (dump.births is None):
             raise ValueError("a snapshot of another site")

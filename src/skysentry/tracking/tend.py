@@ -35,6 +35,7 @@ def tend(sky: Sky, now_ns: int) -> list[AnyEvent]:
     now_s = (now_ns - sky.epoch_ns) / SECOND_NS
     if sky.births is not None:
         sky.clouds.settle(sky.table, now_s)
+        sky.forks.settle(sky.table)
     if sky.thin is not None:
         sky.thin.settle(sky.table, now_s)
     sky.touched.clear()

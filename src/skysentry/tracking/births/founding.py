@@ -71,8 +71,8 @@ def held(table: Table, now_s: float, place: Array, cov: Array) -> bool:
 def found_all(
     codes: Indices, rows: Array, free: Array, which: Indices, most: int, look: Array, prior_alt_m: float, first: int,
     x: Array, P: Array, w: Array, t: Array, r: Array, lines: Array, own: Indices, evidence: Array, told: Array,
-    notes: Array, masks: Array, cloud: Indices, alone: Indices, calm: Indices, key: Indices, keys: int, until_ns: int,
-    room: Array,
+    notes: Array, masks: Array, cloud: Indices, forks: Indices, alone: Indices, calm: Indices, key: Indices, keys: int,
+    until_ns: int, room: Array,
 ) -> int:  # fmt: skip
     """Write the measurements that are worth a track into `which` (m,), in their order; return how many.
 
@@ -94,7 +94,7 @@ def found_all(
             key[i] = keys + j
         count += 1
     last = first + min(count, most)
-    clear(own, evidence, told, notes, masks, cloud, alone, calm, first, last)
+    clear(own, evidence, told, notes, masks, cloud, forks, alone, calm, first, last)
     alone[first:last] = until_ns
     return count
 

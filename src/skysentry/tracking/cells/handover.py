@@ -191,8 +191,9 @@ def adopt(fusion: Fusion, area: Area, message: Handover, last_ns: int | None) ->
     if fusion.epoch_ns == 0:
         fusion.epoch_ns = body.epoch_ns
     theirs.t[: theirs.n] += (body.epoch_ns - fusion.epoch_ns) / SECOND_NS
-    # A cloud is not sent, only its moments: its number means nothing here.
+    # Clouds and forks are not sent, only their moments: their numbers mean nothing here.
     theirs.cloud[: theirs.n] = -1
+    theirs.forks[: theirs.n] = 0
     theirs.outline()
     index = {fusion.table.lives.founded(i): i for i in range(fusion.table.n)}
     for founded, term in body.agreed:

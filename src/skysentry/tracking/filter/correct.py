@@ -16,7 +16,9 @@ from skysentry.tracking.evidence.ledger import book
 from skysentry.tracking.evidence.loudness import LOUD_PD, if_loud, loudness
 from skysentry.tracking.evidence.masks import sighted, witness
 from skysentry.tracking.filter.associate import marginals
-from skysentry.tracking.filter.fix import PLACE, fix_places, gain_place, mend_place, take_place, weigh_place
+from skysentry.tracking.filter.fix import PLACE, fix_places, weigh_place
+from skysentry.tracking.filter.forks import correct_forks, few, note_direction, predict_forks
+from skysentry.tracking.filter.update import GATES, KEPT, collapse, weigh
 from skysentry.tracking.models.coverage import detectable, filtered
 from skysentry.tracking.models.measure import (
     DENSITY,
@@ -26,26 +28,16 @@ from skysentry.tracking.models.measure import (
     L_SOUND,
     L_TIME,
     WORK,
-    dims_of,
-    innovate,
-    log_likelihood,
-    whiten,
 )
 from skysentry.tracking.models.motion import (
     MODELS,
-    NOISE_M2_S3,
-    NOISE_UP_M2_S3,
-    TURN_RAD_S,
     Array,
     Indices,
-    mirror,
     predict,
 )
 from skysentry.tracking.models.outline import O_TIME, ahead, candidates, line_up, out_of_reach, outline, sound_lag
 from skysentry.tracking.tracks.table import C_NEWS, C_SEEN, C_TOLD, FRESH, WIDE
 
-# Squared Mahalanobis gates for 1 … 6 dimensions: all but 1e-5 of a normal; a wider tail only costs false alarms.
-GATES = np.array([19.5, 23.0, 25.9, 28.5, 30.9, 33.1])
 # An identity that a track already has, told again: that much likelier than the same place from another.
 LOG_SAME = math.log(1e4)
 # Another identity of the same scheme: one aircraft doesn't change its serial.
@@ -59,8 +51,8 @@ HIT = 0.5
 # Association probabilities below this change nothing that can be seen.
 LEAST_SHARE = 1e-4
 SCHEMES = 4
-# Rows of six numbers that are kept of a weighed measurement: innovation, factor of its covariance, P Hᵀ.
-KEPT = 13
+# A row of a track is the models themselves.
+EACH = np.arange(MODELS)
 # A detection may lie a little outside of what its sensor declares; this much credit it has.
 OUTSIDE_PD = 0.02
 # A track that exists with this probability is excused where a radar's filter may hide it; clutter is not.
@@ -76,6 +68,12 @@ SOUND_HIT = 3.0
 def advance(x: Array, P: Array, w: Array, t: Array, r: Array, i: int, dt_s: float) -> None:
     """Move track i forward by dt > 0, state and existence."""
     predict(x[i], P[i], w[i], dt_s)
+    pass_by(t, r, i, dt_s)
+
+
+@kernel
+def pass_by(t: Array, r: Array, i: int, dt_s: float) -> None:
+    """Let the time of track i, and its existence, go on by dt."""
     t[i] += dt_s
     r[i] *= math.exp(-dt_s / LIFETIME_S)
 
@@ -89,109 +87,12 @@ def _identity_weight(own: Indices, scheme: int, value: int) -> float:
 
 
 @kernel
-def _weigh(
-    x: Array, P: Array, w: Array, t_s: float, code: int, row: Array, look: Array, work: Array, kept: Array, out: Array
-) -> float:  # fmt: skip
-    """Write each model's likelihood share [shape=(MODELS,)] of one measurement into `out`; return the log of their sum.
-
-    `kept` [shape=(MODELS, KEPT, 6)] takes what the correction needs of each model. −inf where no model gates it.
-    """
-    best = -np.inf
-    gated = False
-    for m in range(MODELS):
-        nu, S, PHt = kept[m, 0], kept[m, 1:7], kept[m, 7:13]
-        q, q_up = NOISE_M2_S3[m], NOISE_UP_M2_S3[m]
-        dims = innovate(code, row, look, x[m], P[m], t_s, q, q_up, TURN_RAD_S[m], nu, S, PHt, work)
-        log_l, d2 = log_likelihood(nu, S, dims)
-        out[m] = log_l + math.log(max(w[m], 1e-12))
-        gated = gated or d2 < GATES[dims - 1]
-        best = max(best, out[m])
-    if not gated:
-        return -np.inf
-    total = 0.0
-    for m in range(MODELS):
-        out[m] = math.exp(out[m] - best)
-        total += out[m]
-    for m in range(MODELS):
-        out[m] /= total
-    return best + math.log(total)
-
-
-@kernel
-def _collapse(
-    x: Array, P: Array, w: Array, codes: Indices, hits: Indices, share: Array, models: Array, kept: Array, now: bool,
-    work: Array,
-) -> None:  # fmt: skip
-    """Correct one track with all its measurements `hits`, weighted by `share`, and collapse each model by moments.
-
-    `models` [shape=(hits, MODELS)] are the model weights given each measurement, `kept` (hits, MODELS, KEPT, 6) the
-    whitened innovation, factor and P Hᵀ of each; of places taken `now` P has that. A Kalman update takes K K' from P
-    with K = P Hᵀ L⁻ᵀ, so the moments of the mixture need no state of any single measurement.
-    """
-    missed = 1.0
-    for p in share:
-        missed -= p
-    missed = max(missed, 0.0)
-    mean, dx = work[0], work[1]
-    total_weight = 0.0
-    for m in range(MODELS):
-        weight = missed * w[m]
-        for k in range(hits.shape[0]):
-            weight += share[k] * models[k, m]
-        total_weight += weight
-        if hits.shape[0] == 1 and now and codes[hits[0]] == PLACE and weight >= 1e-12:
-            part = share[0] * models[0, m] / weight
-            if part >= 1e-9:
-                take_place(x[m], P[m], part, kept[0, m])
-        elif weight >= 1e-12:
-            mean[:] = 0.0
-            for k in range(hits.shape[0]):
-                if now and codes[hits[k]] == PLACE:
-                    gain_place(P[m], kept[k, m], kept[k, m, 7:])
-                elif dims_of(codes[hits[k]]) == 3:
-                    gain_place(kept[k, m, 7:], kept[k, m], kept[k, m, 7:])
-            for k in range(hits.shape[0]):
-                part = share[k] * models[k, m] / weight
-                if part < 1e-9:
-                    continue
-                if dims_of(codes[hits[k]]) == 3:
-                    mend_place(P[m], part, kept[k, m, 7:], mean)
-                else:
-                    mend(P[m], part, dims_of(codes[hits[k]]), kept[k, m], dx, mean)
-            for a in range(6):
-                x[m, a] += mean[a]
-                for b in range(a + 1):
-                    P[m, a, b] -= mean[a] * mean[b]
-            mirror(P[m])
-        w[m] = weight
-    for m in range(MODELS):
-        w[m] = max(w[m] / total_weight, 1e-9)
-
-
-@kernel
-def mend(P: Array, part: float, dims: int, kept: Array, dx: Array, mean: Array) -> None:
-    """Add one measurement's share `part` of the change to the lower triangle of P and to `mean` (6,)."""
-    nu, S, K = kept[0], kept[1:7], kept[7:13]
-    for a in range(6):
-        whiten(S, dims, K[a])
-        dx[a] = 0.0
-        for i in range(dims):
-            dx[a] += K[a, i] * nu[i]
-        mean[a] += part * dx[a]
-    for a in range(6):
-        for b in range(a + 1):
-            taken = -dx[a] * dx[b]
-            for i in range(dims):
-                taken += K[a, i] * K[b, i]
-            P[a, b] -= part * taken
-
-
-@kernel
 def _edges(
     x: Array, P: Array, w: Array, t: Array, r: Array, own: Indices, lines: Array, tracks: int, look: Array,
     codes: Indices, rows: Array, claims: Indices, edge_i: Indices, edge_j: Indices, ratio: Array, models: Array,
     kept: Array, seen: Array, expected: Array, moved: NDArray[np.bool_], masks: Array, cloud: Indices, notes: Array,
-    work: Array, order: Indices, east_m: Array, close: Indices, nowhere: int, widest: float,
+    work: Array, order: Indices, east_m: Array, close: Indices, nowhere: int, widest: float, forks: Indices, fx: Array,
+    fP: Array, fw: Array, ways: Indices, head: Array,
 ) -> int:  # fmt: skip
     """Write the pairs of track and measurement that may belong together; return their number.
 
@@ -221,7 +122,12 @@ def _edges(
         if count == 0:
             continue
         if lag > 0.0:
-            advance(x, P, w, t, r, i, lag)
+            if forks[i] > 0:
+                f = forks[i] - 1
+                predict_forks(x[i], P[i], w[i], t[i], lag, fx[f], fP[f], fw[f], ways[f], head[f])
+                pass_by(t, r, i, lag)
+            else:
+                advance(x, P, w, t, r, i, lag)
             moved[i] = True
         outside = OUTSIDE_PD
         if hears and seen[i] < LOUD_PD:
@@ -235,7 +141,7 @@ def _edges(
             if codes[j] == PLACE and abs(look[L_TIME] - t[i]) < NOW_S:
                 log_l = weigh_place(x[i], P[i], w[i], rows[j], GATES[2], kept[at], models[edges])
             else:
-                log_l = _weigh(x[i], P[i], w[i], t[i], codes[j], rows[j], look, work[1:], kept[at], models[edges])
+                log_l = weigh(x[i], P[i], w[i], EACH, t[i], codes[j], rows[j], look, work[1:], kept[at], models[edges])
             if log_l == -np.inf:
                 continue
             log_l += _identity_weight(own[i], claims[j, 0], claims[j, 1])
@@ -253,7 +159,8 @@ def correct_scan(
     x: Array, P: Array, w: Array, t: Array, r: Array, own: Indices, lines: Array, tracks: int, look: Array,
     kinds: Indices, packed: Array, claims: Indices, edge_i: Indices, edge_j: Indices, share: Array, kept: Array,
     free: Array, masks: Array, cloud: Indices, record: Array, notes: Array, column: int, calm: Indices, time_ns: int,
-    hits: Indices,
+    hits: Indices, forks: Indices, fx: Array, fP: Array, fw: Array, ways: Indices, head: Array, some: Indices,
+    part: Array, fork_models: Array, fork_kept: Array,
 ) -> tuple[int, int]:  # fmt: skip
     """Correct all tracks with one scan, in place; return the number of (track, measurement) edges, and of hits.
 
@@ -264,7 +171,7 @@ def correct_scan(
     this look has seen: it is no longer only heard.
     What the look says of existence is booked in `notes` (n, NOTES) under the sensor's `column`; that it saw a track at
     `time_ns`, in `calm` (n, CALM). `hits` (as many as edges, 4) takes track, measurement, edge, and 1 where the track
-    is in order and nothing is claimed or late.
+    is in order and nothing is claimed or late. `forks` (n,) and what follows are of `forks.Forks`.
     """
     room, found = edge_i.shape[0], kinds.shape[0]
     codes, rows = np.empty_like(kinds), np.empty_like(packed)
@@ -275,15 +182,17 @@ def correct_scan(
     nowhere, widest = line_up(codes, rows, order, east_m)
     edges = _edges(
         x, P, w, t, r, own, lines, tracks, look, codes, rows, claims, edge_i, edge_j, ratio, models, kept, seen,
-        expected, moved, masks, cloud, notes, work, order, east_m, close, nowhere, widest,
+        expected, moved, masks, cloud, notes, work, order, east_m, close, nowhere, widest, forks, fx, fP, fw, ways,
+        head,
     )  # fmt: skip
     marginals(edge_i[:edges], edge_j[:edges], ratio[:edges], found, share[:edges])
-    sure = _sure(edge_i, edge_j, share, edges, claims, look, cloud, calm, time_ns, free, hits)
+    sure = _sure(edge_i, edge_j, share, edges, claims, look, cloud, forks, calm, time_ns, free, hits)
     # What found no room when it was weighed is weighed again, track by track.
     spare = np.empty((found if edges > kept.shape[0] - 1 else 0, MODELS, KEPT, 6))
     _correct_all(
         x, P, w, t, r, lines, tracks, look, codes, rows, edge_i, edge_j, share, edges, models, kept, spare, seen,
-        expected, moved, masks, record, notes, column, work,
+        expected, moved, masks, record, notes, column, work, forks, fx, fP, fw, ways, head, some, part, fork_models,
+        fork_kept,
     )  # fmt: skip
     return edges, sure
 
@@ -291,7 +200,7 @@ def correct_scan(
 @kernel
 def _sure(
     edge_i: Indices, edge_j: Indices, share: Array, edges: int, claims: Indices, look: Array, cloud: Indices,
-    calm: Indices, time_ns: int, free: Array, hits: Indices,
+    forks: Indices, calm: Indices, time_ns: int, free: Array, hits: Indices,
 ) -> int:  # fmt: skip
     """Write `free`, and what of the edges is a hit; return how many are. All as `correct_scan` has it."""
     free[:] = 1.0
@@ -301,6 +210,7 @@ def _sure(
         free[j] -= share[e]
         if share[e] > HIT:
             cloud[i] = -1
+            note_direction(forks, i, look[L_SOUND] > 0.0)
             usual = calm[i, C_TOLD] != 0 and time_ns > calm[i, C_SEEN] and claims[j, 1] == 0 and look[L_REPORTS] == 0.0
             hits[count, 0], hits[count, 1], hits[count, 2], hits[count, 3] = i, j, e, usual
             count += 1
@@ -313,7 +223,8 @@ def _correct_all(
     x: Array, P: Array, w: Array, t: Array, r: Array, lines: Array, tracks: int, look: Array, codes: Indices,
     rows: Array, edge_i: Indices, edge_j: Indices, share: Array, edges: int, models: Array, kept: Array, spare: Array,
     seen: Array, expected: Array, moved: NDArray[np.bool_], masks: Array, record: Array, notes: Array, column: int,
-    work: Array,
+    work: Array, forks: Indices, fx: Array, fP: Array, fw: Array, ways: Indices, head: Array, some: Indices,
+    part: Array, fork_models: Array, fork_kept: Array,
 ) -> None:  # fmt: skip
     """Correct the states of the tracks with their edges, and the existence of all that this look could have seen.
 
@@ -327,16 +238,19 @@ def _correct_all(
             taken += share[last]
             last += 1
         if last > first and taken > LEAST_SHARE:
-            mine = kept[first:last]
-            if last >= kept.shape[0]:
-                mine = spare[: last - first]
-                for e in range(first, last):
-                    j = edge_j[e]
-                    _weigh(x[i], P[i], w[i], t[i], codes[j], rows[j], look, work[1:], mine[e - first], models[e])
+            mine, hits = kept[first:last], edge_j[first:last]
             now = abs(look[L_TIME] - t[i]) < NOW_S
-            _collapse(
-                x[i], P[i], w[i], codes, edge_j[first:last], share[first:last], models[first:last], mine, now, work
-            )
+            if forks[i] > 0 and look[L_SOUND] > 0.0 and few(share[first:last]):
+                f = forks[i] - 1
+                correct_forks(
+                    x[i], P[i], w[i], t[i], codes, rows, hits, share[first:last], look, fx[f], fP[f], fw[f], ways[f],
+                    head[f], some, part, fork_models, fork_kept, work,
+                )  # fmt: skip
+            else:
+                if last >= kept.shape[0]:
+                    mine = spare[: last - first]
+                    _weigh_again(x[i], P[i], w[i], t[i], codes, rows, hits, look, models[first:last], mine, work[1:])
+                collapse(x[i], P[i], w[i], codes, hits, share[first:last], models[first:last], mine, now, work)
             moved[i] = True
         if moved[i]:
             outline(x[i], P[i], w[i], t[i], lines[i])
@@ -351,6 +265,17 @@ def _correct_all(
             r[i] = min(then, MOST_EXISTENCE)
             witness(masks[i], look, expected[i], taken, r[i], record)
         first = last
+
+
+@kernel
+def _weigh_again(
+    x: Array, P: Array, w: Array, t_s: float, codes: Indices, rows: Array, hits: Indices, look: Array, models: Array,
+    kept: Array, work: Array,
+) -> None:  # fmt: skip
+    """Weigh the measurements of one track, as they were before, into room of its own."""
+    for k in range(hits.shape[0]):
+        j = hits[k]
+        weigh(x, P, w, EACH, t_s, codes[j], rows[j], look, work, kept[k], models[k])
 
 
 @kernel

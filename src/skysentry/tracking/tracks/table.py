@@ -207,14 +207,14 @@ class Table:
     """Rows of tracks: x (cap, MODELS, 6), P (cap, MODELS, 6, 6), w (cap, MODELS), t, r (cap,), own (cap, SLOTS).
 
     `told` (cap, TOLD) is what was last told of each (`show.strayed`), `key` (cap,) names a track in numbers, `masks`
-    (cap, SLOTS, COLUMNS) who misses it, `notes` (cap, NOTES) are for its story. `lines` (cap, OUTLINE) follow from the
-    state: the coarse gate. `alone` (cap,) is until when a single look is kept (`Life.alone_ns`), 0 for a track that is
-    more. `calm` (cap, CALM) spares Python the tracks in order, and `said` (cap, 2 KINDS) is the balance of
-    evidence that they were last told with; both are found anew where they are not kept. `claimed` counts the tracks
-    that only claims support.
+    (cap, SLOTS, COLUMNS) who misses it, `notes` (cap, NOTES) are for its story, `forks` (cap,) says which are its own
+    (`filter.forks`). `lines` (cap, OUTLINE) follow from the state: the coarse gate. `alone` (cap,) is until when a
+    single look is kept (`Life.alone_ns`), 0 for a track that is more. `calm` (cap, CALM) spares Python the tracks in
+    order, and `said` (cap, 2 KINDS) is the balance of evidence that they were last told with; both are found anew where
+    they are not kept. `claimed` counts the tracks that only claims support.
     """
 
-    KEPT = ("x", "P", "w", "t", "r", "own", "evidence", "told", "key", "masks", "notes", "cloud")
+    KEPT = ("x", "P", "w", "t", "r", "own", "evidence", "told", "key", "masks", "notes", "cloud", "forks")
     ARRAYS = (*KEPT, "lines", "alone", "calm", "said")
 
     def __init__(self, room: int = 64) -> None:
@@ -231,6 +231,7 @@ class Table:
         self.masks: Array = np.zeros((room, SLOTS, COLUMNS))
         self.notes: Array = np.zeros((room, NOTES))
         self.cloud: Indices = np.full(room, -1)
+        self.forks: Indices = np.zeros(room, np.int64)
         self.lines: Array = np.zeros((room, OUTLINE))
         self.alone: Indices = np.zeros(room, np.int64)
         self.calm: Indices = np.zeros((room, CALM), np.int64)
@@ -251,7 +252,8 @@ class Table:
         self.grow(1)
         row, self.n = self.n, self.n + 1
         clear(
-            self.own, self.evidence, self.told, self.notes, self.masks, self.cloud, self.alone, self.calm, row, self.n
+            self.own, self.evidence, self.told, self.notes, self.masks, self.cloud, self.forks, self.alone, self.calm,
+            row, self.n,
         )  # fmt: skip
         self.key[row], self.alone[row] = life.key, life.alone_ns
         self.lives.rows.append(life)
@@ -280,7 +282,7 @@ class Table:
                 lives[row] = last
         fill_gaps(
             self.x, self.P, self.w, self.t, self.r, self.own, self.evidence, self.told, self.notes, self.lines,
-            self.key, self.masks, self.cloud, self.alone, self.calm, self.said, falling, self.n,
+            self.key, self.masks, self.cloud, self.forks, self.alone, self.calm, self.said, falling, self.n,
         )  # fmt: skip
         self.n = n
 
@@ -318,8 +320,8 @@ class Table:
 
 @kernel
 def clear(
-    own: Indices, evidence: Array, told: Array, notes: Array, masks: Array, cloud: Indices, alone: Indices,
-    calm: Indices, first: int, last: int,
+    own: Indices, evidence: Array, told: Array, notes: Array, masks: Array, cloud: Indices, forks: Indices,
+    alone: Indices, calm: Indices, first: int, last: int,
 ) -> None:  # fmt: skip
     """Clear what is beside the states in the rows from `first` up to `last`."""
     own[first:last] = 0
@@ -328,6 +330,7 @@ def clear(
     notes[first:last] = 0.0
     masks[first:last] = 0.0
     cloud[first:last] = -1
+    forks[first:last] = 0
     alone[first:last] = 0
     calm[first:last] = 0
 
@@ -335,8 +338,8 @@ def clear(
 @kernel
 def fill_gaps(
     x: Array, P: Array, w: Array, t: Array, r: Array, own: Indices, evidence: Array, told: Array, notes: Array,
-    lines: Array, key: Indices, masks: Array, cloud: Indices, alone: Indices, calm: Indices, said: NDArray[np.int16],
-    rows: Indices, n: int,
+    lines: Array, key: Indices, masks: Array, cloud: Indices, forks: Indices, alone: Indices, calm: Indices,
+    said: NDArray[np.int16], rows: Indices, n: int,
 ) -> None:  # fmt: skip
     """Let the last row take the place of each of `rows`, in falling order: number by number, for copies need room."""
     for row in rows:
@@ -344,6 +347,7 @@ def fill_gaps(
         if row == n:
             continue
         t[row], r[row], key[row], cloud[row], alone[row] = t[n], r[n], key[n], cloud[n], alone[n]
+        forks[row] = forks[n]
         for k in range(own.shape[1]):
             own[row, k] = own[n, k]
         for k in range(calm.shape[1]):
