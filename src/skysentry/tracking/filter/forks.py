@@ -30,7 +30,7 @@ from skysentry.tracking.tracks.table import Table
 # shows: 1, 2, 3 s give 38.3, 37.9, 38.1 m (one filter, perfect association, median; five models 41.3 m).
 INTERVAL_S = 2.0
 # Jumps of so long are counted in each interval: with as many as `motion.STAY_S` says, what is told is too sure (NEES of
-# *bearings* 2.9 instead of NEES_NEW; five models 2.55).
+# *bearings*, seeds 1 to 5, 3.2 instead of 2.7, which five models have, too).
 JUMPS_S = 3.0
 # A change that is less likely than this is left out: half of all, at no loss; with 1e-3 NEES is a tenth higher. Going
 # on in a model never is, so that each of the five has a fork.
@@ -49,6 +49,8 @@ MOST_FORKED = 400
 LEAST_PART, MOST_HITS = 0.01, 4
 # Columns of a head: how many forks there are, until when their interval is; time and weights of the row they add up to.
 H_COUNT, H_UNTIL, H_TIME, H_WEIGHT, HEAD = 0, 1, 2, 3, 3 + MODELS
+# What a snapshot keeps of a covariance, which is the same above its diagonal: rows and columns.
+LOWER = np.tril_indices(6)
 
 
 @kernel
@@ -230,11 +232,14 @@ def note_direction(forks: Indices, i: int, by_sound: bool) -> None:
 
 
 class ForksDump(Struct, array_like=True):
-    """The forks of one row: their slot, their head, and what `Forks.STATES` names."""
+    """The forks of one row: their slot, their head, their states, covariances (`LOWER`), weights and ways."""
 
     slot: int
     head: bytes
-    states: list[bytes]
+    x: bytes
+    P: bytes
+    w: bytes
+    ways: bytes
 
 
 class Forks:
@@ -275,8 +280,10 @@ class Forks:
 
     def _kept(self, slot: int) -> ForksDump:
         count = int(self.head[slot, H_COUNT])
-        states = [getattr(self, name)[slot, :count].tobytes() for name in self.STATES]
-        return ForksDump(slot, self.head[slot].tobytes(), states)
+        rows, columns = LOWER
+        P = self.P[slot, :count, rows, columns].T
+        x, w, ways = self.x[slot, :count], self.w[slot, :count], self.ways[slot, :count]
+        return ForksDump(slot, self.head[slot].tobytes(), x.tobytes(), P.tobytes(), w.tobytes(), ways.tobytes())
 
     @staticmethod
     def load(dumps: list[ForksDump]) -> Forks:
@@ -289,11 +296,19 @@ class Forks:
             room *= 2
         made = Forks(room)
         for dump in dumps:
-            made.head[dump.slot] = np.frombuffer(dump.head)
-            count = int(made.head[dump.slot, H_COUNT])
-            if not 0 <= count <= FORKS:
-                raise ValueError("forks of another shape")
-            for name, data in zip(Forks.STATES, dump.states, strict=True):
-                array = getattr(made, name)[dump.slot, :count]
-                array[:] = np.frombuffer(data, array.dtype).reshape(array.shape)
+            made._take(dump)
         return made
+
+    def _take(self, dump: ForksDump) -> None:
+        slot = dump.slot
+        self.head[slot] = np.frombuffer(dump.head)
+        count = int(self.head[slot, H_COUNT])
+        if not 0 <= count <= FORKS:
+            raise ValueError("forks of another shape")
+        self.x[slot, :count] = np.frombuffer(dump.x).reshape(count, 6)
+        rows, columns = LOWER
+        lower = np.frombuffer(dump.P).reshape(count, len(rows))
+        P = self.P[slot, :count]
+        P[:, rows, columns] = P[:, columns, rows] = lower
+        self.w[slot, :count] = np.frombuffer(dump.w)
+        self.ways[slot, :count] = np.frombuffer(dump.ways, self.ways.dtype)
