@@ -17,6 +17,7 @@ for the ρ that is: C = W Q W. With independent noise W and C are 1.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -92,15 +93,20 @@ def by_look(x: Spectra) -> Spectra:
     return np.ascontiguousarray(x.transpose(0, 2, 1)).transpose(0, 2, 1)
 
 
+@functools.cache
+def _hann(length: int) -> Array:
+    return np.hanning(length + 1)[:-1].astype(np.float32)
+
+
 def spectra(sound: Array, hop: int) -> Spectra:
     """Return the spectra [shape=(M, 1 + hop, T)] of sound [shape=(hop + T·hop, M)]."""
     looks, mics = len(sound) // hop - 1, sound.shape[1]
-    window = np.hanning(2 * hop + 1)[:-1].astype(np.float32)
+    window = _hann(2 * hop)
     made = np.empty((mics, looks, hop + 1), dtype=np.complex64)
+    frames = sliding_window_view(np.ascontiguousarray(sound.T, dtype=np.float32), 2 * hop, axis=1)
     # One microphone at a time: what is in hand stays in the cache.
-    for mic, own in enumerate(np.ascontiguousarray(sound.T, dtype=np.float32)):
-        frames = sliding_window_view(own, 2 * hop)[: looks * hop : hop]
-        made[mic] = rfft(frames * window, axis=1)
+    for mic, own in enumerate(frames[:, : looks * hop : hop]):
+        made[mic] = rfft(own * window, axis=1)
     return made.transpose(0, 2, 1)
 
 
