@@ -1,21 +1,26 @@
-"""The first blocks of YAMNet as a net that goes on learning, with a head for families of sound.
+"""The first blocks of YAMNet, as they are: a model from pictures to features, in whole numbers.
 
-    [1, 96, 64] ─ conv 3×3 /2 ─ eight separable blocks ─ [512, 6, 4] ─ mean, log(1 + x) ─ 48 ─ log p(family|z)
+    picture [1, 1, 96, 64] ─ conv 3×3 /2 ─ eight separable blocks ─ [1, 512, 6, 4] ─ mean, log(1 + x) ─▶ [1, 512]
 
 YAMNet (Google, Apache-2.0) is MobileNet v1 (Howard et al. 2017) that learned AudioSet; batch normalisation is folded
-into its weights. Its blocks begin as they are in `teacher.WEIGHTS`, with 8-bit weights taken for what they stand for.
+into its weights. They are read from `teacher.WEIGHTS`, those of 8 bits taken for what they stand for, and rounded anew
+in the ranges of what the project hears (`rounded`): the file's own front end and its own ranges are not used.
 """
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
+import onnx
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from onnx import helper
 
-from skysentry.sensing.acoustic import texture
+from skysentry.sensing.acoustic import broad
+from training import rounded
+from training.joint import Building
 from training.teacher import WEIGHTS
 
 # Tensors of the file: the first convolution and its bias; of each block depthwise and pointwise weights and biases.
@@ -23,12 +28,20 @@ FIRST, FIRST_BIAS = 11, 13
 DEPTHWISE, DEPTHWISE_BIAS, POINTWISE, POINTWISE_BIAS = 43, 14, 56, 15
 STRIDES = (1, 2, 1, 2, 1, 2, 1, 1)
 BLOCKS = len(STRIDES)
-HIDDEN = 48
-# Features further out, in spreads from their mean, are as strange as one here, as in `texture`.
-MOST_SPREADS = 3.0
+OPSET, IR_VERSION = 18, 8
+Tensors = dict[int, NDArray[Any]]
+Pictures = NDArray[np.floating]
 
 
-def _tensors() -> dict[int, NDArray[Any]]:
+def body(seen: Pictures) -> bytes:
+    """Return the model, its ranges measured on windows [shape=(n, 96, 64)]."""
+    with tempfile.TemporaryDirectory() as folder:
+        whole = Path(folder) / "whole.onnx"
+        onnx.save(model(tensors()), whole)
+        return rounded.rounded(whole, seen)
+
+
+def tensors() -> Tensors:
     """Return the constants of the file by their number; those of 8 bits as what they stand for."""
     from ai_edge_litert.interpreter import Interpreter
 
@@ -49,50 +62,36 @@ def _whole(values: NDArray[Any], how: dict[str, Any]) -> NDArray[Any]:
     return values.astype(np.float32) * how["scales"].astype(np.float32).reshape(shape)
 
 
-class _Same(nn.Module):
-    """A convolution 3×3 that pads as TensorFlow does: behind where the stride is 2."""
+def model(held: Tensors) -> onnx.ModelProto:
+    """Return the model in floats."""
+    made = Building()
+    at = _convolved(made, "picture", held[FIRST].transpose(0, 3, 1, 2), held[FIRST_BIAS], 2)
+    for block, stride in enumerate(STRIDES):
+        deep, wide = held[DEPTHWISE + block], held[POINTWISE + block]
+        at = _convolved(made, at, deep.transpose(3, 0, 1, 2), held[DEPTHWISE_BIAS + 2 * block], stride)
+        at = _convolved(made, at, wide.transpose(0, 3, 1, 2), held[POINTWISE_BIAS + 2 * block], 1)
+    at = made.step("ReduceMean", at, made.value(np.array([2, 3])), keepdims=0)
+    at = made.step("Log", made.step("Add", at, made.value(np.ones(1, dtype=np.float32))))
+    ends = (("picture", [1, 1, broad.FRAMES, broad.MELS]), (at, [1, len(held[POINTWISE + BLOCKS - 1])]))
+    first, last = (helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, size) for name, size in ends)
+    graph = helper.make_graph(made.nodes, "body", [first], [last], made.values)
+    whole = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+    onnx.checker.check_model(whole)
+    return whole
 
-    def __init__(self, weight: NDArray[Any], bias: NDArray[Any], stride: int, groups: int) -> None:
-        super().__init__()
-        outputs, inputs = weight.shape[:2]
-        self.pad = nn.ZeroPad2d((1, 1, 1, 1) if stride == 1 else (0, 1, 0, 1))
-        self.conv = nn.Conv2d(inputs * groups, outputs, 3, stride, groups=groups)
-        self.conv.weight.data, self.conv.bias.data = _tensor(weight), _tensor(bias)
 
-    def forward(self, x: Tensor) -> Tensor:
-        made: Tensor = self.conv(self.pad(x))
-        return made
+def _convolved(made: Building, at: str, weight: NDArray[Any], bias: NDArray[Any], stride: int) -> str:
+    """Append a convolution and its rectifier; return the name of what they give.
 
-
-def _tensor(values: NDArray[Any]) -> Tensor:
-    return torch.tensor(np.ascontiguousarray(values, dtype=np.float32))
-
-
-class Net(nn.Module):
-    """From pictures [shape=(n, 1, 96, 64)] to logits of families [shape=(n, 6)]."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        held = _tensors()
-        layers: list[nn.Module] = [_Same(held[FIRST].transpose(0, 3, 1, 2), held[FIRST_BIAS], 2, 1), nn.ReLU()]
-        for block, stride in enumerate(STRIDES):
-            deep, wide = held[DEPTHWISE + block], held[POINTWISE + block]
-            groups, bias = deep.shape[-1], held[DEPTHWISE_BIAS + 2 * block]
-            layers.append(_Same(deep.transpose(3, 0, 1, 2), bias, stride, groups))
-            point = nn.Conv2d(wide.shape[-1], len(wide), 1)
-            point.weight.data = _tensor(wide.transpose(0, 3, 1, 2))
-            point.bias.data = _tensor(held[POINTWISE_BIAS + 2 * block])
-            layers += [nn.ReLU(), point, nn.ReLU()]
-        self.body = nn.Sequential(*layers)
-        width = len(held[POINTWISE + BLOCKS - 1])
-        self.norm = nn.BatchNorm1d(width, affine=False)
-        self.drop = nn.Dropout(0.2)
-        self.hidden = nn.Linear(width, HIDDEN)
-        self.out = nn.Linear(HIDDEN, len(texture.FAMILIES))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return logits."""
-        features = torch.log1p(self.body(x).mean(dim=(2, 3)))
-        held = self.drop(self.norm(features).clamp(-MOST_SPREADS, MOST_SPREADS))
-        made: Tensor = self.out(self.drop(torch.relu(self.hidden(held))))
-        return made
+    One of 3×3 pads as TensorFlow does: behind alone where the stride is 2. Where each channel has its own kernel they
+    are as many groups.
+    """
+    outputs, inputs, size, _ = weight.shape
+    before, behind = (0, 0) if size == 1 else (2 - stride, 1)
+    depthwise = inputs == 1 and at != "picture"
+    weighed, constant = (made.value(one.astype(np.float32)) for one in (weight, bias))
+    convolved = made.step(
+        "Conv", at, weighed, constant, kernel_shape=[size, size], strides=[stride, stride], dilations=[1, 1],
+        pads=[before, before, behind, behind], group=outputs if depthwise else 1,
+    )  # fmt: skip
+    return made.step("Relu", convolved)

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from skysentry.sensing.acoustic import broad
-from training import corpus, joint, recipe, rounded
+from training import backbone, corpus, joint, recipe, rounded
 from training.lesson import Prepared, Source, varied
 
 # Nets whose words are averaged, and hidden units of each.
@@ -230,8 +230,6 @@ def main() -> None:
     parser.add_argument("--bare", type=Path, help="what `training.prepare --bare` wrote")
     parser.add_argument("--figures", action="store_true", help="renew its part of bench/acoustic_folds.npz too")
     wanted = parser.parse_args()
-    from training import backbone  # the only part that needs torch
-
     prepared = Prepared(wanted.prepared, wanted.packages, wanted.bare)
     pure = prepared.pure()
     body = backbone.body(pure[np.random.default_rng(SEED).choice(len(pure), min(MEASURED, len(pure)), False)])

@@ -25,7 +25,7 @@ LARGE = 512
 Weights = NDArray[np.float32]
 
 
-class _Model:
+class Building:
     """A model that is being built: each step takes the name of what it works on and returns that of what it gives."""
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ def joined(nets: list[onnx.ModelProto]) -> onnx.ModelProto:
     """Return the model of nets that `training.train` exported (`training.model`)."""
     members = len(nets)
     weights = [{one.name: numpy_helper.to_array(one) for one in net.graph.initializer} for net in nets]
-    model, at, frames = _Model(), "picture", bands.FRAMES
+    model, at, frames = Building(), "picture", bands.FRAMES
     for same in zip(*(_of(net, "Conv") for net in nets), strict=True):
         attributes = {one.name: helper.get_attribute_value(one) for one in same[0].attribute}
         frames //= attributes["strides"][1]
@@ -88,7 +88,7 @@ def _of(net: onnx.ModelProto, kind: str) -> list[onnx.NodeProto]:
     return [node for node in net.graph.node if node.op_type == kind]
 
 
-def _made(model: _Model, like: onnx.ModelProto, labels: int) -> onnx.ModelProto:
+def _made(model: Building, like: onnx.ModelProto, labels: int) -> onnx.ModelProto:
     """Return the model that was built, with its large weights in 16 bits."""
     model.nodes[-1].output[0] = "logits"
     output = helper.make_tensor_value_info("logits", onnx.TensorProto.FLOAT, [1, labels])
