@@ -163,8 +163,9 @@ def weighed(
 def _both(
     before: Belief | None, log_p: Array, comb: Ratios | None, said: Belief, place: Belief, model: Model
 ) -> tuple[Belief, Belief]:
-    belief = heard(before, log_p, comb, said, model, place)
-    return belief, belief if before is None else heard(None, log_p, comb, said, model, place)
+    new = _new(log_p, comb, said, model)
+    belief = _believed(before, new, model, place)
+    return belief, belief if before is None else _believed(None, new, model, place)
 
 
 def mean(log_p: Array, other: Array) -> Array:
@@ -191,13 +192,23 @@ def heard(
     place: Belief = CHANCES,
 ) -> Belief:
     """Return α after a second: log p of each kind [shape=(16,)], what the comb says, and what is said of families."""
-    before = place if belief is None else (1.0 - model.change) * belief + model.change * place
-    log = np.log(before) + model.kappa * log_p.astype(np.float64)
+    return _believed(belief, _new(log_p, comb, said, model), model, place)
+
+
+def _new(log_p: Array, comb: Ratios | None, said: Belief | None, model: Model) -> Belief:
+    """Return what a second adds to the logs of the kinds [shape=(16,)]."""
+    log: Belief = model.kappa * log_p.astype(np.float64)
     for name, value in comb or ():
         if name in _AT:
             log[_AT[name]] += model.comb * value
     if said is not None:
         log += familiar(said, log_p, model)
+    return log
+
+
+def _believed(belief: Belief | None, new: Belief, model: Model, place: Belief) -> Belief:
+    before = place if belief is None else (1.0 - model.change) * belief + model.change * place
+    log = np.log(before) + new
     made: Belief = np.exp(log - np.maximum.reduce(log))
     made /= np.add.reduce(made)
     return np.maximum(made, LEAST)
