@@ -28,6 +28,9 @@ FIRST, FIRST_BIAS = 11, 13
 DEPTHWISE, DEPTHWISE_BIAS, POINTWISE, POINTWISE_BIAS = 43, 14, 56, 15
 STRIDES = (1, 2, 1, 2, 1, 2, 1, 1)
 BLOCKS = len(STRIDES)
+# Layers that stay in floats, each a convolution and its rectifier: the first has one channel in, the second a kernel
+# for each channel, so little to multiply that rounding costs more than it saves (0.375 ms instead of 0.34 in all).
+FLOATS = 2
 OPSET, IR_VERSION = 18, 8
 Tensors = dict[int, NDArray[Any]]
 Pictures = NDArray[np.floating]
@@ -38,7 +41,7 @@ def body(seen: Pictures) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         whole = Path(folder) / "whole.onnx"
         onnx.save(model(tensors()), whole)
-        return rounded.rounded(whole, seen)
+        return rounded.rounded(whole, seen, 2 * FLOATS)
 
 
 def tensors() -> Tensors:

@@ -41,7 +41,7 @@ class Building:
     def step(self, kind: str, *inputs: str, **attributes: object) -> str:
         """Append an operation; return the name of its output."""
         name = f"step{len(self.nodes)}"
-        self.nodes.append(helper.make_node(kind, list(inputs), [name], **attributes))
+        self.nodes.append(helper.make_node(kind, list(inputs), [name], name, **attributes))
         return name
 
 

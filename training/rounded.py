@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
@@ -34,15 +35,20 @@ class _Windows(CalibrationDataReader):  # type: ignore[misc]
         return None if one is None else {"picture": one.astype(np.float32)[None, None]}
 
 
-def rounded(whole: Path, seen: NDArray[np.floating]) -> bytes:
-    """Return the model of a file with its convolutions in whole numbers, their ranges measured on windows."""
+def rounded(whole: Path, seen: NDArray[np.floating], floats: int = 0) -> bytes:
+    """Return the model of a file with its convolutions in whole numbers, their ranges measured on windows.
+
+    Its first `floats` operations stay in floats.
+    """
     with tempfile.TemporaryDirectory() as folder:
         plain, made = Path(folder) / "plain.onnx", Path(folder) / "rounded.onnx"
         quant_pre_process(str(whole), str(plain), skip_symbolic_shape=True)
+        names = [node.name for node in onnx.load(plain).graph.node[:floats]]
         quantize_static(
             str(plain), str(made), _Windows(seen), quant_format=QuantFormat.QDQ, op_types_to_quantize=["Conv", "Relu"],
             activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8, per_channel=True, reduce_range=True,
-            calibrate_method=CalibrationMethod.Percentile, extra_options={"CalibPercentile": RANGE_PERCENT},
+            nodes_to_exclude=names, calibrate_method=CalibrationMethod.Percentile,
+            extra_options={"CalibPercentile": RANGE_PERCENT},
         )  # fmt: skip
         return made.read_bytes()
 

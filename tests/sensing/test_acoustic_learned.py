@@ -46,7 +46,7 @@ def test_drones_known_from_drawn_ones_alone_rank_above_what_was_never_heard_eith
         ("no-svanstrom",), "svanstrom", ("BACKGROUND", "HELICOPTER"), False
     )
     area = float(np.mean(drone[:, None] > rest))
-    assert area >= 0.945, area  # measured by bench.acoustic_learned: 0.953
+    assert area >= 0.945, area  # measured by bench.acoustic_learned: 0.949
 
 
 def test_few_machines_that_nothing_learned_from_are_drones(learned: object) -> None:

@@ -63,6 +63,22 @@ def test_rounding_changes_little(tmp_path: Path) -> None:
     assert (after.argmax(axis=1) == before.argmax(axis=1)).mean() > 0.8
 
 
+def test_what_stays_in_floats_does(tmp_path: Path) -> None:
+    from training import rounded
+
+    rng = np.random.default_rng(1)
+    path = tmp_path / "whole.onnx"
+    net = small(rng)
+    for number, node in enumerate(net.graph.node):
+        node.name = f"node{number}"
+    onnx.save(net, path)
+    seen = rng.normal(-3.0, 1.5, (20, broad.FRAMES, broad.MELS)).astype(np.float32)
+    graph = onnx.load_from_string(rounded.rounded(path, seen, 2)).graph
+    floats = {value.name for value in graph.initializer if value.data_type == onnx.TensorProto.FLOAT}
+    weights = [node.input[1] for node in graph.node if node.op_type == "Conv"]
+    assert [name in floats for name in weights] == [True, False, False]
+
+
 def test_what_is_shipped_is_in_whole_numbers() -> None:
     model = onnx.load(Path(broad.__file__).parent / broad.WEIGHTS)
     whole = sum(int(np.prod(v.dims)) for v in model.graph.initializer if v.data_type == onnx.TensorProto.INT8)

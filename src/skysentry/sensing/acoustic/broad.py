@@ -11,9 +11,9 @@ The picture is YAMNet's (github.com/tensorflow/models, research/audioset/yamnet,
 10 ms, 64 triangles of equal mel from 125 Hz to 7.5 kHz over magnitudes, log(· + 0.001). The peak is set to a half, for
 the 0.001 makes it depend on level.
 
-Every second is heard by it: 0.6 ms. Its convolutions are sums of whole numbers, 8 bits each (`training.rounded`); in
-floats it takes 1.1 ms. Of the lines of a comb it sees little, for its bands are wide: where something may fly `net`,
-which sees them, is asked too (`fuse.weighed`).
+Every second is heard by it: 0.6 ms. Its convolutions but the first two are sums of whole numbers, 8 bits each
+(`training.rounded`); all in floats it takes 1.1 ms. Of the lines of a comb it sees little, for its bands are wide:
+where something may fly `net`, which sees them, is asked too (`fuse.weighed`).
 """
 
 from __future__ import annotations
