@@ -7,6 +7,8 @@
     initiation     median over objects of the time from their start to their first pair
     false track    a confirmed track that never pairs
     doubled        share of the seconds of tracks that stand, unpaired, within c of an object that has another track
+    NEES           mean of eᵀ P⁻¹ e, e the horizontal error of a pair whose track was published at that second: 2 where
+                   tracks are as sure as they say
 
 Only confirmed and coasting tracks count, carried on along their velocity from where they were last published.
 """
@@ -31,6 +33,8 @@ SKIP_S = 10
 SECOND_NS = 1_000_000_000
 # Objects that are further apart than this do not disturb each other on `presence`.
 APART_M = 4_000.0
+# A track published longer ago says how sure it was then.
+FRESH_NS = 50_000_000
 
 Pairs = list[tuple[int, int]]
 
@@ -75,6 +79,7 @@ class Verdict:
     initiation_s: float
     worst_initiation_s: float
     doubled: float
+    nees: float
 
 
 def judge(world: World, events: Iterable[AnyEvent]) -> Verdict:
@@ -158,6 +163,7 @@ def verdict(world: World, instants: list[Instant]) -> Verdict:
         initiation_s=statistics.median(waited),
         worst_initiation_s=max(waited),
         doubled=sum(_doubled(now, world.cut_m) for now in judged) / max(shown, 1),
+        nees=float(np.mean([square for now in judged for square in _squares(now)] or [np.nan])),
     )
 
 
@@ -165,6 +171,19 @@ def _far(now: Instant) -> list[bool]:
     """For each pair, whether no other object is near."""
     gap = distances_m(now.truth, now.truth) + np.where(np.eye(len(now.alive)), np.inf, 0.0)
     return [bool((gap[row] > APART_M).all()) for row, _ in now.pairs]
+
+
+def _squares(now: Instant) -> list[float]:
+    """Return the normalised squared horizontal error of each pair whose track was published at this second."""
+    now_ns, found = START_NS + now.second * SECOND_NS, []
+    for row, column in now.pairs:
+        track = now.tracks[column]
+        if now_ns - track.time_ns < FRESH_NS:
+            # The first two rows of the upper triangle begin at 0 and 6.
+            cov = np.array([[track.cov[0], track.cov[1]], [track.cov[1], track.cov[6]]])
+            error = (now.truth[row] - now.placed[column])[:2]
+            found.append(float(error @ np.linalg.solve(cov, error)))
+    return found
 
 
 def _doubled(now: Instant, cut_m: float) -> int:

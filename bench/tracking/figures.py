@@ -23,4 +23,5 @@ def quality(v: Verdict, seconds: int) -> dict[str, bench.Cell]:
         "initiation s": v.initiation_s,
         "worst s": v.worst_initiation_s,
         "doubled": v.doubled,
+        "NEES": v.nees,
     }

@@ -42,7 +42,7 @@ def _track(world: World, who: int, second: int, name: str, **more: object) -> Tr
         lon_deg=lon,
         alt_m=alt,
         velocity_mps=tuple(velocity.tolist()),
-        cov=(1.0,) * 21,
+        cov=tuple(np.eye(6)[np.triu_indices(6)].tolist()),
         existence=1.0,
         first_ns=time_ns,
         last_seen_ns=time_ns,
@@ -161,6 +161,13 @@ def test_perfect_tracks_are_perfect_and_the_product_s_score_agrees() -> None:
     tracks = [event for event in events if isinstance(event, Track)]
     report = score(truths(world), tracks, [], (), c_m=200.0, skip_s=11.0).tracks
     assert judge(world, events).gospa_m == pytest.approx(report.gospa_m, rel=1e-6)
+
+
+def test_errors_are_held_against_what_tracks_say_of_them() -> None:
+    world = make("bearings", 1, 30)
+    off = [msgspec.structs.replace(event, lat_deg=event.lat_deg + 1e-5) for event in _perfect(world)]
+    north_m = 6.371e6 * math.radians(1e-5)
+    assert judge(world, off).nees == pytest.approx(north_m**2, rel=0.02)
 
 
 def test_mistakes_are_counted() -> None:

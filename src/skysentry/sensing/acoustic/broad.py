@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from scipy.fft import rfft
 
 from skysentry.sensing.acoustic import net
-from skysentry.sensing.acoustic.spectrum import RATE_HZ, Array
+from skysentry.sensing.acoustic.spectrum import RATE_HZ, Array, hann, overlapping
 
 WEIGHTS = "weights-broad.onnx"
 # All but the peak are YAMNet's.
@@ -56,18 +56,17 @@ def _triangles() -> Array:
 
 
 _TRIANGLES = _triangles()
-_WINDOW: Array = (0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(FRAME) / FRAME)).astype(np.float32)
+_WINDOW = hann(FRAME)
 
 
 def picture(sound: Array) -> Array:
     """Return what the net sees [shape=(96, 64)]: the beginning of a sound at 16 kHz, `SAMPLES` or longer."""
-    part = np.ascontiguousarray(sound[:SAMPLES], dtype=np.float32)
+    part = np.asarray(sound[:SAMPLES], dtype=np.float32)
     loudest = max(float(part.max()), -float(part.min()), LEAST_PEAK)
-    # A view of what overlaps; `sliding_window_view` and `as_strided` take ten times as long to make one.
-    pieces: Array = np.ndarray((FRAMES, FRAME), part.dtype, part, 0, (HOP * part.itemsize, part.itemsize))
+    pieces = overlapping(part, 0, FRAME, HOP)
     window = _WINDOW * np.float32(PEAK / loudest)
     made = np.empty((FRAMES, MELS), dtype=np.float32)
-    # Half at a time, for the allocator's sake, as in `spectrum.half_frames`.
+    # Half at a time, for the allocator's sake, as in `spectrum`.
     padded = np.zeros((FRAMES // 2, TRANSFORM), dtype=np.float32)
     for at in range(0, FRAMES, FRAMES // 2):
         half = slice(at, at + FRAMES // 2)
@@ -79,6 +78,4 @@ def picture(sound: Array) -> Array:
 
 def log_p(sound: Array) -> Array:
     """Return log p(z|kind) [shape=(16,)] less that of the likeliest, of a second at 16 kHz."""
-    logits: Array = net.session(WEIGHTS).run(None, {"picture": picture(sound)[None, None]})[0][0]
-    made: Array = logits - logits.max()
-    return made
+    return net.said(WEIGHTS, picture(sound)[None])

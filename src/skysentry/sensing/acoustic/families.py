@@ -35,10 +35,9 @@ def sums(chances: Ratios) -> Ratios:
 
 
 def ratios(log_p: Array, of_kinds: Ratios) -> Ratios:
-    """Return the ratio of each family [shape=(..., 6)] of log p(z|kind) [shape=(..., 16)], by the matrix of `sums`."""
-    likelihoods = np.exp(log_p.astype(np.float64) - log_p.max(axis=-1, keepdims=True)) @ of_kinds
-    chances = likelihoods * _CHANCES
-    chances /= np.add.reduce(chances, axis=-1, keepdims=True)
+    """Return the ratio of each family [shape=(6,)] of log p(z|kind) [shape=(16,)], by the matrix of `sums`."""
+    chances = (np.exp(log_p.astype(np.float64) - log_p.max()) @ of_kinds) * _CHANCES
+    chances /= np.add.reduce(chances)
     chances += LEAST_CHANCE
     # 1 − p is exact enough: what is said ends at e³.
     made: Ratios = np.log(chances / (1.0 + 2.0 * LEAST_CHANCE - chances))

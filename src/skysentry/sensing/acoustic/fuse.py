@@ -163,9 +163,9 @@ def weighed(
 def _both(
     before: Belief | None, log_p: Array, comb: Ratios | None, said: Belief, place: Belief, model: Model
 ) -> tuple[Belief, Belief]:
-    new = _new(log_p, comb, said, model)
-    belief = _believed(before, new, model, place)
-    return belief, belief if before is None else _believed(None, new, model, place)
+    evidence = _evidence(log_p, comb, said, model)
+    belief = _believed(before, evidence, model, place)
+    return belief, belief if before is None else _believed(None, evidence, model, place)
 
 
 def mean(log_p: Array, other: Array) -> Array:
@@ -192,10 +192,10 @@ def heard(
     place: Belief = CHANCES,
 ) -> Belief:
     """Return α after a second: log p of each kind [shape=(16,)], what the comb says, and what is said of families."""
-    return _believed(belief, _new(log_p, comb, said, model), model, place)
+    return _believed(belief, _evidence(log_p, comb, said, model), model, place)
 
 
-def _new(log_p: Array, comb: Ratios | None, said: Belief | None, model: Model) -> Belief:
+def _evidence(log_p: Array, comb: Ratios | None, said: Belief | None, model: Model) -> Belief:
     """Return what a second adds to the logs of the kinds [shape=(16,)]."""
     log: Belief = model.kappa * log_p.astype(np.float64)
     for name, value in comb or ():
@@ -206,9 +206,9 @@ def _new(log_p: Array, comb: Ratios | None, said: Belief | None, model: Model) -
     return log
 
 
-def _believed(belief: Belief | None, new: Belief, model: Model, place: Belief) -> Belief:
+def _believed(belief: Belief | None, evidence: Belief, model: Model, place: Belief) -> Belief:
     before = place if belief is None else (1.0 - model.change) * belief + model.change * place
-    log = np.log(before) + new
+    log = np.log(before) + evidence
     made: Belief = np.exp(log - np.maximum.reduce(log))
     made /= np.add.reduce(made)
     return np.maximum(made, LEAST)

@@ -48,6 +48,11 @@ def session(weights: str) -> Any:
 
 def log_p(levels_db: Array) -> Array:
     """Return log p(z|kind) [shape=(16,)] less that of the likeliest, of the levels of a second [shape=(32, 96)]."""
-    logits: Array = session(WEIGHTS).run(None, {"picture": bands.channels(levels_db)[None]})[0][0]
+    return said(WEIGHTS, bands.channels(levels_db))
+
+
+def said(weights: str, picture: Array) -> Array:
+    """Return what a model of the package says of one picture [shape=(channels, …)], less the highest."""
+    logits: Array = session(weights).run(None, {"picture": picture[None]})[0][0]
     made: Array = logits - logits.max()
     return made

@@ -15,6 +15,7 @@ lossy codecs differ and distance leaves nothing (reference: ISO 9613-1, 30 dB/km
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import TypeAlias
 
@@ -45,7 +46,14 @@ LEAST_POWER = 1e-9
 # Power in a bin of a sine of full scale, (sum of the Hann window / 2)².
 FULL_SCALE_POWER = (FRAME / 4) ** 2
 
-_WINDOW: Array = np.hanning(FRAME + 1)[:-1].astype(np.float32)
+
+@functools.cache
+def hann(length: int) -> Array:
+    """Return the periodic window of Hann."""
+    return np.hanning(length + 1)[:-1].astype(np.float32)
+
+
+_WINDOW = hann(FRAME)
 _OCTAVE_BINS = np.array([int(edge / BIN_HZ) for edge in OCTAVES_HZ])
 
 
@@ -79,7 +87,7 @@ def at_16k(sound: Array, rate_hz: int) -> Array:
 
 def frames(sound: Array) -> Array:
     """Return the power [shape=(32, 1025)] of each frame of a second [shape=(17548,)]."""
-    return woven(half_frames(sound, 0), half_frames(sound, 1))
+    return _powers(sound, 0, HOP)
 
 
 def woven(even: Array, odd: Array) -> Array:
@@ -94,11 +102,22 @@ def half_frames(sound: Array, first: int) -> Array:
 
     They still overlap by half: a quarter's mean power spreads by little more than with all of them.
     """
-    count = ((len(sound) - FRAME) // HOP + 2 - first) // 2
+    return _powers(sound, first * HOP, 2 * HOP)
+
+
+def overlapping(sound: Array, begin: int, length: int, hop: int) -> Array:
+    """Return a view of all pieces [shape=(n, length)] from `begin` on, one every `hop` samples.
+
+    `sliding_window_view` and `as_strided` take ten times as long to make one.
+    """
     sound = np.ascontiguousarray(sound, dtype=np.float32)
-    step, begin = sound.itemsize, first * HOP * sound.itemsize
-    # A view of what overlaps; `sliding_window_view` and `as_strided` take ten times as long to make one.
-    pieces: Array = np.ndarray((count, FRAME), sound.dtype, sound, begin if count else 0, (2 * HOP * step, step))
+    count, step = (len(sound) - begin - length) // hop + 1, sound.itemsize
+    return np.ndarray((count, length), sound.dtype, sound, begin * step, (hop * step, step))
+
+
+def _powers(sound: Array, begin: int, hop: int) -> Array:
+    pieces = overlapping(sound, begin, FRAME, hop)
+    count = len(pieces)
     # scipy transforms several rows at once, numpy one. Sixteen a call: each has a cost of its own, and more than 128 KB
     # the allocator takes from the system and gives back each time.
     power = np.empty((count, FRAME // 2 + 1), dtype=np.float32)

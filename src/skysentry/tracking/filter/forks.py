@@ -24,6 +24,7 @@ from msgspec import Struct
 from skysentry.compiled import kernel
 from skysentry.tracking.filter.update import KEPT, collapse, weigh
 from skysentry.tracking.models.motion import MODELS, Array, Indices, hold, mirror, move, transition
+from skysentry.tracking.tracks.slots import free_slot, make_room, room_for
 from skysentry.tracking.tracks.table import Table
 
 # Length of an interval. In a longer one no fork fits a change within it, after short ones it is summed up before it
@@ -245,8 +246,6 @@ class ForksDump(Struct, array_like=True):
 class Forks:
     """Room for the forks of all tracks, by slot, and for what their correction needs."""
 
-    STATES = ("x", "P", "w", "ways")
-
     def __init__(self, room: int = 1) -> None:
         self.x: Array = np.zeros((room, FORKS, 6))
         self.P: Array = np.zeros((room, FORKS, 6, 6))
@@ -260,16 +259,11 @@ class Forks:
 
     def settle(self, table: Table) -> None:
         """Give slots to the tracks that sound alone follows by now."""
-        wanted = np.flatnonzero(table.forks[: table.n] <= -WANTED)
-        if not wanted.size:
-            return
-        used = set(table.forks[: table.n].tolist())
-        free = [slot for slot in range(MOST_FORKED) if slot + 1 not in used]
-        for i, slot in zip(wanted.tolist(), free, strict=False):
-            while slot >= self.head.shape[0]:
-                for name in (*self.STATES, "head"):
-                    old = getattr(self, name)
-                    setattr(self, name, np.concatenate([old, np.zeros_like(old)]))
+        for i in np.flatnonzero(table.forks[: table.n] <= -WANTED).tolist():
+            slot = free_slot((number - 1 for number in table.forks[: table.n].tolist()), MOST_FORKED)
+            if slot == MOST_FORKED:
+                return
+            make_room(self, ("x", "P", "w", "ways", "head"), slot)
             # Whose forks were here before is forgotten: those of this row begin with its next look.
             self.head[slot] = 0.0
             table.forks[i] = slot + 1
@@ -288,13 +282,7 @@ class Forks:
     @staticmethod
     def load(dumps: list[ForksDump]) -> Forks:
         """Return the forks that `dump` described; `ValueError` where they are of another shape."""
-        most = max((dump.slot for dump in dumps), default=0)
-        if not 0 <= most < MOST_FORKED or min((dump.slot for dump in dumps), default=0) < 0:
-            raise ValueError("forks without a place")
-        room = 1
-        while room <= most:
-            room *= 2
-        made = Forks(room)
+        made = Forks(room_for([dump.slot for dump in dumps], MOST_FORKED))
         for dump in dumps:
             made._take(dump)
         return made

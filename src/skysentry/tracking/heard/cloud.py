@@ -7,7 +7,6 @@ Gaussians: its cloud is dropped.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from hashlib import blake2b
 
 import numpy as np
@@ -37,6 +36,7 @@ from skysentry.tracking.heard.particles import (
 )
 from skysentry.tracking.models.first_state import FIRST_WEIGHT
 from skysentry.tracking.models.motion import Array, Indices
+from skysentry.tracking.tracks.slots import free_slot, make_room, room_for
 from skysentry.tracking.tracks.table import Table
 
 # More tracks that microphones alone hold than a region's worth; the next are Gaussians from the start.
@@ -50,12 +50,6 @@ SETTLED_NS = 30_000_000_000
 COLUMN_TYPES = "<i2", "<i2", "<i2", "<i2", "i1", "u1", "i1"
 COLUMN_UNITS = 1.0, 1.0, VELOCITY_MPS, VELOCITY_MPS, RATE_RAD_S, 1.0, RATE_RAD_S
 assert tuple(range(COLUMNS)) == (E, N, VE, VN, TURN, AGE, BEFORE)
-
-
-def free_slot(used: Iterable[int], most: int) -> int:
-    """Return the first slot that is not used, `most` where there is none."""
-    taken = {*used}
-    return next(slot for slot in range(most + 1) if slot == most or slot not in taken)
 
 
 def seed_of(founded: str) -> int:
@@ -89,8 +83,7 @@ class Clouds:
         slot = free_slot(table.cloud[: table.n].tolist(), MOST_CLOUDS)
         if slot == MOST_CLOUDS:
             return
-        while slot >= self.memories.shape[0]:
-            self._double()
+        make_room(self, ("particles", "weights", "heard", "memories", "seeds"), slot)
         seed = seed_of(table.lives[i].founded)
         self.seeds[slot], self.memories[slot] = seed, 0.0
         self.memories[slot, TIME] = now_s
@@ -100,11 +93,6 @@ class Clouds:
         )  # fmt: skip
         table.cloud[i] = slot
         self.settle(table, now_s)
-
-    def _double(self) -> None:
-        for name in ("particles", "weights", "heard", "memories", "seeds"):
-            old = getattr(self, name)
-            setattr(self, name, np.concatenate([old, np.zeros_like(old)]))
 
     def settle(self, table: Table, now_s: float) -> None:
         """Bring all clouds to a whole second, and their rows to what they say."""
@@ -157,13 +145,7 @@ class Clouds:
     @staticmethod
     def load(dumps: list[CloudDump]) -> Clouds:
         """Return the clouds that `dump` described; `ValueError` where they are of another shape."""
-        most = max((dump.slot for dump in dumps), default=0)
-        if not 0 <= most < MOST_CLOUDS or min((dump.slot for dump in dumps), default=0) < 0:
-            raise ValueError("a cloud without a place")
-        room = 1
-        while room <= most:
-            room *= 2
-        made = Clouds(room)
+        made = Clouds(room_for([dump.slot for dump in dumps], MOST_CLOUDS))
         for dump in dumps:
             if len(dump.columns) != COLUMNS or len(dump.memory) != MEMORY:
                 raise ValueError("a cloud of another shape")

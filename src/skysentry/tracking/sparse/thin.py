@@ -23,7 +23,6 @@ from skysentry.tracking.births.field import HEADINGS, rays_of
 from skysentry.tracking.births.seeds import Births, Hit, Seed
 from skysentry.tracking.filter.correct import LIFETIME_S, MOST_EXISTENCE, SOUND_HIT
 from skysentry.tracking.heard.chance import key_of
-from skysentry.tracking.heard.cloud import free_slot
 from skysentry.tracking.heard.presence import MOST_HIT_NATS
 from skysentry.tracking.intake.batch import Listener, Packed
 from skysentry.tracking.models import measure as m
@@ -39,6 +38,7 @@ from skysentry.tracking.sparse.wide import COLUMNS, place, sense, settle_wide
 from skysentry.tracking.sparse.window import View, Window, WindowDump
 from skysentry.tracking.sparse.worlds import borne_out, reaches, sweep
 from skysentry.tracking.tracks.life import CONFIRM_M, GONE
+from skysentry.tracking.tracks.slots import free_slot, make_room, room_for
 from skysentry.tracking.tracks.table import WIDE, Table
 
 # How often the paths of all worlds are gone through when a bin is over, and how often after something was founded; how
@@ -147,10 +147,7 @@ class Thin:
         slot = free_slot((WIDE - slot for slot in table.cloud[: table.n].tolist()), MOST_WIDE)
         if slot == MOST_WIDE:
             return
-        while slot >= self.since.shape[0]:
-            for name in ("paths", "since", "worths", "support", "clouds", "times", "pd"):
-                old = getattr(self, name)
-                setattr(self, name, np.concatenate([old, np.zeros_like(old)]))
+        make_room(self, ("paths", "since", "worths", "support", "clouds", "times", "pd"), slot)
         self.paths[slot], self.since[slot] = paths, now_s
         self.worths[slot], self.support[slot] = SURE_WORTH, 1.0
         table.cloud[i] = WIDE - slot
@@ -359,13 +356,7 @@ class Thin:
     def load(self, dump: tuple[list[WideDump], WindowDump, list[Hit]]) -> None:
         """Take what `dump` described; `ValueError` where it is of another shape."""
         clouds, window, last = dump
-        most = max((one.slot for one in clouds), default=0)
-        if not 0 <= most < MOST_WIDE or min((one.slot for one in clouds), default=0) < 0:
-            raise ValueError("a wide cloud without a place")
-        room = 1
-        while room <= most:
-            room *= 2
-        self.room(room)
+        self.room(room_for([one.slot for one in clouds], MOST_WIDE))
         for one in clouds:
             self.paths[one.slot] = np.frombuffer(one.paths).reshape(WORLDS, PATH)
             self.worths[one.slot] = np.frombuffer(one.worths).reshape(WORLDS)

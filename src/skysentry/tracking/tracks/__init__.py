@@ -3,6 +3,7 @@
 Knows `models`, `intake` and `evidence`. Read `table` first: every other part of the tracker holds on to its rows.
 
     table         packed arrays for the kernels, and a `Life` beside each row
+    slots         numbers and room for what only some tracks have
     life          tentative → confirmed → coasting → ended
     twins         two tracks of one object
     resume        a track that comes back keeps its id

@@ -17,7 +17,6 @@ for the ρ that is: C = W Q W. With independent noise W and C are 1.
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -29,7 +28,7 @@ from numpy.typing import NDArray
 from scipy.fft import rfft
 
 from skysentry.sensing.acoustic.array.geometry import Array64, Geometry
-from skysentry.sensing.acoustic.spectrum import Array
+from skysentry.sensing.acoustic.spectrum import Array, hann
 
 Spectra = NDArray[np.complex64]
 
@@ -93,15 +92,10 @@ def by_look(x: Spectra) -> Spectra:
     return np.ascontiguousarray(x.transpose(0, 2, 1)).transpose(0, 2, 1)
 
 
-@functools.cache
-def _hann(length: int) -> Array:
-    return np.hanning(length + 1)[:-1].astype(np.float32)
-
-
 def spectra(sound: Array, hop: int) -> Spectra:
     """Return the spectra [shape=(M, 1 + hop, T)] of sound [shape=(hop + T·hop, M)]."""
     looks, mics = len(sound) // hop - 1, sound.shape[1]
-    window = _hann(2 * hop)
+    window = hann(2 * hop)
     made = np.empty((mics, looks, hop + 1), dtype=np.complex64)
     frames = sliding_window_view(np.ascontiguousarray(sound.T, dtype=np.float32), 2 * hop, axis=1)
     # One microphone at a time: what is in hand stays in the cache.
