@@ -8,11 +8,10 @@ training --folds`). The comb is measured here; all go through `fuse` as in an ea
 free recording: no figure of them on those is a figure, and none is printed.
 
 - **By recording**: five folds by scene (training/corpus.py); recordings of one scene stay together, as do the
-  recordings that overlap. Fold 4 was not looked at while nets and their fusion were chosen.
+  recordings that overlap.
 - **Across corpora**: (a) a net without any Svanström recording, on Svanström; (b) nets without ESC-10 and motor bench,
   drones of a left-out Svanström fold against ESC-10.
-- The fusion was chosen on folds 0 to 3 and on one half of (a)'s drones, helicopters and backgrounds
-  (`bench.acoustic.halves`); fold 4, the other half and (b) were looked at when it was.
+- Nets and fusion were chosen in sight of folds 0 to 3 and of (a); fold 4 and (b) were looked at each time, too.
 - A window of one second is heard by a new ear; ten seconds by one ear, its last word counts.
 """
 
@@ -44,10 +43,10 @@ RECORDINGS = corpus.recordings()
 
 
 @cache
-def left(name: str, net: str = "broad") -> dict[int, NDArray[np.float32]]:
-    """Return log p(z|kind) [shape=(n, 16)] of each recording that a net left out: the broad one, or `logits`."""
+def left(name: str, by: str = "broad") -> dict[int, NDArray[np.float32]]:
+    """Return log p(z|kind) [shape=(n, 16)] of each recording that a net left out: the broad one, else `logits`."""
     figures = np.load(FIGURES)
-    owner, log_p = figures[f"{name}/owner"], figures[f"{name}/{net}"].astype(np.float32)
+    owner, log_p = figures[f"{name}/owner"], figures[f"{name}/{by}"].astype(np.float32)
     log_p -= log_p.max(axis=1, keepdims=True)
     return {int(i): log_p[owner == i] for i in np.unique(owner)}
 

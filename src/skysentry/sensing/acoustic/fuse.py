@@ -8,8 +8,8 @@ q is the chance that a second's sound changes (14 s of memory), π the chances o
 counts: they err on other sounds. What the broad net says of the families of kinds (`families`) counts beside that
 (`familiar`): of multirotors with μ, and for them only as far as no machine is as likely (`owned`); of helicopters, and
 of machines and voices, with a ν of each; of kinds that no recording holds only against: music and hum look like them to
-nets, which know them from drawings alone. All are chosen on recordings left out of training (`python -m
-bench.acoustic_learned --fit`): few numbers, for recordings are few.
+nets, which know them from drawings alone. All are chosen on recordings left out of training, simulated jets in sight
+(`python -m bench.acoustic_learned --fit`, `bench.range_sweep`): few numbers, for recordings are few.
 
 What is published of a class is log p(z_1…t|class) − log p(z_1…t|nothing there), where "nothing there" is what places
 sound like without anything that flies: a fifth of it machines, voices and thunder (`CONFUSED`). So a chainsaw speaks
